@@ -1,0 +1,65 @@
+// Files: read-only maps, bounded reads, and writes that are whole or absent.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace minnow {
+
+// A whole file mapped read-only. Shared owners keep the map alive (tensors hold one).
+class MappedFile {
+ public:
+  // Throws kNotFound, or kIo when it is not a regular file or cannot be mapped. An empty file maps to no bytes.
+  static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::filesystem::path& path() const { return path_; }
+
+  // Tells the kernel that these bytes (a part of bytes()) will be read soon and in order.
+  static void will_need(std::span<const std::byte> part);
+  // Drops the pages wholly inside `part` from this process's memory; they are read again when touched.
+  static void release(std::span<const std::byte> part);
+
+ private:
+  MappedFile() = default;
+  std::filesystem::path path_;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// The whole file as text. Throws kNotFound, kIo, or kLimit when it is longer than max_bytes.
+std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes);
+
+// A file that becomes visible under its name only when commit() succeeds: written aside, synced, renamed.
+// Destroyed without commit(), it leaves nothing behind and an older file of that name untouched.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  // Appends zero bytes until size() is a multiple of alignment.
+  void pad_to(uint64_t alignment);
+  uint64_t size() const { return size_; }
+  void commit();
+
+ private:
+  void flush();
+  std::filesystem::path path_, temporary_;
+  int fd_ = -1;
+  uint64_t size_ = 0;
+  std::string buffer_;
+};
+
+}  // namespace minnow

@@ -1,0 +1,43 @@
+// Chat templates: the Jinja text that comes with a model, rendered to the prompt text.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace minnow {
+
+struct ChatMessage {
+  std::string role;      // "system", "user", "assistant", "tool"
+  std::string content;
+};
+
+struct ChatTemplateInput {
+  OrderedJson messages = OrderedJson::array();  // as in the OpenAI API: role, content, tool_calls, …
+  OrderedJson tools;                            // null or an array
+  bool add_generation_prompt = true;
+  std::string bos_token, eos_token;             // the texts of those tokens
+  OrderedJson extra = OrderedJson::object();    // further variables, e.g. enable_thinking
+};
+
+class ChatTemplate {
+ public:
+  // Parses the Jinja text; throws kInvalidInput ("chat template: line 3: …").
+  explicit ChatTemplate(const std::string& source);
+  ~ChatTemplate();
+  ChatTemplate(ChatTemplate&&) noexcept;
+  ChatTemplate& operator=(ChatTemplate&&) noexcept;
+
+  // Throws kInvalidInput for what the template raises (raise_exception) and for errors in it; kLimit when it takes
+  // more than the steps, depth or output of limits.h.
+  std::string render(const ChatTemplateInput& input) const;
+  std::string render(const std::vector<ChatMessage>& messages, const std::string& bos, const std::string& eos) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace minnow

@@ -21,6 +21,7 @@ inline constexpr uint64_t kMaxVocab = 4ull << 20;
 inline constexpr uint64_t kMaxTextFileBytes = 4ull << 30;      // text given to perplexity and the like
 inline constexpr uint32_t kMaxLayers = 1024;
 inline constexpr uint32_t kMaxWidth = 1u << 20;                // n_embd, n_ff and the like
+inline constexpr uint64_t kMaxContext = 1ull << 27;              // positions
 
 inline constexpr uint64_t kMaxTemplateBytes = 1ull << 20;
 inline constexpr uint64_t kMaxTemplateSteps = 1'000'000;

@@ -12,7 +12,8 @@ namespace {
 
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 constexpr std::size_t kChunk = 64;  // logits looked at together: most chunks hold nothing of interest
-constexpr std::size_t kLanes = 16;  // independent accumulators: a fixed order of summation that SIMD can follow
+constexpr std::size_t kLanes =
+    16;  // independent accumulators: a fixed order of summation that SIMD can follow
 
 bool ranks_before(const Candidate& a, const Candidate& b) {
   return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
@@ -70,7 +71,8 @@ void Candidates::take_top(std::span<const float> logits, std::size_t k) {
   list_.clear();
   float kth = kMinusInfinity;  // a token at or below it cannot be among the k best of those seen
   const auto shrink = [&] {
-    std::nth_element(list_.begin(), list_.begin() + static_cast<std::ptrdiff_t>(k) - 1, list_.end(), ranks_before);
+    std::nth_element(list_.begin(), list_.begin() + static_cast<std::ptrdiff_t>(k) - 1, list_.end(),
+                     ranks_before);
     list_.resize(k);
     kth = list_.back().logit;
   };
@@ -91,7 +93,9 @@ void Candidates::take_from(std::span<const float> logits, float lowest) {
   const float below = std::nextafter(std::max(lowest, -FLT_MAX), kMinusInfinity);
   for_each_above(
       logits, [&] { return below; },
-      [&](std::size_t i, float x) { list_.push_back({static_cast<TokenId>(i), std::min(x, FLT_MAX), 0}); });
+      [&](std::size_t i, float x) {
+        list_.push_back({static_cast<TokenId>(i), std::min(x, FLT_MAX), 0});
+      });
   weigh(1.0f);
 }
 

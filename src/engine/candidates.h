@@ -22,16 +22,16 @@ float largest_logit(std::span<const float> logits);
 // The sum of e^((logit - largest) / temperature) over all logits.
 double total_weight(std::span<const float> logits, float largest, float temperature);
 
-// A list in order of token id. Tokens rank by logit, the lower id first among equals. Buffers are reused from call
-// to call, and no step sorts more than it keeps.
+// A list in order of token id. Tokens rank by logit, the lower id first among equals. Buffers are reused from
+// call to call, and no step sorts more than it keeps.
 class Candidates {
  public:
   // Fill the list and weigh it at temperature 1. At least one logit has to be above -infinity.
   void take_top(std::span<const float> logits, std::size_t k);
   void take_from(std::span<const float> logits, float lowest);  // every logit >= lowest
 
-  // The smallest set of best-ranked tokens that holds at least this share of `total`, which is sum() unless the
-  // list was filled with less than all that counts. Holtzman et al. 2020.
+  // The smallest set of best-ranked tokens that holds at least this share of `total`, which is sum() unless
+  // the list was filled with less than all that counts. Holtzman et al. 2020.
   void keep_top_p(float share, double total);
   // The smallest set that holds the share, taking first those whose surprise is nearest to the mean surprise
   // (the entropy). Meister et al. 2023.

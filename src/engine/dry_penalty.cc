@@ -49,16 +49,18 @@ void DryPenalty::accept(TokenId token) {
   since_breaker_ = hit.ends ? 0 : since_breaker_ + 1;
 }
 
-// The Z-function of the window read backwards (Gusfield 1997, section 1.4): repeats_[i] says how many of the tokens
-// before and at i tokens from the end equal those at the end. [left, right) is the match reaching furthest; inside of
-// it earlier answers are reused, so that right only moves on. Capping the answers at `limit` breaks neither.
+// The Z-function of the window read backwards (Gusfield 1997, section 1.4): repeats_[i] says how many of the
+// tokens before and at i tokens from the end equal those at the end. [left, right) is the match reaching
+// furthest; inside of it earlier answers are reused, so that right only moves on. Capping the answers at
+// `limit` breaks neither.
 void DryPenalty::measure_repeats(std::size_t window, int32_t limit) {
   const TokenId* last = tokens_.data() + tokens_.size() - 1;
   const auto n = static_cast<int64_t>(window);
   repeats_.resize(window);
   int64_t left = 0, right = 0;
   for (int64_t i = 1; i < n; ++i) {
-    int64_t length = i < right ? std::min<int64_t>(right - i, repeats_[static_cast<std::size_t>(i - left)]) : 0;
+    int64_t length =
+        i < right ? std::min<int64_t>(right - i, repeats_[static_cast<std::size_t>(i - left)]) : 0;
     while (length < limit && i + length < n && last[-length] == last[-(i + length)]) ++length;
     repeats_[static_cast<std::size_t>(i)] = static_cast<int32_t>(length);
     if (i + length > right) {
@@ -85,7 +87,8 @@ void DryPenalty::apply(std::span<float> logits) {
     const std::size_t at = tokens_.size() - i;
     const TokenId token = tokens_[at];
     const bool known = token >= 0 && static_cast<std::size_t>(token) < logits.size();
-    return known && !holds_breaker_[at] && repeats_[i] >= allowed_length_ ? static_cast<std::size_t>(token) : SIZE_MAX;
+    return known && !holds_breaker_[at] && repeats_[i] >= allowed_length_ ? static_cast<std::size_t>(token)
+                                                                          : SIZE_MAX;
   };
   for (std::size_t i = 1; i < window; ++i) {
     const std::size_t token = continuation(i);

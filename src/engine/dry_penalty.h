@@ -40,10 +40,10 @@ class DryPenalty {
 
   bool active() const { return active_; }
   void accept(TokenId token);
-  // Subtracts multiplier * base^(length - allowed_length) from each token that would carry on a repeat of `length`
-  // tokens, allowed_length or more: the tokens at the end of the sequence are also found earlier, followed by that
-  // token. The longest repeat counts. No repeat reaches over a breaker, and tokens that hold one go free.
-  // Linear in the window.
+  // Subtracts multiplier * base^(length - allowed_length) from each token that would carry on a repeat of
+  // `length` tokens, allowed_length or more: the tokens at the end of the sequence are also found earlier,
+  // followed by that token. The longest repeat counts. No repeat reaches over a breaker, and tokens that hold
+  // one go free. Linear in the window.
   void apply(std::span<float> logits);
 
  private:

@@ -34,13 +34,15 @@ std::size_t Mirostat::kept_tokens(double exponent, std::size_t n_vocab) const {
   const auto n = static_cast<double>(n_vocab);
   const double epsilon = exponent - 1;
   // epsilon / (1 - n^-epsilon), whose limit at 0 is 1 / log(n).
-  const double slope = std::abs(epsilon) < 1e-9 ? 1 / std::log(n) : epsilon / -std::expm1(-epsilon * std::log(n));
+  const double slope =
+      std::abs(epsilon) < 1e-9 ? 1 / std::log(n) : epsilon / -std::expm1(-epsilon * std::log(n));
   const double k = std::pow(slope * std::exp2(max_surprise_), 1 / exponent);
   if (!(k >= 1)) return 1;  // NaN too
   return k >= n ? n_vocab : static_cast<std::size_t>(k);
 }
 
-TokenId Mirostat::draw(std::span<const float> logits, float temperature, Candidates& candidates, Random& random) {
+TokenId Mirostat::draw(std::span<const float> logits, float temperature, Candidates& candidates,
+                       Random& random) {
   const float largest = std::min(largest_logit(logits), FLT_MAX);
   const double log_total = std::log(total_weight(logits, largest, temperature));
   if (version_ == 1) {

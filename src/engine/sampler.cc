@@ -56,29 +56,44 @@ std::span<const float> Sampler::adjusted(std::span<const float> logits) {
   return adjusted_;
 }
 
-// Fills the candidates with no more tokens than the first step in force can leave, then takes the steps.
-void Sampler::truncate(std::span<const float> logits, float largest) {
-  const auto n = logits.size();
-  const bool top_k = params_.top_k > 0 && static_cast<std::size_t>(params_.top_k) < n;
-  const bool typical = params_.typical_p < 1, top_p = params_.top_p < 1, min_p = params_.min_p > 0;
-  double total = 0;  // weight of the whole distribution that top-p sees; 0: that of the candidates
-  if (top_k) {
+// Fills the candidates so that steps 5 leave of them what they would leave of all tokens: no more than the
+// first steps in force can keep. Returns the weight of all tokens that top-p has to count.
+double Sampler::fill(std::span<const float> logits, float largest) {
+  if (params_.top_k > 0 && static_cast<std::size_t>(params_.top_k) < logits.size()) {
     candidates_.take_top(logits, static_cast<std::size_t>(params_.top_k));
-  } else {
-    float lowest = -FLT_MAX;
-    if (!typical && top_p) {
-      // All tokens below together weigh less than 1 - top_p, the best one alone 1: top-p needs none of them.
-      lowest = largest - std::log(static_cast<float>(n) / (1 - params_.top_p)) - 0.01f;
-      total = total_weight(logits, largest, 1.0f);
-    } else if (!typical && min_p) {
-      lowest = largest + std::log(params_.min_p);
-    }
-    candidates_.take_from(logits, lowest);
+    return candidates_.sum();
   }
-  if (typical) candidates_.keep_typical(params_.typical_p);
-  if (top_p) candidates_.keep_top_p(params_.top_p, total > 0 ? total : candidates_.sum());
-  if (min_p) candidates_.keep_min_p(params_.min_p);
-  if (params_.xtc_probability > 0 && params_.xtc_threshold <= 0.5f && random_.uniform() < params_.xtc_probability) {
+  if (params_.typical_p < 1) {
+    candidates_.take_from(logits, -FLT_MAX);
+    return candidates_.sum();
+  }
+  // Top-p and min-p both keep the head of the ranking, so that what either drops need not be looked at.
+  float lowest = params_.min_p > 0 ? largest + std::log(params_.min_p) : -FLT_MAX;
+  if (params_.top_p == 1) {
+    candidates_.take_from(logits, lowest);
+    return candidates_.sum();
+  }
+  // All tokens below this weigh less than 1 - top_p together, and the best one alone weighs 1.
+  const float share_outside = (1 - params_.top_p) / static_cast<float>(logits.size());
+  lowest = std::max(lowest, largest + std::log(share_outside) - 0.01f);
+  const double total = total_weight(logits, largest, 1.0f);
+  // Mostly far fewer are needed: reach down until they hold the share.
+  for (float reach = 4;; reach *= 2) {
+    candidates_.take_from(logits, std::max(lowest, largest - reach));
+    if (largest - reach <= lowest || candidates_.sum() >= params_.top_p * total) return total;
+  }
+}
+
+void Sampler::truncate(std::span<const float> logits, float largest) {
+  double total = fill(logits, largest);
+  if (params_.typical_p < 1) {
+    candidates_.keep_typical(params_.typical_p);
+    total = candidates_.sum();
+  }
+  if (params_.top_p < 1) candidates_.keep_top_p(params_.top_p, total);
+  if (params_.min_p > 0) candidates_.keep_min_p(params_.min_p);
+  if (params_.xtc_probability > 0 && params_.xtc_threshold <= 0.5f &&
+      random_.uniform() < params_.xtc_probability) {
     candidates_.drop_top_choices(params_.xtc_threshold);
   }
 }

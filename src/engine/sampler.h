@@ -22,15 +22,16 @@ class Tokenizer;
 //   2. repetition, presence and frequency penalty over the last penalty_last_n tokens
 //   3. DRY
 //   4. temperature 0: the largest logit is the token, the first of equals
-//   5. top-k, typical, top-p, min-p, XTC, each over what the one before left and with its probabilities renormalized;
+//   5. top-k, typical, top-p, min-p, XTC, each over what the one before left and with its probabilities
+//   renormalized;
 //      mirostat takes the place of all five, after the temperature
 //   6. temperature
 //   7. the draw
 // Every call takes one random number for the draw, and one more before it when XTC is on.
 class Sampler {
  public:
-  // The tokenizer (may be null when DRY is off) gives the texts in which sequence breakers are looked for; it has to
-  // outlive the sampler. The parameters have to be valid (SamplingParams::validate).
+  // The tokenizer (may be null when DRY is off) gives the texts in which sequence breakers are looked for; it
+  // has to outlive the sampler. The parameters have to be valid (SamplingParams::validate).
   Sampler(SamplingParams params, const Tokenizer* tokenizer);
   // The same, given only what is needed of a tokenizer.
   Sampler(SamplingParams params, DryPenalty::PieceOf piece_of);
@@ -38,14 +39,16 @@ class Sampler {
   // Tells the sampler of a token that is now part of the sequence, prompt tokens included, in order.
   void accept(TokenId token);
 
-  // Picks a token; does not accept it. `logits` has one value per vocabulary entry and is not changed. NaN counts as
-  // -infinity; when nothing is left (all -infinity) the first token of the largest raw logit is taken.
+  // Picks a token; does not accept it. `logits` has one value per vocabulary entry and is not changed. NaN
+  // counts as -infinity; when nothing is left (all -infinity) the first token of the largest raw logit is
+  // taken.
   TokenId sample(std::span<const float> logits);
 
   const SamplingParams& params() const { return params_; }
 
  private:
   std::span<const float> adjusted(std::span<const float> logits);
+  double fill(std::span<const float> logits, float largest);
   void truncate(std::span<const float> logits, float largest);
 
   SamplingParams params_;

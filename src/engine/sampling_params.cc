@@ -29,7 +29,8 @@ void check_share(const char* field, double value) {
 }
 
 void check_breakers(const std::vector<std::string>& breakers) {
-  check("the number of dry_sequence_breakers", static_cast<double>(breakers.size()), 0, limits::kMaxDryBreakers);
+  check("the number of dry_sequence_breakers", static_cast<double>(breakers.size()), 0,
+        limits::kMaxDryBreakers);
   for (const std::string& breaker : breakers) {
     check("the length of one of dry_sequence_breakers", static_cast<double>(breaker.size()), 1,
           limits::kMaxDryBreakerBytes);
@@ -40,8 +41,8 @@ void check_bias(const std::vector<std::pair<TokenId, float>>& biases, int32_t n_
   for (const auto& [token, bias] : biases) {
     check("a token of logit_bias", token, 0, n_vocab - 1.0);
     if (bias <= FLT_MAX) continue;  // false for NaN and +infinity
-    fail(ErrorCode::kInvalidInput, "sampling: logit_bias of token {} is {}, allowed: a finite number or -infinity",
-         token, bias);
+    fail(ErrorCode::kInvalidInput,
+         "sampling: logit_bias of token {} is {}, allowed: a finite number or -infinity", token, bias);
   }
 }
 
@@ -54,7 +55,8 @@ void SamplingParams::validate(int32_t n_vocab) const {
   check("min_p", min_p, 0, 1);
   check_share("typical_p", typical_p);
   if (!(repetition_penalty > 0) || !std::isfinite(repetition_penalty)) {
-    fail(ErrorCode::kInvalidInput, "sampling: repetition_penalty is {}, allowed: above 0", repetition_penalty);
+    fail(ErrorCode::kInvalidInput, "sampling: repetition_penalty is {}, allowed: above 0",
+         repetition_penalty);
   }
   check("presence_penalty", presence_penalty, -2, 2);
   check("frequency_penalty", frequency_penalty, -2, 2);

@@ -10,7 +10,8 @@
 
 namespace minnow {
 
-// Neutral values switch a step off. Defaults are those of llama.cpp's tools where people have got used to them.
+// Neutral values switch a step off. Defaults are those of llama.cpp's tools where people have got used to
+// them.
 struct SamplingParams {
   float temperature = 0.8f;  // 0: greedy, the first of equal maxima
   int top_k = 40;            // 0: all
@@ -18,10 +19,11 @@ struct SamplingParams {
   float min_p = 0.05f;       // [0, 1]; 0: off
   float typical_p = 1.0f;    // (0, 1]; 1: off
 
-  float repetition_penalty = 1.0f;  // > 0; 1: off. Divides positive logits, multiplies negative ones (CTRL paper).
-  float presence_penalty = 0.0f;    // [-2, 2], subtracted once for a token seen in the window
-  float frequency_penalty = 0.0f;   // [-2, 2], subtracted per occurrence
-  int penalty_last_n = 64;          // window of the three penalties; -1: everything, 0: off
+  float repetition_penalty =
+      1.0f;  // > 0; 1: off. Divides positive logits, multiplies negative ones (CTRL paper).
+  float presence_penalty = 0.0f;   // [-2, 2], subtracted once for a token seen in the window
+  float frequency_penalty = 0.0f;  // [-2, 2], subtracted per occurrence
+  int penalty_last_n = 64;         // window of the three penalties; -1: everything, 0: off
 
   // DRY ("don't repeat yourself"): penalty multiplier * base^(match length - allowed_length).
   float dry_multiplier = 0.0f;  // >= 0; 0: off
@@ -30,7 +32,8 @@ struct SamplingParams {
   int dry_last_n = -1;          // -1: everything, 0: off
   std::vector<std::string> dry_sequence_breakers = {"\n", ":", "\"", "*"};
 
-  // XTC ("exclude top choices"): with this probability drop all but the least likely token above the threshold.
+  // XTC ("exclude top choices"): with this probability drop all but the least likely token above the
+  // threshold.
   float xtc_probability = 0.0f;
   float xtc_threshold = 0.1f;  // > 0.5: off
 

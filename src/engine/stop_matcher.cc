@@ -13,7 +13,8 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) {
          limits::kMaxStopStrings);
   }
   for (std::string& stop : stops) {
-    if (stop.empty()) fail(ErrorCode::kInvalidInput, "stop: an empty stop string would stop everything; leave it out");
+    if (stop.empty())
+      fail(ErrorCode::kInvalidInput, "stop: an empty stop string would stop everything; leave it out");
     Pattern pattern{std::move(stop), {0}, 0};
     // Matching the pattern against itself, one byte late, gives the fallbacks.
     for (std::size_t i = 1; i < pattern.text.size(); ++i) {
@@ -34,28 +35,35 @@ void StopMatcher::advance(Pattern& pattern, char byte) {
 
 StopMatcher::Output StopMatcher::push(std::string_view text) {
   if (stopped_) return {"", true};
-  std::string whole = std::move(held_);
-  held_.clear();
-  const std::size_t before = whole.size();
-  whole += text;
-  for (std::size_t i = before; i < whole.size(); ++i) {
+  held_ += text;
+  for (std::size_t i = held_.size() - text.size(); i < held_.size(); ++i) {
     std::size_t found = 0;
     for (Pattern& pattern : patterns_) {
-      advance(pattern, whole[i]);
+      advance(pattern, held_[i]);
       if (pattern.matched == pattern.text.size()) found = std::max(found, pattern.text.size());
     }
     if (found == 0) continue;
     stopped_ = true;
-    whole.resize(i + 1 - found);
-    return {std::move(whole), true};
+    held_.resize(i + 1 - found);
+    return {release(held_.size()), true};
   }
   std::size_t hold = 0;
   for (const Pattern& pattern : patterns_) hold = std::max<std::size_t>(hold, pattern.matched);
-  held_ = whole.substr(whole.size() - hold);
-  whole.resize(whole.size() - hold);
-  return {std::move(whole), false};
+  return {release(held_.size() - hold), false};
 }
 
-std::string StopMatcher::finish() { return std::move(held_); }
+std::string StopMatcher::finish() { return release(held_.size()); }
+
+// Moving the rest to the front only when it is the smaller part keeps single bytes from costing a long stop
+// string.
+std::string StopMatcher::release(std::size_t end) {
+  std::string text = held_.substr(released_, end - released_);
+  released_ = end;
+  if (released_ >= held_.size() - released_) {
+    held_.erase(0, released_);
+    released_ = 0;
+  }
+  return text;
+}
 
 }  // namespace minnow

@@ -8,9 +8,9 @@
 
 namespace minnow {
 
-// Finds the first of several stop strings while text arrives in pieces; where the pieces are cut makes no difference.
-// The first is the one that ends first, and of those that end together the longest. Linear in the text for each stop
-// string, whatever the strings (Knuth, Morris, Pratt 1977).
+// Finds the first of several stop strings while text arrives in pieces; where the pieces are cut makes no
+// difference. The first is the one that ends first, and of those that end together the longest. Linear in the
+// text for each stop string, whatever the strings (Knuth, Morris, Pratt 1977).
 class StopMatcher {
  public:
   // At most limits::kMaxStopStrings strings, none empty; else throws kInvalidInput.
@@ -30,13 +30,16 @@ class StopMatcher {
  private:
   struct Pattern {
     std::string text;
-    std::vector<uint32_t> fallback;  // [n]: length of the longest proper suffix of the first n + 1 bytes that begins text
-    uint32_t matched = 0;            // bytes of text that the stream ends with
+    std::vector<uint32_t>
+        fallback;  // [n]: length of the longest proper suffix of the first n + 1 bytes that begins text
+    uint32_t matched = 0;  // bytes of text that the stream ends with
   };
   static void advance(Pattern& pattern, char byte);
+  std::string release(std::size_t end);
 
   std::vector<Pattern> patterns_;
-  std::string held_;
+  std::string held_;  // the first released_ bytes have been emitted
+  std::size_t released_ = 0;
   bool stopped_ = false;
 };
 

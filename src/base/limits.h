@@ -29,5 +29,7 @@ inline constexpr int kMaxTemplateDepth = 200;
 inline constexpr uint64_t kMaxTemplateOutput = 4ull << 20;
 
 inline constexpr std::size_t kMaxStopStrings = 16;
+inline constexpr std::size_t kMaxDryBreakers = 64;       // dry_sequence_breakers of one request
+inline constexpr std::size_t kMaxDryBreakerBytes = 256;  // each of them
 
 }  // namespace minnow::limits

@@ -1,78 +1,63 @@
 // From logits to the next token: one chain of well-known steps.
 #pragma once
 
-#include <cstdint>
-#include <memory>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "base/random.h"
-#include "formats/tokenizer_spec.h"
+#include "engine/candidates.h"
+#include "engine/dry_penalty.h"
+#include "engine/mirostat.h"
+#include "engine/sampling_params.h"
+#include "engine/token_penalties.h"
 
 namespace minnow {
 
 class Tokenizer;
 
-// Neutral values switch a step off. Defaults are those of llama.cpp's tools where people have got used to them.
-struct SamplingParams {
-  float temperature = 0.8f;  // 0: greedy, the first of equal maxima
-  int top_k = 40;            // 0: all
-  float top_p = 0.95f;       // (0, 1]; 1: off
-  float min_p = 0.05f;       // [0, 1]; 0: off
-  float typical_p = 1.0f;    // (0, 1]; 1: off
-
-  float repetition_penalty = 1.0f;  // > 0; 1: off. Divides positive logits, multiplies negative ones (CTRL paper).
-  float presence_penalty = 0.0f;    // [-2, 2], subtracted once for a token seen in the window
-  float frequency_penalty = 0.0f;   // [-2, 2], subtracted per occurrence
-  int penalty_last_n = 64;          // window of the three penalties; -1: everything, 0: off
-
-  // DRY ("don't repeat yourself"): penalty multiplier * base^(match length - allowed_length).
-  float dry_multiplier = 0.0f;  // 0: off
-  float dry_base = 1.75f;
-  int dry_allowed_length = 2;
-  int dry_last_n = -1;  // -1: everything
-  std::vector<std::string> dry_sequence_breakers = {"\n", ":", "\"", "*"};
-
-  // XTC ("exclude top choices"): with this probability drop all but the least likely token above the threshold.
-  float xtc_probability = 0.0f;
-  float xtc_threshold = 0.1f;  // > 0.5: off
-
-  int mirostat = 0;  // 0 off, 1 or 2: replaces top-k, top-p, min-p, typical, XTC (Basu et al. 2021)
-  float mirostat_tau = 5.0f;
-  float mirostat_eta = 0.1f;
-
-  std::vector<std::pair<TokenId, float>> logit_bias;  // added first; -infinity forbids
-  uint64_t seed = 0;
-
-  // Throws kInvalidInput naming the first field out of range.
-  void validate(int32_t n_vocab) const;
-};
-
 // The sampler of one sequence. Not thread-safe. The same seed, parameters and logits give the same tokens.
+//
+// The steps, in order (llama.cpp's default order):
+//   1. logit bias
+//   2. repetition, presence and frequency penalty over the last penalty_last_n tokens
+//   3. DRY
+//   4. temperature 0: the largest logit is the token, the first of equals
+//   5. top-k, typical, top-p, min-p, XTC, each over what the one before left and with its probabilities
+//   renormalized;
+//      mirostat takes the place of all five, after the temperature
+//   6. temperature
+//   7. the draw
+// Every call takes one random number for the draw, and one more before it when XTC is on.
 class Sampler {
  public:
-  // The tokenizer (may be null when DRY is off) turns sequence breakers into tokens.
+  // The tokenizer (may be null when DRY is off) gives the texts in which sequence breakers are looked for; it
+  // has to outlive the sampler. The parameters have to be valid (SamplingParams::validate).
   Sampler(SamplingParams params, const Tokenizer* tokenizer);
+  // The same, given only what is needed of a tokenizer.
+  Sampler(SamplingParams params, DryPenalty::PieceOf piece_of);
 
   // Tells the sampler of a token that is now part of the sequence, prompt tokens included, in order.
   void accept(TokenId token);
 
-  // Picks a token; does not accept it. `logits` has one value per vocabulary entry and is not changed. NaN counts as
-  // -infinity; when nothing is left (all -infinity) the first token of the largest raw logit is taken.
+  // Picks a token; does not accept it. `logits` has one value per vocabulary entry and is not changed. NaN
+  // counts as -infinity; when nothing is left (all -infinity) the first token of the largest raw logit is
+  // taken.
   TokenId sample(std::span<const float> logits);
 
   const SamplingParams& params() const { return params_; }
 
  private:
-  struct Candidate {
-    TokenId id;
-    float logit;
-    float p;
-  };
+  std::span<const float> adjusted(std::span<const float> logits);
+  double fill(std::span<const float> logits, float largest);
+  void truncate(std::span<const float> logits, float largest);
+
   SamplingParams params_;
   Random random_;
+  TokenPenalties penalties_;
+  DryPenalty dry_;
+  Mirostat mirostat_;
+  Candidates candidates_;
+  std::vector<float> adjusted_;
 };
 
 }  // namespace minnow

@@ -9,9 +9,9 @@ namespace minnow::limits {
 inline constexpr uint64_t kMaxStringBytes = 64ull << 20;       // one metadata string
 inline constexpr uint64_t kMaxKeyBytes = 64ull << 10;          // one metadata key or tensor name
 inline constexpr uint64_t kMaxTensors = 1ull << 20;            // tensors of one model
-inline constexpr uint64_t kMaxMetadataEntries = 1ull << 20;    // key-value pairs of one GGUF file
+inline constexpr uint64_t kMaxMetadataEntries = 64ull << 10;   // key-value pairs of one file (real ones have under 100)
+inline constexpr uint64_t kMaxArrayElements = 4ull << 20;      // elements of one metadata array, as kMaxVocab
 inline constexpr int kMaxDims = 4;                             // dimensions of a tensor
-inline constexpr int kMaxArrayDepth = 4;                       // nested arrays in GGUF metadata
 inline constexpr uint64_t kMaxAlignment = 64ull << 10;         // GGUF general.alignment
 inline constexpr uint64_t kMaxSplits = 1024;                   // files of one split GGUF
 inline constexpr uint64_t kMaxSafetensorsHeader = 100ull << 20;

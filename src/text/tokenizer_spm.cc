@@ -192,7 +192,8 @@ class SpmTokenizer final : public BpeTokenizer {
   std::string_view with_plain_spaces(std::string_view text, bool prefix, std::string& buffer) const {
     const bool has_symbol = text.find(kSpaceSymbol) != std::string_view::npos;
     if (!prefix && !has_symbol && !spec_.remove_extra_whitespaces) return text;
-    buffer.assign(prefix ? " " : "");
+    buffer.clear();
+    if (prefix) buffer += ' ';
     if (has_symbol) {
       buffer += replace_all(text, kSpaceSymbol, " ");
     } else {

@@ -18,6 +18,7 @@ inline constexpr uint64_t kMaxSafetensorsHeader = 100ull << 20;
 inline constexpr uint64_t kMaxJsonFileBytes = 128ull << 20;    // config.json, tokenizer.json, prompts
 inline constexpr int kMaxJsonDepth = 64;
 inline constexpr uint64_t kMaxVocab = 4ull << 20;
+inline constexpr uint64_t kMaxPieceBytes = 1024;               // a SentencePiece token that can be split in two
 inline constexpr uint64_t kMaxTextFileBytes = 4ull << 30;      // text given to perplexity and the like
 inline constexpr uint32_t kMaxLayers = 1024;
 inline constexpr uint32_t kMaxWidth = 1u << 20;                // n_embd, n_ff and the like

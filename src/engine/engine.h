@@ -92,9 +92,10 @@ class Generation {
   // Returns at once; the last event follows within a step.
   void cancel();
 
+  struct State;  // shared with the engine's thread
+
  private:
   friend class Engine;
-  struct State;
   explicit Generation(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;
 };

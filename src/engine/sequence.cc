@@ -1,5 +1,7 @@
 #include "engine/sequence.h"
 
+#include "base/error.h"
+
 namespace minnow {
 
 void Generation::State::push(Event event) {

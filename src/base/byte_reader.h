@@ -23,10 +23,11 @@ class ByteReader {
   uint64_t remaining() const { return bytes_.size() - offset_; }
   const std::string& name() const { return name_; }
 
-  // Reads an arithmetic value; throws kInvalidInput at the end of the bytes.
+  // Reads an arithmetic value; throws kInvalidInput at the end of the bytes. A bool is true for any byte but
+  // 0.
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  T read() {
+  requires std::is_arithmetic_v<T> T read() {
+    if constexpr (std::is_same_v<T, bool>) return read<uint8_t>() != 0;
     need(sizeof(T), "value");
     T value;
     std::memcpy(&value, bytes_.data() + offset_, sizeof(T));
@@ -64,8 +65,8 @@ class ByteReader {
   // Throws kInvalidInput unless n more bytes are there.
   void need(uint64_t n, std::string_view what) const {
     if (n > remaining()) {
-      fail(ErrorCode::kInvalidInput, "{}: truncated: {} of {} bytes at offset {} but only {} bytes remain", name_,
-           what, n, offset_, remaining());
+      fail(ErrorCode::kInvalidInput, "{}: truncated: {} of {} bytes at offset {} but only {} bytes remain",
+           name_, what, n, offset_, remaining());
     }
   }
 

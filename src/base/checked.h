@@ -7,7 +7,8 @@ namespace minnow {
 
 class Checked {
  public:
-  constexpr Checked(uint64_t value) : value_(value) {}  // NOLINT: implicit on purpose, so that sums read naturally
+  constexpr Checked(uint64_t value)
+      : value_(value) {}  // NOLINT: implicit on purpose, so that sums read naturally
 
   constexpr bool ok() const { return ok_; }
   // Meaningful only when ok().

@@ -1,7 +1,7 @@
 // The one exception type of minnow.
 //
-// Thrown where a problem is known and caught at three borders only: a command of the CLI, an HTTP request, the
-// C ABI. Hot paths and destructors never throw.
+// Thrown where a problem is known and caught at three borders only: a command of the CLI, an HTTP request,
+// the C ABI. Hot paths and destructors never throw.
 #pragma once
 
 #include <fmt/format.h>
@@ -20,12 +20,13 @@ enum class ErrorCode {
   kIo,            // the operating system refused
   kUsage,         // wrong command-line arguments
   kCancelled,
-  kInternal,      // a bug in minnow
+  kInternal,  // a bug in minnow
 };
 
 class Error : public std::exception {
  public:
-  // `what` says what happened and where (file, offset, field); `hint` says what to do about it and may be empty.
+  // `what` says what happened and where (file, offset, field); `hint` says what to do about it and may be
+  // empty.
   Error(ErrorCode code, std::string what, std::string hint = {})
       : code_(code), text_(std::move(what)), hint_(std::move(hint)) {
     if (!hint_.empty()) text_ += "; " + hint_;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -23,7 +24,8 @@ constexpr std::size_t kWriteBuffer = 1 << 20;
 
 class Descriptor {
  public:
-  explicit Descriptor(const std::filesystem::path& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  explicit Descriptor(const std::filesystem::path& path)
+      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (fd_ < 0) fail_io("open", path);
   }
   ~Descriptor() { ::close(fd_); }
@@ -84,7 +86,8 @@ std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes
   const Descriptor file(path);
   const uint64_t size = file.regular_file_size(path);
   if (size > max_bytes) {
-    fail(ErrorCode::kLimit, "{}: {} bytes, more than the {} allowed for such a file", path.string(), size, max_bytes);
+    fail(ErrorCode::kLimit, "{}: {} bytes, more than the {} allowed for such a file", path.string(), size,
+         max_bytes);
   }
   std::string text(size, '\0');
   uint64_t done = 0;
@@ -100,12 +103,19 @@ std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes
 }
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  // Renaming over a device would replace it: as root, an output of /dev/null would cost the machine its
+  // /dev/null.
+  struct stat existing {};
+  if (::stat(path_.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
+    fail(ErrorCode::kIo, "{}: exists and is not a regular file; choose another name for the output",
+         path_.string());
+  }
+  buffer_.reserve(kWriteBuffer);
   std::string pattern = path_.string() + ".XXXXXX";
   fd_ = ::mkostemp(pattern.data(), O_CLOEXEC);
   if (fd_ < 0) fail_io("create", path_);
   temporary_ = pattern;
   ::fchmod(fd_, 0644);
-  buffer_.reserve(kWriteBuffer);
 }
 
 AtomicFile::~AtomicFile() {

@@ -14,7 +14,8 @@ namespace minnow {
 // A whole file mapped read-only. Shared owners keep the map alive (tensors hold one).
 class MappedFile {
  public:
-  // Throws kNotFound, or kIo when it is not a regular file or cannot be mapped. An empty file maps to no bytes.
+  // Throws kNotFound, or kIo when it is not a regular file or cannot be mapped. An empty file maps to no
+  // bytes.
   static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -42,6 +43,8 @@ std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes
 // Destroyed without commit(), it leaves nothing behind and an older file of that name untouched.
 class AtomicFile {
  public:
+  // Throws kNotFound when the folder does not exist, kIo when something other than a regular file has that
+  // name or the folder cannot be written to. The other members throw kIo.
   explicit AtomicFile(std::filesystem::path path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

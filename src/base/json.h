@@ -11,13 +11,14 @@ namespace minnow {
 using Json = nlohmann::json;                 // keys sorted; for files and configs
 using OrderedJson = nlohmann::ordered_json;  // keys as written; for chats and tools, never for huge objects
 
-// Throws kInvalidInput ("<source>: not valid JSON: … at byte N") or kLimit when nested deeper than
-// limits::kMaxJsonDepth. `source` is a path or a word such as "request".
+// Throws kInvalidInput ("<source>: not valid JSON near byte N") or kLimit: nested deeper than
+// limits::kMaxJsonDepth, or an ordered object of more than limits::kMaxOrderedJsonKeys keys. Of equal keys in
+// an object the last counts. `source` is a path or a word such as "request".
 Json parse_json(std::string_view text, const std::string& source);
 OrderedJson parse_ordered_json(std::string_view text, const std::string& source);
 
-// Fields of an object. A missing or null field gives `fallback`; a wrong type or a value out of [lo, hi] throws
-// kInvalidInput naming source and key.
+// Fields of an object. A missing or null field gives `fallback`; a wrong type or a value out of [lo, hi]
+// throws kInvalidInput naming source and key.
 struct JsonFields {
   const Json& object;
   std::string source;

@@ -32,7 +32,9 @@ class Random {
   // In [0, 1), 53 random bits.
   double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
   // In [0, n), n > 0; the bias of under n / 2^64 does not matter here.
-  uint64_t below(uint64_t n) { return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * n) >> 64); }
+  uint64_t below(uint64_t n) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * n) >> 64);
+  }
   // Standard normal (Box-Muller, one of the pair).
   double normal();
 

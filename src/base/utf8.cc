@@ -17,11 +17,16 @@ constexpr std::size_t announced_length(unsigned char lead) {
 // Whether `second` may follow `lead` (excludes overlong forms, surrogates, values past U+10FFFF).
 constexpr bool may_follow(unsigned char lead, unsigned char second) {
   switch (lead) {
-    case 0xE0: return second >= 0xA0 && second <= 0xBF;
-    case 0xED: return second >= 0x80 && second <= 0x9F;
-    case 0xF0: return second >= 0x90 && second <= 0xBF;
-    case 0xF4: return second >= 0x80 && second <= 0x8F;
-    default: return is_continuation(second);
+    case 0xE0:
+      return second >= 0xA0 && second <= 0xBF;
+    case 0xED:
+      return second >= 0x80 && second <= 0x9F;
+    case 0xF0:
+      return second >= 0x90 && second <= 0xBF;
+    case 0xF4:
+      return second >= 0x80 && second <= 0x8F;
+    default:
+      return is_continuation(second);
   }
 }
 
@@ -32,7 +37,8 @@ Utf8Char decode_utf8(std::string_view text) {
   const unsigned char lead = byte(0);
   if (lead < 0x80) return {lead, 1, true};
   const std::size_t length = announced_length(lead);
-  if (length == 0 || text.size() < length || !may_follow(lead, byte(1))) return {kReplacementCharacter, 1, false};
+  if (length == 0 || text.size() < length || !may_follow(lead, byte(1)))
+    return {kReplacementCharacter, 1, false};
   char32_t code_point = lead & (0x7Fu >> length);
   for (std::size_t i = 1; i < length; ++i) {
     if (!is_continuation(byte(i))) return {kReplacementCharacter, 1, false};
@@ -42,6 +48,7 @@ Utf8Char decode_utf8(std::string_view text) {
 }
 
 void append_utf8(std::string& out, char32_t c) {
+  if (c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) c = kReplacementCharacter;
   if (c < 0x80) {
     out += static_cast<char>(c);
   } else if (c < 0x800) {

@@ -20,6 +20,7 @@ struct Utf8Char {
 // invalid and consume one byte.
 Utf8Char decode_utf8(std::string_view text);
 
+// Surrogates and values past U+10FFFF are written as U+FFFD.
 void append_utf8(std::string& out, char32_t code_point);
 
 bool is_valid_utf8(std::string_view text);

@@ -68,11 +68,14 @@ void convert_to_16(const float* src, std::byte* dst, int64_t n, F from_float) {
   }
 }
 
+// 0 for a scale so small that 1 / d is infinite: its f16 is 0, and any code decodes to 0.
+float inverse_of(float d) { return std::abs(d) >= 0x1.0p-126f ? 1.0f / d : 0.0f; }
+
 void encode(const float* x, BlockQ8_0& b) {
   float amax = 0;
   for (int i = 0; i < 32; ++i) amax = std::max(amax, std::abs(x[i]));
   const float d = amax / 127.0f;
-  const float inverse = d != 0 ? 1.0f / d : 0.0f;
+  const float inverse = inverse_of(d);
   b.d = f32_to_f16(d);
   for (int i = 0; i < 32; ++i) b.qs[i] = static_cast<int8_t>(std::round(x[i] * inverse));
 }
@@ -83,7 +86,7 @@ void encode(const float* x, BlockQ4_0& b) {
     if (std::abs(x[i]) > std::abs(extreme)) extreme = x[i];
   }
   const float d = extreme / -8.0f;
-  const float inverse = d != 0 ? 1.0f / d : 0.0f;
+  const float inverse = inverse_of(d);
   b.d = f32_to_f16(d);
   const auto code = [&](float v) { return std::min(15, static_cast<int>(v * inverse + 8.5f)); };
   for (int j = 0; j < 16; ++j) b.qs[j] = static_cast<uint8_t>(code(x[j]) | code(x[j + 16]) << 4);

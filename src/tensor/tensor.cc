@@ -1,5 +1,6 @@
 #include "tensor/tensor.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/checked.h"
@@ -24,7 +25,10 @@ int64_t Shape::elements() const {
 
 std::string Shape::text() const {
   std::string out = "[";
-  for (int i = 0; i < rank_; ++i) out += (i > 0 ? ", " : "") + std::to_string(dims_[i]);
+  for (int i = 0; i < rank_; ++i) {
+    if (i > 0) out += ", ";
+    out += std::to_string(dims_[i]);
+  }
   return out + "]";
 }
 
@@ -44,13 +48,12 @@ uint64_t checked_tensor_bytes(DType dtype, const Shape& shape, const std::string
            i.block_size, i.name);
     }
     blocks = blocks * static_cast<uint64_t>(innermost ? shape[d] / i.block_size : shape[d]);
+    // The element count has to fit as well, also before a dimension of 0: shape.elements() is used freely afterwards.
+    if ((blocks * uint64_t{i.block_bytes}).exceeds(INT64_MAX) || (blocks * uint64_t{i.block_size}).exceeds(INT64_MAX)) {
+      fail(ErrorCode::kInvalidInput, "{}: shape {} is too large", what, shape.text());
+    }
   }
-  // The element count has to fit as well: shape.elements() is used freely afterwards.
-  const Checked bytes = blocks * uint64_t{i.block_bytes};
-  if (bytes.exceeds(INT64_MAX) || (blocks * uint64_t{i.block_size}).exceeds(INT64_MAX)) {
-    fail(ErrorCode::kInvalidInput, "{}: shape {} is too large", what, shape.text());
-  }
-  return bytes.value();
+  return (blocks * uint64_t{i.block_bytes}).value();
 }
 
 Tensor Tensor::allocate(DType dtype, const Shape& shape, std::byte** mutable_data) {

@@ -26,7 +26,9 @@ inline constexpr uint64_t kMaxContext = 1ull << 27;              // positions
 
 inline constexpr uint64_t kMaxTemplateBytes = 1ull << 20;
 inline constexpr uint64_t kMaxTemplateSteps = 1'000'000;
-inline constexpr int kMaxTemplateDepth = 200;
+inline constexpr int kMaxTemplateDepth = 200;                 // nested syntax; macro calls within each other
+inline constexpr int kMaxTemplateRecursion = 1000;            // nested steps of the evaluator: guards the stack
+inline constexpr uint64_t kMaxTemplateMemory = 128ull << 20;  // values of one rendering
 inline constexpr uint64_t kMaxTemplateOutput = 4ull << 20;
 
 inline constexpr std::size_t kMaxStopStrings = 16;

@@ -1,7 +1,6 @@
 // Any bytes as a gguf file: read or refused, and then every tensor lies where the bytes are.
-#include "formats/gguf.h"
-
 #include "base/error.h"
+#include "formats/gguf.h"
 #include "touch_tensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

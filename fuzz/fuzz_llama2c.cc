@@ -1,7 +1,6 @@
 // Any bytes as a llama2c file: read or refused, and then every tensor lies where the bytes are.
-#include "formats/llama2c.h"
-
 #include "base/error.h"
+#include "formats/llama2c.h"
 #include "touch_tensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

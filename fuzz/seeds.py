@@ -35,6 +35,11 @@ def safetensors():
     yield "escapes", tm.safetensors('{ "\\u0061\\ud83d\\ude00" : {"shape":[1],"data_offsets":[0,1],"dtype":"U8"} }  ', b"x")
 
 
+def safetensors_index():
+    yield "two", b'{"metadata":{"total_size":8},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors"}}'
+    yield "odd", b'{"x":[1,-2.5,null,true,{"y":"z"}],"weight_map":{},"after":1e3}'
+
+
 def llama2c():
     # 2 wide, 1 layer, 1 head, 2 tokens: 4 + 2 + 2 + 4 * 4 + 2 + 3 * 2 + 2 floats and 2 rotary tables of 1.
     numbers = [2, 1, 1, 1, 1, 2, 1]
@@ -48,7 +53,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
-    for make in (gguf, safetensors, llama2c):
+    for make in (gguf, safetensors, safetensors_index, llama2c):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

@@ -30,18 +30,34 @@ def array(kind, values):
 
 
 class Tensor:
-    """One entry of the tensor table; `offset` None: placed after the one before."""
+    """A tensor with its data. What the file's table says of it may be spoiled: see `say`."""
 
-    def __init__(self, name, dims, kind=0, offset=None, data=None):
-        self.name, self.dims, self.kind, self.offset, self.data = name, list(dims), kind, offset, data
-        self.rank = None  # None: len(dims)
+    def __init__(self, name, dims, kind=0, data=None):
+        self.name, self.dims, self.kind = name, list(dims), kind
+        self.data = bytes(self.size()) if data is None else data
+        self.said = {}
+
+    def say(self, **fields):
+        """Lies of the table: dims, rank, kind, offset."""
+        self.said.update(fields)
 
     def size(self):
-        block, size = BLOCKS.get(self.kind, (1, 4))
+        block, size = BLOCKS[self.kind]
         n = 1
         for d in self.dims:
             n *= d
         return n // block * size
+
+    def entry(self, offset):
+        """The fields of the table, each packed."""
+        dims = self.said.get("dims", self.dims)
+        yield text(self.name)[:8]
+        yield text(self.name)[8:]
+        yield struct.pack("<I", self.said.get("rank", len(dims)))
+        for d in dims:
+            yield struct.pack("<Q", d)
+        yield struct.pack("<I", self.said.get("kind", self.kind))
+        yield struct.pack("<Q", self.said.get("offset", offset))
 
 
 class Gguf:
@@ -75,13 +91,14 @@ class Gguf:
     def tensor(self, name):
         return next(t for t in self.tensors if t.name == name)
 
-    def _place(self):
-        at, places = 0, []
+    def offsets(self):
+        """Where each tensor lies in the data section, and where the last one ends."""
+        at, begins = 0, []
         for t in self.tensors:
-            offset = at if t.offset is None else t.offset
-            places.append(offset)
-            at = -(-(at + t.size()) // self.alignment) * self.alignment
-        return places
+            at = -(-at // self.alignment) * self.alignment
+            begins.append(at)
+            at += len(t.data)
+        return begins, at
 
     def build(self):
         out, ends = bytearray(), []
@@ -105,24 +122,16 @@ class Gguf:
                 add(payload[16:])
             else:
                 add(payload)
-        places = self._place()
-        for t, offset in zip(self.tensors, places):
-            add(text(t.name)[:8])
-            add(text(t.name)[8:])
-            add(struct.pack("<I", len(t.dims) if t.rank is None else t.rank))
-            for d in t.dims:
-                add(struct.pack("<Q", d))
-            add(struct.pack("<I", t.kind))
-            add(struct.pack("<Q", offset))
+        begins, _ = self.offsets()
+        for t, begin in zip(self.tensors, begins):
+            for field in t.entry(begin):
+                add(field)
         if self.tensors:
             out.extend(bytes(-len(out) % self.alignment))
         self.data_begin = len(out)
-        for t, offset in zip(self.tensors, self._place()):
-            if t.data is None or t.offset is not None:
-                continue
-            out.extend(bytes(self.data_begin + offset - len(out)))
-            out.extend(t.data)
-            ends.append(len(out))
+        for t, begin in zip(self.tensors, begins):
+            out.extend(bytes(self.data_begin + begin - len(out)))
+            add(t.data)
         self.boundaries = ends
         return bytes(out)
 
@@ -208,8 +217,7 @@ def small_gguf(version=3):
         g.put("k.%d" % kind, kind, value)
         g.put_array("a.%d" % kind, kind, [value] * 2)
     g.put_array("a.8", STR, ["a", "", "bc"])
-    g.tensors = [Tensor("f32", [2, 2], 0, data=bytes(16)), Tensor("f16", [3], 1, data=bytes(6)),
-                 Tensor("q8", [32, 1, 1, 2], 8, data=bytes(68)), Tensor("q4k", [256], 12, data=bytes(144))]
+    g.tensors = [Tensor("f32", [2, 2], 0), Tensor("f16", [3], 1), Tensor("q8", [32, 1, 1, 2], 8), Tensor("q4k", [256], 12)]
     return g
 
 

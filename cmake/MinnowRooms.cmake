@@ -34,7 +34,9 @@ target_link_libraries(minnow_gtest INTERFACE GTest::gmock GTest::gtest GTest::gt
 
 # Kernel folders of src/cpu are compiled with the flags of their instruction set; nothing else is.
 set(MINNOW_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
-set(MINNOW_ISA_FLAGS_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512bf16)
+set(MINNOW_ISA_FLAGS_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512bf16
+  -mprefer-vector-width=512
+  -Wno-uninitialized -Wno-maybe-uninitialized)  # gcc 12 warns inside its own avx512fintrin.h
 
 function(minnow_set_isa_flags)
   foreach(file IN LISTS ARGN)

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "base/error.h"
 
@@ -32,6 +33,20 @@ class ByteReader {
     std::memcpy(&value, bytes_.data() + offset_, sizeof(T));
     offset_ += sizeof(T);
     return value;
+  }
+
+  // The next n values. Nothing is allocated before their bytes are known to be there.
+  template <typename T>
+    requires std::is_arithmetic_v<T>
+  std::vector<T> read_array(uint64_t n, std::string_view what = "array") {
+    if (n > remaining() / sizeof(T)) {
+      fail(ErrorCode::kInvalidInput, "{}: truncated: {} of {} elements of {} bytes at offset {} but only {} bytes remain",
+           name_, what, n, sizeof(T), offset_, remaining());
+    }
+    std::vector<T> values(n);
+    if (n > 0) std::memcpy(values.data(), bytes_.data() + offset_, n * sizeof(T));
+    offset_ += n * sizeof(T);
+    return values;
   }
 
   // A view of the next n bytes, which live as long as the span given to the constructor.

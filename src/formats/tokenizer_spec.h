@@ -18,19 +18,24 @@ enum class TokenizerKind { kSpmBpe, kByteBpe };
 enum class TokenType : uint8_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
 
 struct TokenEntry {
-  std::string text;  // SPM: piece with U+2581 for space; byte-level BPE: as in vocab.json (bytes mapped to letters)
-  float score = 0;   // SPM only
+  // Normal tokens: the piece with U+2581 for space (SPM), or as in vocab.json with bytes mapped to letters (byte-level
+  // BPE). Control and user-defined tokens: the text itself, in both kinds.
+  std::string text;
+  float score = 0;  // SPM only; higher merges earlier
   TokenType type = TokenType::kNormal;
+  // Control and user-defined tokens: white space before (after) the token is part of it and lost in decoding.
+  bool lstrip = false, rstrip = false;
 };
 
 struct TokenizerSpec {
   TokenizerKind kind = TokenizerKind::kByteBpe;
   std::string source;  // path, for errors
   std::vector<TokenEntry> tokens;
-  std::vector<std::string> merges;  // "left right", best first; byte-level BPE only
+  // "left right", best first. Byte-level BPE needs them; SPM takes them when there are any and else merges by score.
+  std::vector<std::string> merges;
   // GGUF's tokenizer.ggml.pre ("llama-bpe", "qwen2", "gpt-2", …); for other files worked out from the pattern.
   std::string pre = "default";
-  // Split expressions of a tokenizer.json, applied in order; empty when `pre` names a known one.
+  // Split expressions of a tokenizer.json, applied in order; empty when `pre` names a known one (tokenizer_pre.h).
   std::vector<std::string> split_patterns;
 
   TokenId bos = kNoToken, eos = kNoToken, unk = kNoToken, pad = kNoToken, eot = kNoToken;
@@ -39,6 +44,7 @@ struct TokenizerSpec {
   bool add_space_prefix = true;           // SPM
   bool remove_extra_whitespaces = false;  // SPM
   bool ignore_merges = false;             // a pre-token that is in the vocabulary is taken whole
+  bool normalize_nfc = false;             // text is brought to Unicode NFC first
   std::string chat_template;              // empty when the file has none
 };
 

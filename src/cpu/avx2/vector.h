@@ -1,0 +1,106 @@
+// 256-bit vectors: AVX2, FMA and F16C.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace minnow::avx2 {
+
+struct Vector {
+  using F = __m256;   // f32 lanes
+  using I = __m256i;  // i32 lanes
+  using B = __m256i;  // bytes, four to a lane
+  static constexpr int kLanes = 8;
+  static constexpr int kTileRows = 2, kTileColumns = 6;    // float products
+  static constexpr int kPanelColumns = 2;                  // integer products
+  static constexpr bool kPanelPair = false;
+  static constexpr int kScoreRows = 4, kScoreVectors = 2;  // attention
+  static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
+
+  static F zero() { return _mm256_setzero_ps(); }
+  static F set(float x) { return _mm256_set1_ps(x); }
+  static F load(const float* p) { return _mm256_loadu_ps(p); }
+  static void store(float* p, F x) { _mm256_storeu_ps(p, x); }
+  static F load_n(const float* p, int n) { return _mm256_maskload_ps(p, mask(n)); }
+  static void store_n(float* p, F x, int n) { _mm256_maskstore_ps(p, mask(n), x); }
+  static F load_f16(const uint16_t* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+  static void store_f16(uint16_t* p, F x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  static F load_bf16(const uint16_t* p) {
+    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+  }
+  static F load_i8(const int8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+  static F load_u8(const uint8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+  // Rounds to nearest even and saturates.
+  static void store_i8(int8_t* p, F x) {
+    const __m256i wide = _mm256_cvtps_epi32(x);
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+  }
+
+  static F add(F a, F b) { return _mm256_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
+  static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
+  static F div(F a, F b) { return _mm256_div_ps(a, b); }
+  static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  static F min(F a, F b) { return _mm256_min_ps(a, b); }
+  static F max(F a, F b) { return _mm256_max_ps(a, b); }
+  static F abs(F x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
+  static F round(F x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  // 2^n for whole n in [-126, 127]
+  static F pow2(F n) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+  }
+  // a < b ? yes : no, lane by lane
+  static F select_less(F a, F b, F yes, F no) { return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
+  static float sum(F x) {
+    const __m128 q = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 d = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(d, _mm_movehdup_ps(d)));
+  }
+  static float max_lane(F x) {
+    const __m128 q = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 d = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(d, _mm_movehdup_ps(d)));
+  }
+
+  static I set_i(int32_t x) { return _mm256_set1_epi32(x); }
+  static F to_f(I x) { return _mm256_cvtepi32_ps(x); }
+  static B load_b(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  static B low_nibbles(B x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
+  static B high_nibbles(B x) { return _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(15)); }
+  static B shift_right_2(B x) { return _mm256_srli_epi16(x, 2); }
+  // low | (two lowest bits of each byte of high) << 4
+  static B six_bits(B low, B high) {
+    return _mm256_or_si256(low, _mm256_slli_epi16(_mm256_and_si256(high, _mm256_set1_epi8(3)), 4));
+  }
+  // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64, so that a pair fits 16 bits.
+  static I dot(I acc, B codes, const int8_t* x) { return widen(acc, _mm256_maddubs_epi16(codes, word(x))); }
+  // The same for codes of 8 bits that carry an offset of 128: |code| times the activation with the code's sign.
+  static I dot_full(I acc, B codes, const int8_t* x) {
+    const B signed_codes = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
+    return widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(signed_codes), _mm256_sign_epi8(word(x), signed_codes)));
+  }
+
+ private:
+  static __m256i mask(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static __m256i word(const int8_t* x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, 4);
+    return _mm256_set1_epi32(four);
+  }
+  static I widen(I acc, __m256i pairs) {
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+};
+
+}  // namespace minnow::avx2

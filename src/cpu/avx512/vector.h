@@ -1,0 +1,92 @@
+// 512-bit vectors: AVX-512 F, BW, DQ, VL and VNNI.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace minnow::avx512 {
+
+struct Vector {
+  using F = __m512;   // f32 lanes
+  using I = __m512i;  // i32 lanes
+  using B = __m512i;  // bytes, four to a lane
+  static constexpr int kLanes = 16;
+  static constexpr int kTileRows = 4, kTileColumns = 6;    // float products
+  static constexpr int kPanelColumns = 6;                  // integer products
+  static constexpr bool kPanelPair = true;
+  static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
+  static constexpr int kFullBias = 128;                    // dot_full takes codes as they are, with this offset
+
+  static F zero() { return _mm512_setzero_ps(); }
+  static F set(float x) { return _mm512_set1_ps(x); }
+  static F load(const float* p) { return _mm512_loadu_ps(p); }
+  static void store(float* p, F x) { _mm512_storeu_ps(p, x); }
+  static F load_n(const float* p, int n) { return _mm512_maskz_loadu_ps(mask(n), p); }
+  static void store_n(float* p, F x, int n) { _mm512_mask_storeu_ps(p, mask(n), x); }
+  static F load_f16(const uint16_t* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static void store_f16(uint16_t* p, F x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  static F load_bf16(const uint16_t* p) {
+    const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+  }
+  static F load_i8(const int8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static F load_u8(const uint8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  // Rounds to nearest even and saturates.
+  static void store_i8(int8_t* p, F x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
+  }
+
+  static F add(F a, F b) { return _mm512_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+  static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static F div(F a, F b) { return _mm512_div_ps(a, b); }
+  static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  static F min(F a, F b) { return _mm512_min_ps(a, b); }
+  static F max(F a, F b) { return _mm512_max_ps(a, b); }
+  static F abs(F x) { return _mm512_abs_ps(x); }
+  static F round(F x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  // 2^n for whole n in [-126, 127]
+  static F pow2(F n) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
+  }
+  // a < b ? yes : no, lane by lane
+  static F select_less(F a, F b, F yes, F no) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+  }
+  static float sum(F x) { return _mm512_reduce_add_ps(x); }
+  static float max_lane(F x) { return _mm512_reduce_max_ps(x); }
+
+  static I set_i(int32_t x) { return _mm512_set1_epi32(x); }
+  static F to_f(I x) { return _mm512_cvtepi32_ps(x); }
+  static B load_b(const void* p) { return _mm512_loadu_si512(p); }
+  static B low_nibbles(B x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
+  static B high_nibbles(B x) { return _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15)); }
+  static B shift_right_2(B x) { return _mm512_srli_epi16(x, 2); }
+  // low | (two lowest bits of each byte of high) << 4
+  static B six_bits(B low, B high) {
+    return _mm512_or_si512(low, _mm512_slli_epi16(_mm512_and_si512(high, _mm512_set1_epi8(3)), 4));
+  }
+  // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
+  static I dot(I acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
+  // The same for codes of 8 bits that carry an offset of 128; the offset stays in when kFullBias is 128.
+  static I dot_full(I acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
+
+ private:
+  static __mmask16 mask(int n) { return static_cast<__mmask16>((1u << n) - 1); }
+  static __m512i word(const int8_t* x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, 4);
+    return _mm512_set1_epi32(four);
+  }
+};
+
+}  // namespace minnow::avx512

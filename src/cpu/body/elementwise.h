@@ -1,0 +1,158 @@
+// Generic bodies of the element-wise kernels over a vector type V (see avx2/vector.h for what V offers).
+#pragma once
+
+#include "cpu/kernels.h"
+
+namespace minnow::body {
+
+// Calls f(offset, n) for whole vectors and once for the rest; n is V::kLanes except in that last call.
+template <class V, class F>
+inline void for_vectors(int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + V::kLanes <= n; i += V::kLanes) f(i, V::kLanes);
+  if (i < n) f(i, static_cast<int>(n - i));
+}
+
+template <class V>
+inline typename V::F load(const float* p, int n) {
+  return n == V::kLanes ? V::load(p) : V::load_n(p, n);
+}
+template <class V>
+inline void store(float* p, typename V::F x, int n) {
+  if (n == V::kLanes) {
+    V::store(p, x);
+  } else {
+    V::store_n(p, x, n);
+  }
+}
+
+// e^x with about 2 ulp; inputs are clamped to the range of normal results, -infinity gives 0.
+template <class V>
+inline typename V::F exp(typename V::F x) {
+  const auto clamped = V::min(V::max(x, V::set(-87.3f)), V::set(88.3f));
+  const auto n = V::round(V::mul(clamped, V::set(1.44269504088896341f)));
+  auto r = V::fma(n, V::set(-0.693359375f), clamped);  // ln 2 in two parts (Cody and Waite)
+  r = V::fma(n, V::set(2.12194440e-4f), r);
+  auto p = V::set(1.9875691500e-4f);  // minimax polynomial of Cephes' expf
+  p = V::fma(p, r, V::set(1.3981999507e-3f));
+  p = V::fma(p, r, V::set(8.3334519073e-3f));
+  p = V::fma(p, r, V::set(4.1665795894e-2f));
+  p = V::fma(p, r, V::set(1.6666665459e-1f));
+  p = V::fma(p, r, V::set(5.0000001201e-1f));
+  const auto y = V::add(V::fma(V::mul(r, r), p, r), V::set(1.0f));
+  return V::select_less(x, V::set(-87.3f), V::zero(), V::mul(y, V::pow2(n)));
+}
+
+// 1 / (1 + e^-x)
+template <class V>
+inline typename V::F sigmoid(typename V::F x) {
+  return V::div(V::set(1.0f), V::add(V::set(1.0f), exp<V>(V::sub(V::zero(), x))));
+}
+
+template <class V>
+struct Silu {
+  static typename V::F apply(typename V::F x) { return V::mul(x, sigmoid<V>(x)); }
+};
+
+// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), using (1 + tanh u) / 2 = sigmoid(2u).
+template <class V>
+struct GeluTanh {
+  static typename V::F apply(typename V::F x) {
+    const auto cubic = V::fma(V::mul(V::mul(x, x), V::set(0.044715f)), x, x);
+    return V::mul(x, sigmoid<V>(V::mul(cubic, V::set(1.5957691216057308f))));
+  }
+};
+
+template <class V, template <class> class Fn>
+void unary(const float* x, float* y, int64_t n) {
+  for_vectors<V>(n, [&](int64_t i, int m) { store<V>(y + i, Fn<V>::apply(load<V>(x + i, m)), m); });
+}
+
+template <class V, template <class> class Fn>
+void gated(const float* gate, const float* up, float* y, int64_t n) {
+  for_vectors<V>(n, [&](int64_t i, int m) {
+    store<V>(y + i, V::mul(Fn<V>::apply(load<V>(gate + i, m)), load<V>(up + i, m)), m);
+  });
+}
+
+template <class V>
+void add(const float* a, const float* b, float* y, int64_t n) {
+  for_vectors<V>(n, [&](int64_t i, int m) { store<V>(y + i, V::add(load<V>(a + i, m), load<V>(b + i, m)), m); });
+}
+
+template <class V>
+void mul(const float* a, const float* b, float* y, int64_t n) {
+  for_vectors<V>(n, [&](int64_t i, int m) { store<V>(y + i, V::mul(load<V>(a + i, m), load<V>(b + i, m)), m); });
+}
+
+template <class V>
+void scale(const float* x, float factor, float* y, int64_t n) {
+  for_vectors<V>(n, [&](int64_t i, int m) { store<V>(y + i, V::mul(load<V>(x + i, m), V::set(factor)), m); });
+}
+
+// cap * tanh(x / cap), with tanh u = 2 sigmoid(2u) - 1.
+template <class V>
+inline typename V::F softcapped(typename V::F x, float cap) {
+  const auto s = sigmoid<V>(V::mul(x, V::set(2.0f / cap)));
+  return V::mul(V::set(cap), V::fma(s, V::set(2.0f), V::set(-1.0f)));
+}
+
+template <class V>
+void softcap(const float* x, float cap, float* y, int64_t n) {
+  for_vectors<V>(n, [&](int64_t i, int m) { store<V>(y + i, softcapped<V>(load<V>(x + i, m), cap), m); });
+}
+
+template <class V>
+void rms_norm(const float* x, const float* w, float* y, int64_t n, float eps) {
+  auto sum = V::zero();
+  for_vectors<V>(n, [&](int64_t i, int m) {
+    const auto v = load<V>(x + i, m);
+    sum = V::fma(v, v, sum);
+  });
+  const float factor = 1.0f / __builtin_sqrtf(V::sum(sum) / static_cast<float>(n) + eps);
+  for_vectors<V>(n, [&](int64_t i, int m) {
+    store<V>(y + i, V::mul(V::mul(load<V>(x + i, m), V::set(factor)), load<V>(w + i, m)), m);
+  });
+}
+
+template <class V>
+void rope_halves(const float* x, const float* table, float* y, int64_t head_dim, int64_t n_freq) {
+  for_vectors<V>(n_freq, [&](int64_t i, int m) {
+    const auto a = load<V>(x + i, m), b = load<V>(x + n_freq + i, m);
+    const auto c = load<V>(table + i, m), s = load<V>(table + n_freq + i, m);
+    store<V>(y + i, V::sub(V::mul(a, c), V::mul(b, s)), m);
+    store<V>(y + n_freq + i, V::add(V::mul(a, s), V::mul(b, c)), m);
+  });
+  for (int64_t i = 2 * n_freq; i < head_dim; ++i) y[i] = x[i];
+}
+
+template <class V>
+void rope_interleaved(const float* x, const float* table, float* y, int64_t head_dim, int64_t n_freq) {
+  for (int64_t i = 0; i < n_freq; ++i) {
+    const float a = x[2 * i], b = x[2 * i + 1], c = table[i], s = table[n_freq + i];
+    y[2 * i] = a * c - b * s;
+    y[2 * i + 1] = a * s + b * c;
+  }
+  for (int64_t i = 2 * n_freq; i < head_dim; ++i) y[i] = x[i];
+}
+
+template <class V>
+void quantize(const float* x, ActBlock* y, int64_t k) {
+  for (int64_t b = 0; b < k / 32; ++b, x += 32, ++y) {
+    auto largest = V::zero();
+    for (int i = 0; i < 32; i += V::kLanes) largest = V::max(largest, V::abs(V::load(x + i)));
+    const float amax = V::max_lane(largest);
+    const float d = amax / 127.0f;
+    const float inverse = amax > 0 ? 127.0f / amax : 0.0f;
+    for (int i = 0; i < 32; i += V::kLanes) V::store_i8(y->q + i, V::mul(V::load(x + i), V::set(inverse)));
+    y->d = d;
+    for (int h = 0; h < 2; ++h) {
+      int32_t sum = 0;
+      for (int i = 0; i < 16; ++i) sum += y->q[16 * h + i];
+      y->sum[h] = sum;
+    }
+    y->unused = 0;
+  }
+}
+
+}  // namespace minnow::body

@@ -1,0 +1,64 @@
+// Loops that only the machine bounds: the yardsticks of doctor and bench.
+#pragma once
+
+#include "cpu/body/panel_matmul.h"
+
+namespace minnow::body {
+
+template <class V>
+double read_memory(const void* bytes, int64_t n) {
+  const auto* p = static_cast<const float*>(bytes);
+  typename V::F a = V::zero(), b = V::zero(), c = V::zero(), d = V::zero();
+  for (int64_t i = 0; i + 4 * V::kLanes <= n / 4; i += 4 * V::kLanes) {
+    __builtin_prefetch(p + i + kPrefetchBytes / 4);
+    a = V::max(a, V::load(p + i));
+    b = V::max(b, V::load(p + i + V::kLanes));
+    c = V::max(c, V::load(p + i + 2 * V::kLanes));
+    d = V::max(d, V::load(p + i + 3 * V::kLanes));
+  }
+  return V::sum(V::add(V::add(a, b), V::add(c, d)));
+}
+
+// Independent chains, as many as hide the latency of a multiply-add.
+inline constexpr int kChains = 12;
+
+template <class V>
+double int8_rate(int64_t rounds, int64_t* operations) {
+  uint8_t codes[64];
+  int8_t x[4] = {1, 2, 3, 4};
+  for (int i = 0; i < 64; ++i) codes[i] = static_cast<uint8_t>(i & 15);
+  const auto w = V::load_b(codes);
+  typename V::I acc[kChains];
+#pragma GCC unroll 16
+  for (int i = 0; i < kChains; ++i) acc[i] = V::set_i(i);
+  for (int64_t r = 0; r < rounds; ++r) {
+    // One activation word for all chains: a loop-carried store would hide the rate, a constant would be folded.
+    asm volatile("" : "+m"(x));
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) acc[i] = V::dot(acc[i], w, x);
+  }
+  auto total = V::to_f(acc[0]);
+  for (int i = 1; i < kChains; ++i) total = V::add(total, V::to_f(acc[i]));
+  *operations = rounds * kChains * V::kLanes * 4 * 2;
+  return V::sum(total);
+}
+
+template <class V>
+double f32_rate(int64_t rounds, int64_t* operations) {
+  typename V::F acc[kChains];
+#pragma GCC unroll 16
+  for (int i = 0; i < kChains; ++i) acc[i] = V::set(static_cast<float>(i));
+  float factor = 0.999f;
+  asm volatile("" : "+m"(factor));
+  const auto a = V::set(factor), b = V::set(1.0f - factor);
+  for (int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) acc[i] = V::fma(acc[i], a, b);
+  }
+  auto total = acc[0];
+  for (int i = 1; i < kChains; ++i) total = V::add(total, acc[i]);
+  *operations = rounds * kChains * V::kLanes * 2;
+  return V::sum(total);
+}
+
+}  // namespace minnow::body

@@ -1,0 +1,225 @@
+#include "cpu/executor.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "cpu/pack.h"
+#include "cpu/step.h"
+#include "graph/passes.h"
+#include "tensor/codec.h"
+
+namespace minnow {
+namespace {
+
+std::size_t index(NodeId id) { return static_cast<std::size_t>(id); }
+
+int64_t width_of(const Shape& shape) {
+  int64_t n = 1;
+  for (int i = 1; i < shape.rank(); ++i) n *= shape[i];
+  return n;
+}
+
+// The node whose value a chain of views shows.
+NodeId behind_views(const Graph& g, NodeId id) {
+  while (g.node(id).op == Op::kReshape) id = g.node(id).inputs[0];
+  return id;
+}
+
+// Appends steps and decides where the team has to wait. Between row-wise steps it need not, unless one of them writes
+// bytes that another, in a different geometry, may still be reading: values share memory once they are dead.
+struct Schedule {
+  std::vector<std::unique_ptr<Step>>& steps;
+  std::vector<bool>& barrier_before;
+  int64_t max_rows;
+  std::vector<Value> touched;  // since the last barrier
+
+  void add(std::unique_ptr<Step> step, std::vector<Value> reads, Value writes) {
+    const auto clashes = [&](const Value& v) {
+      const bool same = v.data == writes.data && v.width == writes.width;
+      return !same && v.data < writes.row(max_rows) && writes.data < v.row(max_rows);
+    };
+    const bool first = steps.empty();
+    const bool free_running = !first && steps.back()->row_wise() && step->row_wise() &&
+                              (writes.data == nullptr || std::none_of(touched.begin(), touched.end(), clashes));
+    if (!free_running) touched.clear();
+    touched.insert(touched.end(), reads.begin(), reads.end());
+    if (writes.data != nullptr) touched.push_back(writes);
+    barrier_before.push_back(!first && !free_running);
+    steps.push_back(std::move(step));
+  }
+};
+
+}  // namespace
+
+const Kernels& kernels_for(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx512: return avx512::kKernels;
+    case Isa::kAvx2: return avx2::kKernels;
+#elif defined(__aarch64__)
+    case Isa::kNeon: return neon::kKernels;
+#endif
+    default: return baseline::kKernels;
+  }
+}
+
+Executor::Executor(const Graph& graph, ExecutorOptions options)
+    : graph_(fuse(graph)),
+      options_(std::move(options)),
+      kernels_(kernels_for(options_.isa)),
+      pool_(std::max(1, options_.n_threads)) {
+  pack_weights();
+  compile();
+}
+
+Executor::~Executor() = default;
+
+uint64_t Executor::scratch_bytes() const { return values_->size(); }
+
+void Executor::pack_weights() {
+  const auto& nodes = graph_.nodes();
+  std::vector<bool> is_matrix(nodes.size(), false);
+  std::vector<bool> is_vector(nodes.size(), false);
+  for (const Node& n : nodes) {
+    for (int k = 0; k < n.n_inputs(); ++k) {
+      const NodeId in = n.inputs[static_cast<std::size_t>(k)];
+      if (graph_.node(in).op != Op::kWeight) continue;
+      if (n.op == Op::kMatMul) {
+        is_matrix[index(in)] = true;
+      } else if (n.op != Op::kEmbed) {
+        is_vector[index(in)] = true;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (is_matrix[i]) packed_bytes_ += minnow::packed_bytes(nodes[i].constant.dtype, nodes[i].constant.shape);
+  }
+  packed_memory_ = PageMemory::allocate(packed_bytes_, "packed weights");
+  matrices_.resize(nodes.size());
+  vectors_.resize(nodes.size());
+  uint64_t offset = 0, done = 0;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Tensor& t = nodes[i].constant;
+    if (is_vector[i]) vectors_[i] = Tensor::from_f32(to_f32(t), t.shape);
+    if (!is_matrix[i]) continue;
+    matrices_[i] = std::make_unique<PackedMatrix>(nodes[i].name, t, packed_memory_->data() + offset, pool_);
+    offset += minnow::packed_bytes(t.dtype, t.shape);
+    done += t.bytes();
+    if (options_.progress) options_.progress(done);
+  }
+}
+
+void Executor::compile() {
+  const auto& nodes = graph_.nodes();
+  const StepSize max{options_.max_tokens, options_.max_outputs};
+  const MemoryPlan plan = plan_memory(graph_, max);
+
+  // After the values comes room for one quantized input, shared by the products that read it.
+  int64_t widest = 0;
+  for (const Node& n : nodes) {
+    if (n.op == Op::kMatMul) widest = std::max(widest, n.inputs[0] == kNoNode ? 0 : graph_.node(n.inputs[0]).shape.last());
+  }
+  const int64_t act_bytes = std::max(max.tokens, max.outputs) * (widest / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock));
+  values_ = PageMemory::allocate(static_cast<uint64_t>(plan.bytes + act_bytes), "values between steps");
+  auto* quantized = reinterpret_cast<ActBlock*>(values_->data() + plan.bytes);
+  NodeId quantized_node = kNoNode;
+
+  const auto value = [&](NodeId id) -> Value {
+    if (graph_.node(id).op == Op::kWeight) {
+      const Tensor& t = vectors_[index(id)];
+      return {const_cast<float*>(t.f32()), t.shape.elements()};
+    }
+    if (plan.offset[index(id)] == MemoryPlan::kOutside) return {};
+    return {reinterpret_cast<float*>(values_->data() + plan.offset[index(id)]), width_of(graph_.node(id).shape)};
+  };
+
+  Schedule schedule{steps_, barrier_before_, max.tokens, {}};
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Node& n = nodes[i];
+    const auto id = static_cast<NodeId>(i);
+    switch (n.op) {
+      case Op::kTokens:
+      case Op::kPositions:
+      case Op::kWeight:
+      case Op::kReshape: break;
+      case Op::kMatMul: {
+        // Neighbours that multiply the same input become one step.
+        const NodeId x = n.inputs[0];
+        const bool panels = matrices_[index(n.inputs[1])]->in_panels();
+        std::vector<MatMulOutput> outputs;
+        std::size_t last = i;
+        for (std::size_t j = i; j < nodes.size(); ++j) {
+          const Op op = nodes[j].op;
+          if (op == Op::kWeight || op == Op::kReshape) continue;
+          if (op != Op::kMatMul || nodes[j].inputs[0] != x) break;
+          const PackedMatrix& w = *matrices_[index(nodes[j].inputs[1])];
+          if (w.in_panels() != panels) break;
+          outputs.push_back({&w, value(static_cast<NodeId>(j))});
+          last = j;
+        }
+        const int64_t row_dim = graph_.node(x).shape[0];
+        if (panels && quantized_node != x) {
+          schedule.add(make_quantize_step(value(x), row_dim, quantized), {value(x)}, {});
+          quantized_node = x;
+        }
+        const void* input = panels ? static_cast<const void*>(quantized) : value(x).data;
+        schedule.add(make_matmul_step(input, row_dim, std::move(outputs)), {}, {});
+        i = last;
+        break;
+      }
+      case Op::kAttention: {
+        const auto& attrs = n.get<AttentionAttrs>();
+        const Shape& q = graph_.node(n.inputs[0]).shape;
+        const Shape& k = graph_.node(n.inputs[1]).shape;
+        const Value kv[] = {value(n.inputs[1]), value(n.inputs[2])};
+        schedule.add(make_kv_store_step(attrs, kv[0], kv[1], k[1]), {kv[0], kv[1]}, {});
+        schedule.add(make_attention_step(attrs, value(n.inputs[0]), value(id), q[1], k[1], pool_.size()), {}, {});
+        break;
+      }
+      default: {
+        std::vector<Value> inputs;
+        for (int k = 0; k < n.n_inputs(); ++k) inputs.push_back(value(n.inputs[static_cast<std::size_t>(k)]));
+        auto step = make_rowwise_step(graph_, n, inputs, value(id));
+        schedule.add(std::move(step), std::move(inputs), value(id));
+      }
+    }
+  }
+  const Value out = value(behind_views(graph_, graph_.output()));
+  output_ = out.data;
+  output_width_ = out.width;
+}
+
+void Executor::validate(const Batch& batch, const KvCache* kv) const {
+  const auto n = static_cast<int64_t>(batch.tokens.size());
+  if (n > options_.max_tokens || static_cast<int64_t>(batch.output_rows.size()) > options_.max_outputs) {
+    fail(ErrorCode::kInternal, "a batch of {} tokens and {} outputs, made for {} and {}", n, batch.output_rows.size(),
+         options_.max_tokens, options_.max_outputs);
+  }
+  int64_t covered = 0;
+  for (const SequenceSlice& s : batch.sequences) {
+    const bool pages_ok = kv == nullptr || static_cast<int64_t>(s.pages.size()) * kKvPage >= s.past + s.count;
+    if (s.first != covered || s.count <= 0 || s.past < 0 || !pages_ok) fail(ErrorCode::kInternal, "a batch with a bad slice");
+    covered += s.count;
+  }
+  if (covered != n) fail(ErrorCode::kInternal, "slices cover {} of {} tokens", covered, n);
+}
+
+std::span<const float> Executor::run(const Batch& batch, KvCache* kv) {
+  validate(batch, kv);
+  positions_.clear();
+  for (const SequenceSlice& s : batch.sequences) {
+    for (int32_t i = 0; i < s.count; ++i) positions_.push_back(s.past + i);
+  }
+  const StepSize size{static_cast<int64_t>(batch.tokens.size()), static_cast<int64_t>(batch.output_rows.size())};
+  const RunContext run{kernels_, batch, positions_, size, kv, pool_.size()};
+  for (const auto& step : steps_) step->begin(run);
+  pool_.run([&](int member) {
+    for (std::size_t s = 0; s < steps_.size(); ++s) {
+      if (barrier_before_[s]) pool_.barrier();
+      steps_[s]->work(run, member);
+    }
+  });
+  return {output_, static_cast<std::size_t>(size.outputs * output_width_)};
+}
+
+}  // namespace minnow

@@ -1,0 +1,115 @@
+// The table of kernels that each instruction set fills, and the plain structs they take. Kernels know nothing of
+// graphs, threads or errors; every size is checked before they are called.
+//
+// Included by files that are compiled for wider instruction sets: nothing of the standard library but plain types.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cpu/panels.h"
+
+namespace minnow {
+
+// y[c][r] = sum over k of w[r][k] * x[c][k] for c < n_cols and rows row_begin <= r < row_end.
+struct RowMatMul {
+  const void* w;   // [N, K] f32, f16 or bf16
+  int64_t k;
+  const float* x;  // [n_cols, K]
+  int64_t n_cols;
+  float* y;        // [n_cols, y_stride]
+  int64_t y_stride;
+  int64_t row_begin, row_end;
+};
+
+// The same for packed weights; panels panel_begin .. panel_end - 1, of rows < n_rows.
+struct PanelMatMul {
+  const void* w;
+  int64_t k;          // a multiple of 32, of 256 for K types
+  const ActBlock* x;  // [n_cols, K / 32]
+  int64_t n_cols;
+  float* y;
+  int64_t y_stride;
+  int64_t n_rows;
+  int64_t panel_begin, panel_end;
+};
+
+enum class KvType : uint8_t { kF32, kF16, kQ8_0 };
+inline constexpr int kKvPage = 64;  // positions per page
+
+// One page of one layer and one KV head, for head size D:
+//   keys:   [D][kKvPage], q8_0 then scales f32 [D / 32][kKvPage]
+//   values: [kKvPage][D], q8_0 then scales f32 [kKvPage][D / 32]
+struct KvStore {
+  KvType type;
+  int32_t head_dim;
+  const float* k;  // head_dim values
+  const float* v;
+  void* k_page;
+  void* v_page;
+  int32_t slot;    // 0 .. kKvPage - 1
+};
+
+// Attention of n_q query rows that share one sequence and one KV head.
+struct AttentionTask {
+  KvType type;
+  int32_t head_dim;
+  int32_t n_q;                 // at most kAttentionRows
+  const float* const* q;       // [n_q] pointers to head_dim values
+  float* const* out;           // [n_q]
+  const int32_t* begin;        // [n_q] first visible position
+  const int32_t* end;          // [n_q] one past the last visible position; end > begin
+  float scale, softcap;
+  const int32_t* pages;        // page numbers of the sequence
+  const char* k_base;          // page p lies at k_base + p * page_stride
+  const char* v_base;
+  int64_t page_stride;
+  float* scratch;              // attention_scratch_floats(head_dim)
+};
+inline constexpr int kAttentionRows = 32;
+constexpr int64_t attention_scratch_floats(int64_t head_dim) {
+  return kAttentionRows * (kKvPage + 2 * head_dim + 2) + kKvPage * head_dim;
+}
+
+struct Kernels {
+  void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
+  void (*add)(const float* a, const float* b, float* y, int64_t n);
+  void (*mul)(const float* a, const float* b, float* y, int64_t n);
+  void (*scale)(const float* x, float factor, float* y, int64_t n);
+  void (*softcap)(const float* x, float cap, float* y, int64_t n);
+  void (*silu)(const float* x, float* y, int64_t n);
+  void (*gelu_tanh)(const float* x, float* y, int64_t n);
+  void (*gated_silu)(const float* gate, const float* up, float* y, int64_t n);
+  void (*gated_gelu_tanh)(const float* gate, const float* up, float* y, int64_t n);
+  // One head, in place allowed: pairs (2i, 2i + 1) or (i, i + n_freq), i < n_freq; table holds n_freq cosines, then
+  // sines. The features past 2 * n_freq are copied.
+  void (*rope_interleaved)(const float* x, const float* table, float* y, int64_t head_dim, int64_t n_freq);
+  void (*rope_halves)(const float* x, const float* table, float* y, int64_t head_dim, int64_t n_freq);
+
+  // x of K values (a multiple of 32) to K / 32 blocks: d = max |x| / 127, codes to the nearest.
+  void (*quantize)(const float* x, ActBlock* y, int64_t k);
+
+  void (*matmul_f32)(const RowMatMul&);
+  void (*matmul_f16)(const RowMatMul&);
+  void (*matmul_bf16)(const RowMatMul&);
+  void (*matmul_q8_0)(const PanelMatMul&);
+  void (*matmul_q4_0)(const PanelMatMul&);
+  void (*matmul_q4_k)(const PanelMatMul&);
+  void (*matmul_q6_k)(const PanelMatMul&);
+
+  void (*kv_store)(const KvStore&);
+  void (*attention)(const AttentionTask&);
+
+  // Limits of the machine, for doctor and bench: each runs `rounds` of work that nothing else bounds and returns a
+  // value that depends on all of it.
+  double (*read_memory)(const void* bytes, int64_t n);      // sums n bytes (a multiple of 4096)
+  double (*int8_rate)(int64_t rounds, int64_t* operations); // *operations: multiplies plus adds
+  double (*f32_rate)(int64_t rounds, int64_t* operations);
+};
+
+namespace baseline { extern const Kernels kKernels; }
+namespace avx2 { extern const Kernels kKernels; }
+namespace avx512 { extern const Kernels kKernels; }
+namespace neon { extern const Kernels kKernels; }
+
+}  // namespace minnow

@@ -1,0 +1,82 @@
+#include "cpu/kv_cache.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "base/error.h"
+
+namespace minnow {
+
+std::string_view name(KvType type) {
+  switch (type) {
+    case KvType::kF32: return "f32";
+    case KvType::kF16: return "f16";
+    case KvType::kQ8_0: return "q8_0";
+  }
+  return "?";
+}
+
+std::optional<KvType> kv_type_from_name(std::string_view text) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+    if (name(type) == text) return type;
+  }
+  return std::nullopt;
+}
+
+std::vector<KvLayer> kv_layers(const Graph& graph) {
+  std::vector<KvLayer> layers;
+  for (const Node& n : graph.nodes()) {
+    if (n.op != Op::kAttention) continue;
+    const auto layer = static_cast<std::size_t>(n.get<AttentionAttrs>().layer);
+    const Shape& k = graph.node(n.inputs[1]).shape;
+    layers.resize(std::max(layers.size(), layer + 1));
+    layers[layer] = {k[1], k[2]};
+  }
+  return layers;
+}
+
+int64_t KvCache::part_bytes(const KvLayer& l, KvType type) {
+  switch (type) {
+    case KvType::kF32: return l.head_dim * kKvPage * 4;
+    case KvType::kF16: return l.head_dim * kKvPage * 2;
+    case KvType::kQ8_0: return l.head_dim * kKvPage + l.head_dim / 32 * kKvPage * 4;
+  }
+  return 0;
+}
+
+int64_t KvCache::page_stride(int32_t l) const { return layer_at(l).n_kv_heads * 2 * part_bytes(layer_at(l), type_); }
+
+char* KvCache::k_base(int32_t l, int64_t head) const {
+  return reinterpret_cast<char*>(memory_->data()) + layer_offset_[static_cast<std::size_t>(l)] +
+         head * 2 * part_bytes(layer_at(l), type_);
+}
+
+uint64_t KvCache::bytes_for(const std::vector<KvLayer>& layers, KvType type, int64_t positions) {
+  const auto pages = static_cast<uint64_t>((positions + kKvPage - 1) / kKvPage);
+  Checked total = 0;
+  for (const KvLayer& l : layers) {
+    total = total + Checked(pages) * static_cast<uint64_t>(l.n_kv_heads) * static_cast<uint64_t>(2 * part_bytes(l, type));
+  }
+  if (!total.ok()) fail(ErrorCode::kLimit, "KV cache of {} positions is too large", positions);
+  return total.value();
+}
+
+KvCache::KvCache(std::vector<KvLayer> layers, KvType type, int64_t n_pages)
+    : layers_(std::move(layers)), type_(type), n_pages_(n_pages) {
+  for (const KvLayer& l : layers_) {
+    if (type == KvType::kQ8_0 && l.head_dim % 32 != 0) {
+      throw Error(ErrorCode::kInvalidInput,
+                  fmt::format("a q8_0 KV cache needs heads of a multiple of 32 values, this model has {}", l.head_dim),
+                  "use f16");
+    }
+  }
+  const uint64_t bytes = bytes_for(layers_, type, n_pages * kKvPage);
+  memory_ = PageMemory::allocate(bytes, "KV cache");
+  int64_t offset = 0;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    layer_offset_.push_back(offset);
+    offset += page_stride(static_cast<int32_t>(l)) * n_pages;
+  }
+}
+
+}  // namespace minnow

@@ -1,0 +1,54 @@
+// Storage of keys and values in pages of kKvPage positions. Which page belongs to which sequence is the engine's
+// business; a page number means the same in every layer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/page_memory.h"
+#include "cpu/kernels.h"
+#include "graph/graph.h"
+
+namespace minnow {
+
+std::string_view name(KvType type);                            // "f32", "f16", "q8_0"
+std::optional<KvType> kv_type_from_name(std::string_view name);
+
+struct KvLayer {
+  int64_t n_kv_heads = 0, head_dim = 0;
+};
+// What the attention operations of a graph need, by their layer number.
+std::vector<KvLayer> kv_layers(const Graph& graph);
+
+class KvCache {
+ public:
+  // Throws kInvalidInput when the type does not suit the head size (q8_0 wants a multiple of 32), kLimit when there is
+  // not that much memory. Pages cost memory only once written to.
+  KvCache(std::vector<KvLayer> layers, KvType type, int64_t n_pages);
+
+  // Bytes that `positions` positions of one sequence take in all layers.
+  static uint64_t bytes_for(const std::vector<KvLayer>& layers, KvType type, int64_t positions);
+
+  KvType type() const { return type_; }
+  int64_t n_pages() const { return n_pages_; }
+  const KvLayer& layer(int32_t layer) const { return layers_[static_cast<std::size_t>(layer)]; }
+  // Page p of this layer and head lies page_stride(layer) * p bytes after the returned address.
+  char* k_base(int32_t layer, int64_t head) const;
+  char* v_base(int32_t layer, int64_t head) const { return k_base(layer, head) + part_bytes(layer_at(layer), type_); }
+  int64_t page_stride(int32_t layer) const;
+
+ private:
+  const KvLayer& layer_at(int32_t l) const { return layers_[static_cast<std::size_t>(l)]; }
+  // Keys, or values, of one page and head.
+  static int64_t part_bytes(const KvLayer& layer, KvType type);
+  std::vector<KvLayer> layers_;
+  std::vector<int64_t> layer_offset_;
+  KvType type_;
+  int64_t n_pages_;
+  std::shared_ptr<PageMemory> memory_;
+};
+
+}  // namespace minnow

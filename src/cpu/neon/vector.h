@@ -1,0 +1,102 @@
+// 128-bit vectors of every 64-bit Arm CPU (no optional extension is needed).
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+namespace minnow::neon {
+
+struct Vector {
+  using F = float32x4_t;  // f32 lanes
+  using I = int32x4_t;    // i32 lanes
+  using B = uint8x16_t;   // bytes, four to a lane
+  static constexpr int kLanes = 4;
+  static constexpr int kTileRows = 4, kTileColumns = 4;    // float products
+  static constexpr int kPanelColumns = 2;                  // integer products
+  static constexpr bool kPanelPair = false;
+  static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
+  static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
+
+  static F zero() { return vdupq_n_f32(0); }
+  static F set(float x) { return vdupq_n_f32(x); }
+  static F load(const float* p) { return vld1q_f32(p); }
+  static void store(float* p, F x) { vst1q_f32(p, x); }
+  static F load_n(const float* p, int n) {
+    float padded[4] = {};
+    for (int i = 0; i < n; ++i) padded[i] = p[i];
+    return vld1q_f32(padded);
+  }
+  static void store_n(float* p, F x, int n) {
+    float lanes[4];
+    vst1q_f32(lanes, x);
+    for (int i = 0; i < n; ++i) p[i] = lanes[i];
+  }
+  static F load_f16(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+  static void store_f16(uint16_t* p, F x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
+  static F load_bf16(const uint16_t* p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+  static F load_i8(const int8_t* p) {
+    int32_t four;
+    __builtin_memcpy(&four, p, 4);
+    const int16x8_t words = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
+  }
+  static F load_u8(const uint8_t* p) {
+    int32_t four;
+    __builtin_memcpy(&four, p, 4);
+    const uint16x8_t words = vmovl_u8(vreinterpret_u8_s32(vdup_n_s32(four)));
+    return vcvtq_f32_u32(vmovl_u16(vget_low_u16(words)));
+  }
+  // Rounds to nearest even and saturates.
+  static void store_i8(int8_t* p, F x) {
+    const int16x4_t words = vqmovn_s32(vcvtnq_s32_f32(x));
+    const int8x8_t bytes = vqmovn_s16(vcombine_s16(words, words));
+    const int32_t four = vget_lane_s32(vreinterpret_s32_s8(bytes), 0);
+    __builtin_memcpy(p, &four, 4);
+  }
+
+  static F add(F a, F b) { return vaddq_f32(a, b); }
+  static F sub(F a, F b) { return vsubq_f32(a, b); }
+  static F mul(F a, F b) { return vmulq_f32(a, b); }
+  static F div(F a, F b) { return vdivq_f32(a, b); }
+  static F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
+  static F min(F a, F b) { return vminq_f32(a, b); }
+  static F max(F a, F b) { return vmaxq_f32(a, b); }
+  static F abs(F x) { return vabsq_f32(x); }
+  static F round(F x) { return vrndnq_f32(x); }
+  // 2^n for whole n in [-126, 127]
+  static F pow2(F n) {
+    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127)), 23));
+  }
+  // a < b ? yes : no, lane by lane
+  static F select_less(F a, F b, F yes, F no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
+  static float sum(F x) { return vaddvq_f32(x); }
+  static float max_lane(F x) { return vmaxvq_f32(x); }
+
+  static I set_i(int32_t x) { return vdupq_n_s32(x); }
+  static F to_f(I x) { return vcvtq_f32_s32(x); }
+  static B load_b(const void* p) { return vld1q_u8(static_cast<const uint8_t*>(p)); }
+  static B low_nibbles(B x) { return vandq_u8(x, vdupq_n_u8(15)); }
+  static B high_nibbles(B x) { return vshrq_n_u8(x, 4); }
+  static B shift_right_2(B x) { return vshrq_n_u8(x, 2); }
+  // low | (two lowest bits of each byte of high) << 4
+  static B six_bits(B low, B high) { return vorrq_u8(low, vshlq_n_u8(vandq_u8(high, vdupq_n_u8(3)), 4)); }
+  // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
+  static I dot(I acc, B codes, const int8_t* x) { return multiply(acc, vreinterpretq_s8_u8(codes), x); }
+  // The same for codes of 8 bits that carry an offset of 128.
+  static I dot_full(I acc, B codes, const int8_t* x) {
+    return multiply(acc, vreinterpretq_s8_u8(veorq_u8(codes, vdupq_n_u8(128))), x);
+  }
+
+ private:
+  static I multiply(I acc, int8x16_t codes, const int8_t* x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, 4);
+    const int8x16_t word = vreinterpretq_s8_s32(vdupq_n_s32(four));
+    const int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(codes), vget_low_s8(word)));     // pairs of rows 0, 1
+    const int32x4_t high = vpaddlq_s16(vmull_high_s8(codes, word));                         // pairs of rows 2, 3
+    return vaddq_s32(acc, vpaddq_s32(low, high));
+  }
+};
+
+}  // namespace minnow::neon

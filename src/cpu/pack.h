@@ -1,0 +1,44 @@
+// Weight matrices in the form that the kernels read: float types as they lie in the file, quantized ones in panels.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/thread_pool.h"
+#include "cpu/kernels.h"
+#include "tensor/tensor.h"
+
+namespace minnow {
+
+// Whether minnow multiplies with weights of this type.
+bool can_multiply(DType dtype);
+
+// Bytes that the packed form of an [n_rows, k] matrix takes beside the file; 0 for float types, which need none.
+uint64_t packed_bytes(DType dtype, const Shape& shape);
+
+class PackedMatrix {
+ public:
+  // Packs into `memory` (packed_bytes() of it, aligned to 64; unused for float types) with all threads of the pool.
+  // The memory and the tensor's storage must outlive the matrix. Throws kInvalidInput naming the weight when a scale
+  // is not finite, kUnsupported for types that cannot be multiplied.
+  PackedMatrix(const std::string& name, const Tensor& tensor, std::byte* memory, ThreadPool& pool);
+
+  int64_t n_rows() const { return n_rows_; }
+  int64_t k() const { return k_; }
+  bool in_panels() const { return panel_bytes_ > 0; }
+  // The units that work is divided in: panels of 16 rows, or rows.
+  int64_t units() const { return in_panels() ? (n_rows_ + kPanelRows - 1) / kPanelRows : n_rows_; }
+  // Bytes of weights in one unit.
+  int64_t unit_bytes() const { return in_panels() ? panel_bytes_ : row_bytes_; }
+
+  // y[c][r] for all rows of units [begin, end). x: n_cols rows of k floats, or of k / 32 ActBlocks for panels.
+  void multiply(const Kernels& kernels, const void* x, int64_t n_cols, float* y, int64_t begin, int64_t end) const;
+
+ private:
+  DType dtype_;
+  int64_t n_rows_, k_;
+  int64_t panel_bytes_ = 0, row_bytes_ = 0;
+  const std::byte* data_;
+};
+
+}  // namespace minnow

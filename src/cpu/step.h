@@ -1,0 +1,73 @@
+// A compiled graph is a list of steps. All threads of a team walk through the list together; each step says how its
+// work is divided among them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cpu/kernels.h"
+#include "cpu/kv_cache.h"
+#include "cpu/pack.h"
+#include "graph/batch.h"
+#include "graph/graph.h"
+
+namespace minnow {
+
+// What is the same for all steps of one run.
+struct RunContext {
+  const Kernels& kernels;
+  const Batch& batch;
+  const std::vector<int32_t>& positions;  // by token
+  StepSize size;
+  KvCache* kv;
+  int team;
+};
+
+class Step {
+ public:
+  virtual ~Step() = default;
+  // Called once before the team starts on a run.
+  virtual void begin(const RunContext&) {}
+  // Called by each member of the team, 0 <= member < run.team.
+  virtual void work(const RunContext& run, int member) = 0;
+  // A row-wise step divides the tokens among the members always in the same way and reads, of other steps' values,
+  // only the same tokens: between two of them no barrier is needed.
+  virtual bool row_wise() const { return false; }
+};
+
+// Where a node's value lies: f32, [rows, width] with the token (or output) dimension outermost.
+struct Value {
+  float* data = nullptr;
+  int64_t width = 0;  // product of the inner dimensions
+
+  float* row(int64_t r) const { return data + r * width; }
+};
+
+// The contiguous share of n rows that a member of the team owns.
+struct Share {
+  int64_t begin, end;
+};
+inline Share share_of(int64_t n, int member, int team) { return {n * member / team, n * (member + 1) / team}; }
+
+// Steps for every op but matmul and attention, which come in their own files.
+std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, const std::vector<Value>& inputs,
+                                        Value output);
+
+// x to ActBlocks, for the integer products. row_dim (kTokensDim or kOutputsDim) says how many rows it has.
+std::unique_ptr<Step> make_quantize_step(Value x, int64_t row_dim, ActBlock* y);
+
+struct MatMulOutput {
+  const PackedMatrix* weight;
+  Value y;
+};
+// Several products with the same input: rows of floats, or of ActBlocks when the weights are in panels.
+std::unique_ptr<Step> make_matmul_step(const void* x, int64_t row_dim, std::vector<MatMulOutput> outputs);
+
+// Writing keys and values to the cache (row-wise), and attention over it.
+std::unique_ptr<Step> make_kv_store_step(const AttentionAttrs& attrs, Value k, Value v, int64_t n_kv_heads);
+std::unique_ptr<Step> make_attention_step(const AttentionAttrs& attrs, Value q, Value out, int64_t n_heads,
+                                          int64_t n_kv_heads, int team);
+
+}  // namespace minnow

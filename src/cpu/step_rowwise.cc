@@ -1,0 +1,157 @@
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+#include "cpu/step.h"
+#include "tensor/codec.h"
+
+namespace minnow {
+namespace {
+
+// Calls fn(run, row) for the member's share of the tokens.
+template <typename Fn>
+class RowStep final : public Step {
+ public:
+  explicit RowStep(Fn fn) : fn_(std::move(fn)) {}
+  void work(const RunContext& run, int member) override {
+    const Share share = share_of(run.size.tokens, member, run.team);
+    for (int64_t r = share.begin; r < share.end; ++r) fn_(run, r);
+  }
+  bool row_wise() const override { return true; }
+
+ private:
+  Fn fn_;
+};
+
+template <typename Fn>
+std::unique_ptr<Step> row_step(Fn fn) {
+  return std::make_unique<RowStep<Fn>>(std::move(fn));
+}
+
+// The same for values with a row per output, which belong to no member: not row-wise.
+template <typename Fn>
+class OutputStep final : public Step {
+ public:
+  explicit OutputStep(Fn fn) : fn_(std::move(fn)) {}
+  void work(const RunContext& run, int member) override {
+    const Share share = share_of(run.size.outputs, member, run.team);
+    for (int64_t r = share.begin; r < share.end; ++r) fn_(run, r);
+  }
+
+ private:
+  Fn fn_;
+};
+
+template <typename Fn>
+std::unique_ptr<Step> step_over(int64_t row_dim, Fn fn) {
+  if (row_dim == kOutputsDim) return std::make_unique<OutputStep<Fn>>(std::move(fn));
+  return row_step(std::move(fn));
+}
+
+using Binary = void (*)(const float*, const float*, float*, int64_t);
+
+// a op b, where b has a's rows or is one vector repeated over the last dimension of a.
+std::unique_ptr<Step> binary_step(const Graph& graph, const Node& node, const std::vector<Value>& in, Value y,
+                                  Binary Kernels::*kernel) {
+  const Node& b_node = graph.node(node.inputs[1]);
+  const Value a = in[0], b = in[1];
+  if (b_node.shape == node.shape) {
+    return step_over(node.shape[0], [=](const RunContext& run, int64_t r) {
+      (run.kernels.*kernel)(a.row(r), b.row(r), y.row(r), y.width);
+    });
+  }
+  const int64_t n = b.width;
+  return step_over(node.shape[0], [=](const RunContext& run, int64_t r) {
+    for (int64_t i = 0; i < y.width; i += n) (run.kernels.*kernel)(a.row(r) + i, b.data, y.row(r) + i, n);
+  });
+}
+
+std::unique_ptr<Step> rope_table_step(const Node& node, Value y) {
+  const auto& attrs = node.get<RopeTableAttrs>();
+  return row_step([inv_freq = attrs.inv_freq, magnitude = attrs.magnitude, y](const RunContext& run, int64_t r) {
+    const double position = run.positions[static_cast<std::size_t>(r)];
+    float* row = y.row(r);
+    const std::size_t n = inv_freq.size();
+    for (std::size_t i = 0; i < n; ++i) {
+      row[i] = static_cast<float>(std::cos(position * inv_freq[i]) * magnitude);
+      row[n + i] = static_cast<float>(std::sin(position * inv_freq[i]) * magnitude);
+    }
+  });
+}
+
+std::unique_ptr<Step> embed_step(const Graph& graph, const Node& node, Value y) {
+  const Tensor weight = graph.node(node.inputs[0]).constant;
+  return row_step([weight, y](const RunContext& run, int64_t r) {
+    decode_row(weight.dtype, weight.row(run.batch.tokens[static_cast<std::size_t>(r)]), y.row(r), y.width);
+  });
+}
+
+std::unique_ptr<Step> rope_step(const Graph& graph, const Node& node, const std::vector<Value>& in, Value y) {
+  const int64_t head_dim = node.shape.last(), n_freq = graph.node(node.inputs[1]).shape.last() / 2;
+  const auto kernel =
+      node.get<RopeAttrs>().layout == RopeLayout::kHalves ? &Kernels::rope_halves : &Kernels::rope_interleaved;
+  return row_step([=, x = in[0], table = in[1]](const RunContext& run, int64_t r) {
+    for (int64_t h = 0; h < y.width; h += head_dim) {
+      (run.kernels.*kernel)(x.row(r) + h, table.row(r), y.row(r) + h, head_dim, n_freq);
+    }
+  });
+}
+
+std::unique_ptr<Step> rms_norm_step(const Node& node, const std::vector<Value>& in, Value y) {
+  const int64_t n = node.shape.last();
+  return step_over(node.shape[0], [=, eps = node.get<RmsNormAttrs>().eps, x = in[0], w = in[1]](const RunContext& run,
+                                                                                               int64_t r) {
+    for (int64_t i = 0; i < y.width; i += n) run.kernels.rms_norm(x.row(r) + i, w.data, y.row(r) + i, n, eps);
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, const std::vector<Value>& in, Value y) {
+  const int64_t row_dim = node.shape[0];
+  switch (node.op) {
+    case Op::kEmbed: return embed_step(graph, node, y);
+    case Op::kRopeTable: return rope_table_step(node, y);
+    case Op::kRope: return rope_step(graph, node, in, y);
+    case Op::kRmsNorm: return rms_norm_step(node, in, y);
+    case Op::kAdd: return binary_step(graph, node, in, y, &Kernels::add);
+    case Op::kMul: return binary_step(graph, node, in, y, &Kernels::mul);
+    case Op::kScale:
+      return step_over(row_dim, [=, x = in[0], f = node.get<ScaleAttrs>().factor](const RunContext& run, int64_t r) {
+        run.kernels.scale(x.row(r), f, y.row(r), y.width);
+      });
+    case Op::kSoftCap:
+      return step_over(row_dim, [=, x = in[0], cap = node.get<SoftCapAttrs>().cap](const RunContext& run, int64_t r) {
+        run.kernels.softcap(x.row(r), cap, y.row(r), y.width);
+      });
+    case Op::kUnary: {
+      const auto kernel = node.get<UnaryAttrs>().fn == UnaryFn::kSilu ? &Kernels::silu : &Kernels::gelu_tanh;
+      return step_over(row_dim, [=, x = in[0]](const RunContext& run, int64_t r) {
+        (run.kernels.*kernel)(x.row(r), y.row(r), y.width);
+      });
+    }
+    case Op::kGated: {
+      const auto kernel =
+          node.get<UnaryAttrs>().fn == UnaryFn::kSilu ? &Kernels::gated_silu : &Kernels::gated_gelu_tanh;
+      return step_over(row_dim, [=, gate = in[0], up = in[1]](const RunContext& run, int64_t r) {
+        (run.kernels.*kernel)(gate.row(r), up.row(r), y.row(r), y.width);
+      });
+    }
+    case Op::kSelectRows: {
+      const auto copy = [=, x = in[0]](const RunContext& run, int64_t r) {
+        const int64_t from = run.batch.output_rows[static_cast<std::size_t>(r)];
+        std::memcpy(y.row(r), x.row(from), static_cast<std::size_t>(y.width) * sizeof(float));
+      };
+      return step_over(kOutputsDim, copy);
+    }
+    default: fail(ErrorCode::kInternal, "the CPU executor has no step for {}", name(node.op));
+  }
+}
+
+std::unique_ptr<Step> make_quantize_step(Value x, int64_t row_dim, ActBlock* y) {
+  return step_over(row_dim, [=](const RunContext& run, int64_t r) {
+    run.kernels.quantize(x.row(r), y + r * (x.width / kActColumns), x.width);
+  });
+}
+
+}  // namespace minnow

@@ -1,0 +1,265 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/error.h"
+#include "base/page_memory.h"
+#include "base/thread_pool.h"
+#include "cpu/executor.h"
+#include "engine/scheduler.h"
+#include "engine/sequence.h"
+#include "text/tokenizer.h"
+
+namespace minnow {
+namespace {
+
+// Memory for the logits of one step. Each row is as wide as the vocabulary.
+constexpr int64_t kLogitsBytes = 64 << 20;
+
+int64_t output_rows(const EngineOptions& o, const Model& model) {
+  const int64_t affordable = kLogitsBytes / (4 * model.config.n_vocab);
+  return std::max<int64_t>(o.n_sequences, std::min(affordable, o.n_batch));
+}
+
+double seconds(Sequence::Clock::duration d) { return std::chrono::duration<double>(d).count(); }
+
+void check_options(const EngineOptions& o) {
+  const auto refuse = [](const char* what, int64_t value, const char* range) {
+    fail(ErrorCode::kInvalidInput, "{} is {}, it must be {}", what, value, range);
+  };
+  if (o.n_ctx < 1 || o.n_ctx > static_cast<int64_t>(limits::kMaxContext)) refuse("the context", o.n_ctx, "1 to 134217728");
+  if (o.n_sequences < 1 || o.n_sequences > 1024) refuse("the number of sequences", o.n_sequences, "1 to 1024");
+  if (o.n_batch < 1 || o.n_batch > 16384) refuse("the batch size", o.n_batch, "1 to 16384");
+  if (o.n_threads < 1 || o.n_threads > 1024) refuse("the number of threads", o.n_threads, "1 to 1024");
+}
+
+EngineOptions with_defaults(EngineOptions o, const Model& model) {
+  if (o.n_ctx == 0) o.n_ctx = std::min(model.config.n_ctx_train, kDefaultContext);
+  if (o.n_threads == 0) o.n_threads = available_cores();
+  check_options(o);
+  return o;
+}
+
+// Pages for all sequences: as many as asked for, or a full context each within half of the free memory, but always
+// enough for one.
+int32_t page_count(const EngineOptions& o, const std::vector<KvLayer>& layers) {
+  const auto pages_for = [](int64_t tokens) { return (tokens + kKvPage - 1) / kKvPage; };
+  const int64_t one = pages_for(o.n_ctx);
+  if (o.kv_tokens > 0) return static_cast<int32_t>(std::max(one, pages_for(o.kv_tokens)));
+  const uint64_t page_bytes = std::max<uint64_t>(1, KvCache::bytes_for(layers, o.kv_type, kKvPage));
+  const auto affordable = static_cast<int64_t>(available_memory() / 2 / page_bytes);
+  return static_cast<int32_t>(std::min<int64_t>(INT32_MAX, std::max(one, std::min(one * o.n_sequences, affordable))));
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(std::shared_ptr<const Model> m, EngineOptions o)
+      : model(std::move(m)),
+        options(with_defaults(std::move(o), *model)),
+        tokenizer(model->tokenizer ? Tokenizer::build(*model->tokenizer) : nullptr),
+        n_outputs(output_rows(options, *model)),
+        executor(build_graph(*model, options.n_ctx), {.n_threads = options.n_threads,
+                                                      .isa = chosen_isa(),
+                                                      .max_tokens = options.n_batch,
+                                                      .max_outputs = n_outputs,
+                                                      .progress = options.load_progress}),
+        kv(kv_layers(executor.graph()), options.kv_type, page_count(options, kv_layers(executor.graph()))),
+        scheduler({options.n_sequences, options.n_batch, n_outputs, options.reuse_prefixes},
+                  static_cast<int32_t>(kv.n_pages())) {
+    worker = std::thread([this] { loop(); });
+  }
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    wake.notify_all();
+    worker.join();
+  }
+
+  void loop();
+  bool take_submissions();
+  void step();
+  void run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices);
+  void deliver(const ScheduledSlice& slice, std::span<const float> logits);
+  void accept_token(Sequence& s, TokenId token);
+  void finish(Sequence& s, FinishReason reason, Event event, std::string error = {});
+
+  std::shared_ptr<const Model> model;
+  EngineOptions options;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  int64_t n_outputs;
+  Executor executor;
+  KvCache kv;
+  Scheduler scheduler;
+
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::vector<std::unique_ptr<Sequence>> submitted;  // under mutex
+  bool stopping = false;                             // under mutex
+  std::thread worker;
+};
+
+// Moves new requests to the scheduler; waits for one when there is nothing else to do. False: stop.
+bool Engine::Impl::take_submissions() {
+  std::unique_lock lock(mutex);
+  if (scheduler.idle()) wake.wait(lock, [&] { return stopping || !submitted.empty(); });
+  for (auto& s : submitted) scheduler.add(std::move(s));
+  submitted.clear();
+  return !stopping;
+}
+
+void Engine::Impl::loop() {
+  while (take_submissions()) step();
+  for (Sequence* s : scheduler.all()) finish(*s, FinishReason::kCancelled, {});
+}
+
+void Engine::Impl::step() {
+  for (Sequence* s : scheduler.all()) {
+    if (s->state->is_cancelled()) {
+      finish(*s, FinishReason::kCancelled, {});
+    } else if (static_cast<int64_t>(s->tokens.size()) > options.n_ctx) {
+      finish(*s, FinishReason::kContextFull, {});
+    }
+  }
+  if (scheduler.idle()) return;
+  Batch batch;
+  const std::vector<ScheduledSlice> slices = scheduler.schedule(batch);
+  try {
+    if (slices.empty()) fail(ErrorCode::kInternal, "no pages left for the only sequence");
+    run_step(batch, slices);
+  } catch (const std::exception& e) {
+    // A request may fail itself, never the loop it runs in.
+    for (Sequence* s : scheduler.all()) finish(*s, FinishReason::kError, {}, e.what());
+  }
+}
+
+void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices) {
+  const auto now = Sequence::Clock::now();
+  for (const ScheduledSlice& slice : slices) {
+    Sequence& s = *slice.sequence;
+    if (s.has_started) continue;
+    s.has_started = true;
+    s.started = now;
+    s.stats.queue_seconds = seconds(now - s.submitted);
+  }
+  const std::span<const float> logits = executor.run(batch, &kv);
+  const auto n_vocab = static_cast<std::size_t>(model->config.n_vocab);
+  for (const ScheduledSlice& slice : slices) {
+    deliver(slice, logits.subspan(static_cast<std::size_t>(slice.first_output) * n_vocab,
+                                  static_cast<std::size_t>(slice.n_outputs) * n_vocab));
+  }
+}
+
+void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> logits) {
+  Sequence& s = *slice.sequence;
+  const auto n_vocab = static_cast<std::size_t>(model->config.n_vocab);
+  const int64_t first = s.n_cached;
+  scheduler.advance(slice);
+  std::size_t row = 0;
+  for (int64_t p = first; p < s.n_cached; ++p) {
+    if (s.wants_logits(p)) s.request.on_prompt_logits(p, logits.subspan(row * n_vocab, n_vocab));
+    if (s.wants_logits(p) || p == static_cast<int64_t>(s.tokens.size()) - 1) ++row;
+  }
+  s.request.first_logits = std::max(s.request.first_logits, s.n_cached);  // not again after a preemption
+  if (s.pending() > 0) return;
+  if (s.request.max_tokens == 0) {
+    s.first_token = Sequence::Clock::now();
+    s.stats.prompt_seconds = seconds(s.first_token - s.started);
+    return finish(s, FinishReason::kMaxTokens, {});
+  }
+  accept_token(s, s.sampler.sample(logits.last(n_vocab)));
+}
+
+void Engine::Impl::accept_token(Sequence& s, TokenId token) {
+  const auto now = Sequence::Clock::now();
+  if (s.stats.generated_tokens == 0) {
+    s.first_token = now;
+    s.stats.prompt_seconds = seconds(now - s.started);
+  }
+  s.stats.generation_seconds = seconds(now - s.first_token);
+  ++s.stats.generated_tokens;
+  s.sampler.accept(token);
+  s.tokens.push_back(token);
+
+  Event event;
+  event.tokens.push_back(token);
+  if (!s.request.ignore_end && tokenizer != nullptr && tokenizer->is_end_of_generation(token)) {
+    if (s.decoder) event.text = s.stops.push(s.decoder->finish()).emit;
+    return finish(s, FinishReason::kEndOfText, std::move(event));
+  }
+  if (s.decoder) {
+    const StopMatcher::Output out = s.stops.push(s.decoder->push(token));
+    event.text = out.emit;
+    if (out.stopped) return finish(s, FinishReason::kStopString, std::move(event));
+  }
+  if (s.request.max_tokens > 0 && s.stats.generated_tokens >= s.request.max_tokens) {
+    return finish(s, FinishReason::kMaxTokens, std::move(event));
+  }
+  s.state->push(std::move(event));
+}
+
+void Engine::Impl::finish(Sequence& s, FinishReason reason, Event event, std::string error) {
+  // Text held back because it might have grown into a stop string or a longer character.
+  if (s.decoder && !s.stops.stopped()) {
+    if (reason != FinishReason::kEndOfText) event.text += s.stops.push(s.decoder->finish()).emit;
+    event.text += s.stops.finish();
+  }
+  event.done = true;
+  event.reason = reason;
+  event.error = std::move(error);
+  event.stats = s.stats;
+  const std::shared_ptr<Generation::State> state = s.state;
+  scheduler.remove(&s);
+  state->push(std::move(event));
+}
+
+Engine::Engine(std::shared_ptr<const Model> model, EngineOptions options)
+    : impl_(std::make_unique<Impl>(std::move(model), std::move(options))) {}
+Engine::~Engine() = default;
+
+std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
+  const int64_t n_vocab = impl_->model->config.n_vocab;
+  if (request.prompt.empty()) fail(ErrorCode::kInvalidInput, "the prompt has no tokens");
+  if (static_cast<int64_t>(request.prompt.size()) > n_ctx()) {
+    throw Error(ErrorCode::kLimit,
+                fmt::format("the prompt has {} tokens but the context holds {}", request.prompt.size(), n_ctx()),
+                "shorten it or ask for a larger context");
+  }
+  for (const TokenId t : request.prompt) {
+    if (t < 0 || t >= n_vocab) fail(ErrorCode::kInvalidInput, "token id {} is not in the vocabulary of {}", t, n_vocab);
+  }
+  request.sampling.validate(static_cast<int32_t>(n_vocab));
+  auto state = std::make_shared<Generation::State>();
+  auto sequence = std::make_unique<Sequence>(std::move(request), state, impl_->tokenizer.get());
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->submitted.push_back(std::move(sequence));
+  }
+  impl_->wake.notify_all();
+  return std::unique_ptr<Generation>(new Generation(std::move(state)));
+}
+
+const Model& Engine::model() const { return *impl_->model; }
+bool Engine::has_tokenizer() const { return impl_->tokenizer != nullptr; }
+
+const Tokenizer& Engine::tokenizer() const {
+  if (impl_->tokenizer == nullptr) {
+    throw Error(ErrorCode::kNotFound, fmt::format("{}: no tokenizer came with this model", impl_->model->path.string()),
+                "name one with --tokenizer");
+  }
+  return *impl_->tokenizer;
+}
+
+int64_t Engine::n_ctx() const { return impl_->options.n_ctx; }
+int Engine::n_threads() const { return impl_->options.n_threads; }
+Isa Engine::isa() const { return chosen_isa(); }
+uint64_t Engine::kv_bytes() const {
+  return KvCache::bytes_for(kv_layers(impl_->executor.graph()), impl_->options.kv_type, impl_->kv.n_pages() * kKvPage);
+}
+uint64_t Engine::packed_bytes() const { return impl_->executor.packed_bytes(); }
+
+}  // namespace minnow

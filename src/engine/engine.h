@@ -1,0 +1,129 @@
+// The one place where tokens are made. Any number of sequences share the model: each step takes one token of every
+// answering sequence and chunks of waiting prompts, runs the graph once, samples, and sends events.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cpu/isa.h"
+#include "cpu/kv_cache.h"
+#include "engine/sampler.h"
+#include "models/model.h"
+
+namespace minnow {
+
+class Tokenizer;
+
+struct EngineOptions {
+  int64_t n_ctx = 0;         // positions per sequence; 0: what the model was trained on, at most kDefaultContext
+  int n_sequences = 16;      // answered at the same time; more wait their turn
+  int64_t n_batch = 512;     // tokens per step
+  KvType kv_type = KvType::kF16;
+  int64_t kv_tokens = 0;     // positions of all sequences together; 0: n_sequences * n_ctx or what memory allows
+  int n_threads = 0;         // 0: the cores of this machine
+  bool reuse_prefixes = true;  // keep what was computed for prompts that begin alike
+  std::function<void(uint64_t bytes)> load_progress;  // weights made ready so far
+};
+inline constexpr int64_t kDefaultContext = 8192;
+
+enum class FinishReason : uint8_t {
+  kEndOfText,    // the model ended its answer
+  kStopString,   // a stop string appeared (it is not part of the text)
+  kMaxTokens,    // max_tokens were made
+  kContextFull,  // no room for another token
+  kCancelled,
+  kError,
+};
+std::string_view name(FinishReason reason);
+
+struct GenerateRequest {
+  std::vector<TokenId> prompt;  // not empty
+  SamplingParams sampling;
+  int64_t max_tokens = -1;      // -1: until the context is full; 0: only read the prompt
+  std::vector<std::string> stop;
+  bool ignore_end = false;      // go on after an end-of-text token, whose probability counts as any other's
+  bool show_special = false;    // control tokens appear in the text
+
+  // Called on the engine's thread with the logits of each prompt position from first_logits on, in order. The span is
+  // valid during the call only; the call must not block.
+  std::function<void(int64_t position, std::span<const float> logits)> on_prompt_logits;
+  int64_t first_logits = 0;
+};
+
+struct GenerationStats {
+  int64_t prompt_tokens = 0;
+  int64_t reused_tokens = 0;     // of the prompt, found in the cache
+  int64_t generated_tokens = 0;
+  double queue_seconds = 0;      // until its first step began
+  double prompt_seconds = 0;     // from then until the first token
+  double generation_seconds = 0; // from the first token to the last
+};
+
+struct Event {
+  std::string text;              // whole UTF-8; may be empty
+  std::vector<TokenId> tokens;   // made since the last event
+  bool done = false;             // the last event; what follows is set only then
+  FinishReason reason = FinishReason::kEndOfText;
+  std::string error;             // for kError
+  GenerationStats stats;
+};
+
+class Engine;
+
+// One submitted request. Destroying it cancels what is still running.
+class Generation {
+ public:
+  ~Generation();
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  // The next event; waits for it. After the one with done set there are no more.
+  Event next();
+  // The same, but nullopt when none arrives in time.
+  std::optional<Event> next_for(std::chrono::milliseconds timeout);
+  // Joins all events: the whole text and tokens, and the end. Throws Error for kError.
+  Event wait();
+  // Returns at once; the last event follows within a step.
+  void cancel();
+
+  struct State;  // shared with the engine's thread
+
+ private:
+  friend class Engine;
+  explicit Generation(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+class Engine {
+ public:
+  // Throws what build_graph and Executor throw; kInvalidInput or kLimit for options that do not fit.
+  Engine(std::shared_ptr<const Model> model, EngineOptions options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Any thread. Throws kInvalidInput for bad parameters or token ids, kLimit when the prompt does not fit the context.
+  std::unique_ptr<Generation> submit(GenerateRequest request);
+
+  const Model& model() const;
+  // Throws kNotFound when the model came without one.
+  const Tokenizer& tokenizer() const;
+  bool has_tokenizer() const;
+  int64_t n_ctx() const;
+  int n_threads() const;
+  Isa isa() const;
+  uint64_t kv_bytes() const;      // reserved for the cache; resident only where used
+  uint64_t packed_bytes() const;  // weights in the kernels' own form
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace minnow

@@ -1,0 +1,26 @@
+// What one step of an executor works on: tokens of several sequences, side by side.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace minnow {
+
+// `count` tokens of one sequence, beginning at row `first` of the batch. The sequence has `past` tokens before them
+// in the KV cache; pages[i] is the cache page that holds positions [i * page, (i + 1) * page) of the sequence and
+// reaches up to position past + count - 1.
+struct SequenceSlice {
+  int32_t first = 0;
+  int32_t count = 0;
+  int32_t past = 0;
+  std::span<const int32_t> pages;
+};
+
+struct Batch {
+  std::vector<int32_t> tokens;          // all ids must be within the vocabulary
+  std::vector<SequenceSlice> sequences; // cover the tokens without gap, in order
+  std::vector<int32_t> output_rows;     // ascending rows whose logits are wanted
+};
+
+}  // namespace minnow

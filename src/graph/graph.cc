@@ -1,0 +1,158 @@
+#include "graph/graph.h"
+
+#include "base/error.h"
+
+namespace minnow {
+namespace {
+
+constexpr std::string_view kOpNames[] = {"tokens", "positions", "weight",  "embed",      "matmul", "add",
+                                         "mul",    "scale",     "unary",   "gated",      "softcap", "rms_norm",
+                                         "rope_table", "rope",  "attention", "reshape",  "select_rows"};
+
+bool is_vector_of(const Shape& shape, int64_t n) { return shape.rank() == 1 && shape[0] == n; }
+
+Shape with_last(Shape shape, int64_t n) {
+  shape[shape.rank() - 1] = n;
+  return shape;
+}
+
+std::string dim_text(int64_t d) { return d == kTokensDim ? "T" : d == kOutputsDim ? "O" : std::to_string(d); }
+
+std::string shape_text(const Shape& shape) {
+  std::string out = "[";
+  for (int i = 0; i < shape.rank(); ++i) out += (i > 0 ? ", " : "") + dim_text(shape[i]);
+  return out + "]";
+}
+
+}  // namespace
+
+std::string_view name(Op op) { return kOpNames[static_cast<std::size_t>(op)]; }
+
+int Node::n_inputs() const {
+  int n = 0;
+  while (n < 3 && inputs[static_cast<std::size_t>(n)] != kNoNode) ++n;
+  return n;
+}
+
+Shape resolve(const Shape& shape, StepSize size) {
+  Shape out = shape;
+  for (int i = 0; i < out.rank(); ++i) {
+    if (out[i] == kTokensDim) out[i] = size.tokens;
+    if (out[i] == kOutputsDim) out[i] = size.outputs;
+  }
+  return out;
+}
+
+NodeId Graph::append(Node node) {
+  nodes_.push_back(std::move(node));
+  return static_cast<NodeId>(nodes_.size()) - 1;
+}
+
+void Graph::mismatch(std::string_view op, NodeId a, NodeId b) const {
+  const auto describe = [&](NodeId id) {
+    const Node& n = node(id);
+    return (n.name.empty() ? std::string(name(n.op)) : n.name) + " " + shape_text(n.shape);
+  };
+  fail(ErrorCode::kInvalidInput, "model: {} of {} and {}: shapes do not fit", op, describe(a), describe(b));
+}
+
+NodeId Graph::tokens() { return append({.op = Op::kTokens, .shape = {kTokensDim}}); }
+NodeId Graph::positions() { return append({.op = Op::kPositions, .shape = {kTokensDim}}); }
+
+NodeId Graph::weight(std::string weight_name, Tensor tensor) {
+  const Shape shape = tensor.shape;
+  return append({.op = Op::kWeight, .shape = shape, .constant = std::move(tensor), .name = std::move(weight_name)});
+}
+
+NodeId Graph::embed(NodeId weight, NodeId tokens) {
+  if (node(weight).shape.rank() != 2) mismatch("embed", weight, tokens);
+  return append({.op = Op::kEmbed, .inputs = {weight, tokens, kNoNode}, .shape = {kTokensDim, node(weight).shape[1]}});
+}
+
+NodeId Graph::matmul(NodeId x, NodeId weight) {
+  const Shape& xs = node(x).shape;
+  const Shape& ws = node(weight).shape;
+  if (ws.rank() != 2 || xs.rank() != 2 || xs[1] != ws[1]) mismatch("matmul", x, weight);
+  return append({.op = Op::kMatMul, .inputs = {x, weight, kNoNode}, .shape = with_last(xs, ws[0])});
+}
+
+NodeId Graph::elementwise(Op op, NodeId a, NodeId b) {
+  const Shape& as = node(a).shape;
+  const Shape& bs = node(b).shape;
+  if (as != bs && !is_vector_of(bs, as.last())) mismatch(name(op), a, b);
+  return append({.op = op, .inputs = {a, b, kNoNode}, .shape = as});
+}
+
+NodeId Graph::add(NodeId a, NodeId b) { return elementwise(Op::kAdd, a, b); }
+NodeId Graph::mul(NodeId a, NodeId b) { return elementwise(Op::kMul, a, b); }
+
+NodeId Graph::scale(NodeId x, float factor) {
+  return append({.op = Op::kScale, .inputs = {x, kNoNode, kNoNode}, .shape = node(x).shape, .attrs = ScaleAttrs{factor}});
+}
+
+NodeId Graph::unary(NodeId x, UnaryFn fn) {
+  return append({.op = Op::kUnary, .inputs = {x, kNoNode, kNoNode}, .shape = node(x).shape, .attrs = UnaryAttrs{fn}});
+}
+
+NodeId Graph::softcap(NodeId x, float cap) {
+  return append({.op = Op::kSoftCap, .inputs = {x, kNoNode, kNoNode}, .shape = node(x).shape, .attrs = SoftCapAttrs{cap}});
+}
+
+NodeId Graph::rms_norm(NodeId x, NodeId weight, float eps) {
+  if (!is_vector_of(node(weight).shape, node(x).shape.last())) mismatch("rms_norm", x, weight);
+  return append({.op = Op::kRmsNorm, .inputs = {x, weight, kNoNode}, .shape = node(x).shape, .attrs = RmsNormAttrs{eps}});
+}
+
+NodeId Graph::rope_table(NodeId positions, RopeTableAttrs attrs) {
+  const auto n_rot = static_cast<int64_t>(attrs.inv_freq.size()) * 2;
+  return append({.op = Op::kRopeTable, .inputs = {positions, kNoNode, kNoNode}, .shape = {kTokensDim, n_rot},
+                 .attrs = std::move(attrs)});
+}
+
+NodeId Graph::rope(NodeId x, NodeId table, RopeLayout layout) {
+  const Shape& shape = node(x).shape;
+  if (shape.rank() != 3 || node(table).shape.last() > shape.last()) mismatch("rope", x, table);
+  return append({.op = Op::kRope, .inputs = {x, table, kNoNode}, .shape = shape, .attrs = RopeAttrs{layout}});
+}
+
+NodeId Graph::attention(NodeId q, NodeId k, NodeId v, AttentionAttrs attrs) {
+  const Shape& qs = node(q).shape;
+  const Shape& ks = node(k).shape;
+  if (ks != node(v).shape) mismatch("attention", k, v);
+  if (qs.rank() != 3 || ks.rank() != 3 || qs[2] != ks[2] || ks[1] == 0 || qs[1] % ks[1] != 0) mismatch("attention", q, k);
+  return append({.op = Op::kAttention, .inputs = {q, k, v}, .shape = {kTokensDim, qs[1] * qs[2]}, .attrs = attrs});
+}
+
+NodeId Graph::reshape(NodeId x, const Shape& shape) {
+  const StepSize one{1, 1};
+  if (resolve(shape, one).elements() != resolve(node(x).shape, one).elements()) {
+    fail(ErrorCode::kInvalidInput, "model: cannot view {} as {}", shape_text(node(x).shape), shape_text(shape));
+  }
+  return append({.op = Op::kReshape, .inputs = {x, kNoNode, kNoNode}, .shape = shape});
+}
+
+NodeId Graph::select_rows(NodeId x) {
+  Shape shape = node(x).shape;
+  shape[0] = kOutputsDim;
+  return append({.op = Op::kSelectRows, .inputs = {x, kNoNode, kNoNode}, .shape = shape});
+}
+
+void Graph::set_output(NodeId id) { output_ = id; }
+
+std::string Graph::text() const {
+  std::string out;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Node& n = nodes_[i];
+    if (n.op == Op::kWeight) continue;
+    std::string args;
+    for (int k = 0; k < n.n_inputs(); ++k) {
+      const NodeId id = n.inputs[static_cast<std::size_t>(k)];
+      if (k > 0) args += ", ";
+      args += node(id).op == Op::kWeight ? node(id).name : fmt::format("%{}", id);
+    }
+    out += fmt::format("%{} = {}({}) {}\n", i, name(n.op), args, shape_text(n.shape));
+  }
+  return out;
+}
+
+}  // namespace minnow

@@ -1,0 +1,115 @@
+// Byte-level BPE (GPT-2 and heirs): every byte is a symbol, merges by rank inside the pieces of a pre-tokenizer.
+#include <array>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "text/bpe_tokenizer.h"
+
+namespace minnow {
+namespace {
+
+// Vocabulary files write each byte as a printable letter: printable Latin-1 as itself, the others from U+0100 up.
+std::array<char32_t, 256> byte_letters() {
+  std::array<char32_t, 256> letters{};
+  char32_t next = 0x100;
+  for (char32_t byte = 0; byte < 256; ++byte) {
+    const bool printable =
+        (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || (byte >= 0xAE && byte <= 0xFF);
+    letters[byte] = printable ? byte : next++;
+  }
+  return letters;
+}
+
+constexpr std::size_t kLetterEnd = 0x144;  // beyond the last letter
+
+class ByteBpeTokenizer final : public BpeTokenizer {
+ public:
+  explicit ByteBpeTokenizer(TokenizerSpec spec) : BpeTokenizer(std::move(spec)), splitter_(spec_) {
+    const auto letters = byte_letters();
+    for (std::size_t byte = 0; byte < 256; ++byte) letter_bytes_[letters[byte]] = static_cast<int16_t>(byte);
+    set_pieces();
+
+    std::vector<std::string_view> mergeable(spec_.tokens.size());
+    for (std::size_t id = 0; id < mergeable.size(); ++id) {
+      if (is_mergeable(spec_.tokens[id].type)) mergeable[id] = spec_.tokens[id].text;
+    }
+    const TokenIndex index(std::move(mergeable));
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      std::string letter;
+      append_utf8(letter, letters[byte]);
+      const TokenId id = index.find(letter);
+      byte_symbols_[byte] = static_cast<uint32_t>(id == kNoToken ? n_vocab() : id);
+    }
+    merges_ = BpeMerges(spec_.merges.size());
+    for (std::size_t rank = 0; rank < spec_.merges.size(); ++rank) add_listed_merge(rank, index);
+    if (spec_.ignore_merges) index_whole_words();
+  }
+
+ protected:
+  void encode_fragment(std::string_view text, bool, Scratch& scratch, std::vector<TokenId>& out) const override {
+    uint32_t begin = 0;
+    for (const uint32_t end : splitter_.split(text, scratch.pre)) {
+      encode_word(text.substr(begin, end - begin), scratch, out);
+      begin = end;
+    }
+  }
+
+  void word_symbols(std::string_view word, std::vector<uint32_t>& symbols) const override {
+    symbols.resize(word.size());
+    for (std::size_t i = 0; i < word.size(); ++i) symbols[i] = byte_symbols_[static_cast<uint8_t>(word[i])];
+  }
+
+  // A byte that the vocabulary lacks.
+  void append_symbol(uint32_t, std::vector<TokenId>& out) const override {
+    if (spec_.unk != kNoToken) out.push_back(spec_.unk);
+  }
+
+  TokenId whole_word(std::string_view word) const override { return whole_words_.find(word); }
+
+  std::string token_bytes(const TokenEntry& token) const override {
+    std::string bytes;
+    std::string_view text = token.text;
+    while (!text.empty()) {
+      const Utf8Char letter = decode_utf8(text);
+      const bool maps = letter.valid && letter.code_point < kLetterEnd && letter_bytes_[letter.code_point] >= 0;
+      if (maps) {
+        bytes += static_cast<char>(letter_bytes_[letter.code_point]);
+      } else {
+        bytes.append(text.substr(0, letter.length));
+      }
+      text.remove_prefix(letter.length);
+    }
+    return bytes;
+  }
+
+ private:
+  // So that no text that a user writes merges into a control token.
+  static bool is_mergeable(TokenType type) { return type == TokenType::kNormal || type == TokenType::kUserDefined; }
+
+  void index_whole_words() {
+    std::vector<std::string_view> words(spec_.tokens.size());
+    for (std::size_t id = 0; id < words.size(); ++id) {
+      if (spec_.tokens[id].type == TokenType::kNormal) words[id] = pieces_[id];
+    }
+    whole_words_ = TokenIndex(std::move(words));
+  }
+
+  static constexpr std::array<int16_t, kLetterEnd> no_letters() {
+    std::array<int16_t, kLetterEnd> none{};
+    none.fill(-1);
+    return none;
+  }
+
+  PreTokenizer splitter_;
+  std::array<int16_t, kLetterEnd> letter_bytes_ = no_letters();
+  std::array<uint32_t, 256> byte_symbols_{};
+  TokenIndex whole_words_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> build_byte_bpe_tokenizer(TokenizerSpec spec) {
+  return std::make_shared<ByteBpeTokenizer>(std::move(spec));
+}
+
+}  // namespace minnow

@@ -1,0 +1,105 @@
+// Token ids that other programs made of the same texts and vocabularies. Needs ../shared/data.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "formats/gguf.h"
+#include "formats/tokenizer_files.h"
+#include "formats/tokenizer_gguf.h"
+#include "text/tokenizer.h"
+
+namespace minnow {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kData = fs::path(MINNOW_SOURCE_DIR) / ".." / "shared" / "data";
+
+class TokenizerVectors : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(kData / "tokenizers")) GTEST_SKIP() << "no shared data beside the source tree";
+  }
+};
+
+std::string read(const fs::path& path) { return read_text_file(path, limits::kMaxJsonFileBytes); }
+
+std::shared_ptr<const Tokenizer> from_folder(const fs::path& path) {
+  return Tokenizer::build(load_tokenizer_folder(kData / path));
+}
+
+std::shared_ptr<const Tokenizer> from_gguf(const fs::path& path) {
+  return Tokenizer::build(tokenizer_spec_from_gguf(GgufFile::open(kData / path).metadata()));
+}
+
+// The .inp texts are divided by a marker line; line i of .out has the ids of text i.
+void expect_ggml_vectors(const Tokenizer& tokenizer, const std::string& name) {
+  const fs::path stem = kData / "tokenizers" / "ggml-vocab" / ("ggml-vocab-" + name + ".gguf");
+  std::string input = read(stem.string() + ".inp");
+  std::istringstream output(read(stem.string() + ".out"));
+  const std::string marker = "\n__ggml_vocab_test__\n";
+  int n = 0;
+  for (std::string line; std::getline(output, line); ++n) {
+    const std::size_t end = input.find(marker);
+    const std::string text = input.substr(0, end);
+    input.erase(0, end == std::string::npos ? end : end + marker.size());
+    std::vector<TokenId> expected;
+    std::istringstream ids(line);
+    for (TokenId id; ids >> id;) expected.push_back(id);
+    EXPECT_EQ(tokenizer.encode(text, {.add_special = false}), expected) << name << ": " << text;
+    EXPECT_EQ(tokenizer.decode(expected), text) << name;
+  }
+  EXPECT_GT(n, 40);
+}
+
+TEST_F(TokenizerVectors, Gpt2Gguf) {
+  expect_ggml_vectors(*from_gguf("tokenizers/ggml-vocab/ggml-vocab-gpt-2.gguf"), "gpt-2");
+}
+
+TEST_F(TokenizerVectors, MptGguf) {
+  expect_ggml_vectors(*from_gguf("tokenizers/ggml-vocab/ggml-vocab-mpt.gguf"), "mpt");
+}
+
+TEST_F(TokenizerVectors, Phi3Gguf) {
+  const auto tokenizer = from_gguf("tokenizers/ggml-vocab/ggml-vocab-phi-3.gguf");
+  expect_ggml_vectors(*tokenizer, "phi-3");
+  expect_ggml_vectors(*tokenizer, "llama-spm");
+}
+
+TEST_F(TokenizerVectors, Phi3TokenizerJson) {
+  expect_ggml_vectors(*from_folder("tokenizers/phi-3-mini"), "phi-3");
+}
+
+TEST_F(TokenizerVectors, Qwen2VocabAndMerges) {
+  const auto tokenizer = from_folder("tokenizers/qwen3");
+  expect_ggml_vectors(*tokenizer, "qwen2");
+  expect_ggml_vectors(*tokenizer, "deepseek-r1-qwen");
+}
+
+TEST_F(TokenizerVectors, Gpt2VocabAndMerges) {
+  expect_ggml_vectors(*from_folder("tokenizers/gpt2"), "gpt-2");
+}
+
+TEST_F(TokenizerVectors, Stories260kInAllItsFiles) {
+  const std::vector<std::pair<std::string, std::vector<TokenId>>> reference = {
+      {"Once upon a time", {1, 403, 407, 261, 378}},
+      {"Lily and Tom", {1, 317, 269, 274, 287}},
+      {"Ünïcode 🙂 test 123", {1,   410, 198, 159, 416, 198, 178, 429, 414, 418, 411, 410,
+                               243, 162, 156, 133, 259, 411, 356, 410, 475, 479, 472}}};
+  for (const auto& tokenizer :
+       {from_folder("models/stories260k/tok512.bin"), from_gguf("models/stories260k/stories260K-f32.gguf"),
+        from_gguf("models/stories260k/stories260K-F16.gguf")}) {
+    for (const auto& [text, ids] : reference) {
+      EXPECT_EQ(tokenizer->encode(text), ids) << tokenizer->spec().source;
+      EXPECT_EQ(tokenizer->decode(ids), text) << tokenizer->spec().source;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace minnow

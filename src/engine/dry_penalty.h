@@ -47,7 +47,8 @@ class DryPenalty {
   void apply(std::span<float> logits);
 
  private:
-  // Fills repeats_[i], 0 < i < window: the length, at most `limit`, of the repeat that ends i tokens from the end.
+  // Fills repeats_[i], 0 < i < window: the length, at most `limit`, of the repeat that ends i tokens from the
+  // end.
   void measure_repeats(std::size_t window, int32_t limit);
   float penalty(int32_t length) const;
 

@@ -59,10 +59,9 @@ class ByteBpeTokenizer final : public BpeTokenizer {
     for (std::size_t i = 0; i < word.size(); ++i) symbols[i] = byte_symbols_[static_cast<uint8_t>(word[i])];
   }
 
-  // A byte that the vocabulary lacks.
-  void append_symbol(uint32_t, std::vector<TokenId>& out) const override {
-    if (spec_.unk != kNoToken) out.push_back(spec_.unk);
-  }
+  // A byte that the vocabulary lacks (rare control characters) is dropped, as the libraries that models are trained with
+  // do: the "unknown" token of such models is often the one that ends a text.
+  void append_symbol(uint32_t, std::vector<TokenId>&) const override {}
 
   TokenId whole_word(std::string_view word) const override { return whole_words_.find(word); }
 

@@ -1,4 +1,5 @@
-// The small JSON files beside a vocabulary: which tokens are special, which begin and end a text, the chat template.
+// The small JSON files beside a vocabulary: which tokens are special, which begin and end a text, the chat
+// template.
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -21,7 +22,8 @@ struct SideFile {
   JsonFields fields() const { return {json, source}; }
 };
 
-SideFile parse_side_file(const std::optional<std::string>& text, const TokenizerSpec& spec, const char* name) {
+SideFile parse_side_file(const std::optional<std::string>& text, const TokenizerSpec& spec,
+                         const char* name) {
   const std::string source = spec.source + ": " + name;
   if (!text) return {Json::object(), source};
   SideFile file{parse_json(*text, source), source};
@@ -68,10 +70,11 @@ std::optional<std::string> token_text(const SideFile& file, const char* key) {
 }
 
 void set_named_tokens(TokenizerSpec& spec, const SideFile& file) {
-  static constexpr std::pair<const char*, TokenId TokenizerSpec::*> kNamed[] = {{"bos_token", &TokenizerSpec::bos},
-                                                                                {"eos_token", &TokenizerSpec::eos},
-                                                                                {"pad_token", &TokenizerSpec::pad},
-                                                                                {"unk_token", &TokenizerSpec::unk}};
+  static constexpr std::pair<const char*, TokenId TokenizerSpec::*> kNamed[] = {
+      {"bos_token", &TokenizerSpec::bos},
+      {"eos_token", &TokenizerSpec::eos},
+      {"pad_token", &TokenizerSpec::pad},
+      {"unk_token", &TokenizerSpec::unk}};
   for (const auto& [key, token] : kNamed) {
     const std::optional<std::string> text = token_text(file, key);
     if (!text) continue;
@@ -97,7 +100,8 @@ void set_generation_ids(TokenizerSpec& spec, const SideFile& generation) {
     for (const Json& item : value.is_array() ? value : Json::array({value})) {
       const TokenId id = checked(item);
       if (spec.eos == kNoToken) spec.eos = id;
-      if (id != spec.eos && std::ranges::find(spec.extra_eog, id) == spec.extra_eog.end()) spec.extra_eog.push_back(id);
+      if (id != spec.eos && std::ranges::find(spec.extra_eog, id) == spec.extra_eog.end())
+        spec.extra_eog.push_back(id);
     }
   }
   if (spec.bos == kNoToken && generation.fields().has("bos_token_id")) {

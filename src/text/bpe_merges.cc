@@ -19,7 +19,8 @@ uint64_t pair_key(uint32_t left, uint32_t right) { return static_cast<uint64_t>(
 
 }  // namespace
 
-BpeMerges::BpeMerges(std::size_t n_pairs) : slots_(std::bit_ceil(n_pairs * 4 / 3 + 2)), seed_(random_hash_seed()) {}
+BpeMerges::BpeMerges(std::size_t n_pairs)
+    : slots_(std::bit_ceil(n_pairs * 4 / 3 + 2)), seed_(random_hash_seed()) {}
 
 void BpeMerges::add(uint32_t left, uint32_t right, Merge merge) {
   const uint64_t key = pair_key(left, right);

@@ -90,7 +90,7 @@ TEST_F(TokenizerVectors, Stories260kInAllItsFiles) {
       {"Once upon a time", {1, 403, 407, 261, 378}},
       {"Lily and Tom", {1, 317, 269, 274, 287}},
       {"Ünïcode 🙂 test 123", {1,   410, 198, 159, 416, 198, 178, 429, 414, 418, 411, 410,
-                               243, 162, 156, 133, 259, 411, 356, 410, 475, 479, 472}}};
+                                   243, 162, 156, 133, 259, 411, 356, 410, 475, 479, 472}}};
   for (const auto& tokenizer :
        {from_folder("models/stories260k/tok512.bin"), from_gguf("models/stories260k/stories260K-f32.gguf"),
         from_gguf("models/stories260k/stories260K-F16.gguf")}) {

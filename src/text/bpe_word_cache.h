@@ -25,7 +25,7 @@ class BpeWordCache {
     std::array<uint64_t, 4> words{};
     std::size_t slot;
 
-    // At most kMaxWordBytes.
+    // From 1 to kMaxWordBytes bytes.
     explicit Key(std::string_view word) {
       std::memcpy(words.data(), word.data(), word.size());
       words[3] |= static_cast<uint64_t>(word.size()) << kLengthShift;

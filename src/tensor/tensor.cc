@@ -67,7 +67,7 @@ Tensor Tensor::from_f32(std::span<const float> values, const Shape& shape) {
   }
   std::byte* data = nullptr;
   Tensor tensor = allocate(DType::kF32, shape, &data);
-  std::memcpy(data, values.data(), values.size_bytes());
+  if (!values.empty()) std::memcpy(data, values.data(), values.size_bytes());
   return tensor;
 }
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
@@ -100,8 +101,7 @@ OrderedJson pre_tokenizer_json(const TokenizerSpec& spec) {
       patterns.emplace_back(pattern);
   }
   if (patterns.empty()) {
-    fail(ErrorCode::kUnsupported, "{}: pre-tokenizer \"{}\" is not known", spec.source,
-         spec.pre.substr(0, 60));
+    fail(ErrorCode::kUnsupported, "{}: pre-tokenizer {} is not known", spec.source, quote_name(spec.pre));
   }
   if (patterns.size() == 1 && patterns[0] == split_patterns::kGpt2) return byte_level_json(true);
   OrderedJson parts = OrderedJson::array();

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
 
@@ -41,8 +42,8 @@ TokenizerKind read_kind(const GgufMetadata& metadata) {
   const std::string model = metadata.require_text(kModel);
   if (model == "llama") return TokenizerKind::kSpmBpe;
   if (model == "gpt2") return TokenizerKind::kByteBpe;
-  fail(ErrorCode::kUnsupported, "{}: tokenizer model \"{}\" is not supported (only llama and gpt2 are)",
-       metadata.source(), model.substr(0, 40));
+  fail(ErrorCode::kUnsupported, "{}: tokenizer model {} is not supported (only llama and gpt2 are)",
+       metadata.source(), quote_name(model));
 }
 
 void check_length(const GgufMetadata& metadata, const char* key, std::size_t length, std::size_t n_tokens) {

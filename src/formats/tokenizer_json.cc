@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
@@ -14,7 +15,7 @@ namespace {
 constexpr int kMaxNesting = 8;  // Sequence inside Sequence
 
 [[noreturn]] void fail_unsupported(const std::string& source, std::string_view what, std::string_view name) {
-  fail(ErrorCode::kUnsupported, "{}: {} \"{}\" is not supported", source, what, name.substr(0, 60));
+  fail(ErrorCode::kUnsupported, "{}: {} {} is not supported", source, what, quote_name(name));
 }
 
 // A member that is an object or an array; a shared null otherwise.

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
@@ -66,6 +67,8 @@ std::optional<std::string> token_text(const SideFile& file, const char* key) {
   if (!file.fields().has(key)) return std::nullopt;
   const Json& value = file.json.at(key);
   if (value.is_string()) return value.get<std::string>();
+  if (!value.is_object())
+    fail(ErrorCode::kInvalidInput, "{}: {} must be a string or an object", file.source, key);
   return JsonFields{value, file.source}.text("content", "");
 }
 
@@ -116,6 +119,8 @@ std::string chat_template_of(const SideFile& config) {
   if (!value.is_array()) return config.fields().text("chat_template", "");
   std::string result;
   for (const Json& item : value) {
+    if (!item.is_object())
+      fail(ErrorCode::kInvalidInput, "{}: chat_template must list objects", config.source);
     const JsonFields fields{item, config.source};
     if (result.empty() || fields.text("name", "") == "default") result = fields.text("template", "");
   }
@@ -129,10 +134,10 @@ void apply_tokenizer_class(TokenizerSpec& spec, const SideFile& config) {
     spec.pre = "qwen2";
     spec.normalize_nfc = true;
   } else if (!name.starts_with("GPT2Tokenizer") && !name.starts_with("CodeGenTokenizer")) {
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("{}: tokenizer_class \"{}\" is not known to use vocab.json", config.source,
-                            name.substr(0, 60)),
-                "convert the folder so that it has a tokenizer.json");
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("{}: tokenizer_class {} is not known to use vocab.json", config.source, quote_name(name)),
+        "convert the folder so that it has a tokenizer.json");
   }
 }
 

@@ -37,7 +37,8 @@ Table random_table(Random& random, uint32_t n_letters, uint32_t n_pairs, bool ti
   Table table;
   uint32_t next = n_letters;
   for (uint32_t i = 0; i < n_pairs; ++i) {
-    const auto left = static_cast<uint32_t>(random.below(next)), right = static_cast<uint32_t>(random.below(next));
+    const auto left = static_cast<uint32_t>(random.below(next)),
+               right = static_cast<uint32_t>(random.below(next));
     const auto rank = static_cast<uint32_t>(ties ? random.below(5) : random.below(1'000'000'000));
     if (table.emplace(Pair{left, right}, BpeMerges::Merge{rank, next}).second) ++next;
   }
@@ -49,7 +50,8 @@ TEST(BpeMerges, GivesWhatANaiveLoopGivesOnRandomSymbols) {
   BpeMerges::Scratch scratch;
   for (int round = 0; round < 100; ++round) {
     const auto n_letters = static_cast<uint32_t>(1 + random.below(4));
-    const Table table = random_table(random, n_letters, static_cast<uint32_t>(1 + random.below(40)), round % 2 == 1);
+    const Table table =
+        random_table(random, n_letters, static_cast<uint32_t>(1 + random.below(40)), round % 2 == 1);
     BpeMerges merges(table.size());
     for (const auto& [pair, merge] : table) merges.add(pair.first, pair.second, merge);
     for (int i = 0; i < 100; ++i) {

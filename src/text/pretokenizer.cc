@@ -1,6 +1,7 @@
 #include "text/pretokenizer.h"
 
 #include "base/error.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_pre.h"
 
 namespace minnow {
@@ -12,8 +13,7 @@ PreTokenizer::PreTokenizer(const TokenizerSpec& spec) {
       patterns.emplace_back(pattern);
   }
   if (patterns.empty()) {
-    fail(ErrorCode::kUnsupported, "{}: pre-tokenizer \"{}\" is not known", spec.source,
-         spec.pre.substr(0, 60));
+    fail(ErrorCode::kUnsupported, "{}: pre-tokenizer {} is not known", spec.source, quote_name(spec.pre));
   }
   for (const std::string& pattern : patterns) {
     rules_.push_back(make_split_rule(canonical_split_pattern(pattern), spec.source));

@@ -32,22 +32,24 @@ std::vector<std::string> split_by(std::string_view pattern, std::string_view tex
 
 std::string random_text(Random& random) {
   static const std::vector<std::string> kParts = {
-      " ",  "  ", "\n", "\r", "\t", "'",  "'s", "'RE", "'ll", "'D", "a",      "Bc", "é",      "中",
-      "1",  "23", "½",  "Ⅷ",  ".",  "!?", "_",  "🙂",  "\u0301", "\u00a0", "\u3000", "\u2028", "\u0085", "ǅ"};
+      " ", "  ", "\n", "\r", "\t", "'",  "'s", "'RE",  "'ll",    "'D",     "a",      "Bc",     "é",      "中",
+      "1", "23", "½",  "Ⅷ",  ".",  "!?", "_",  "🙂", "\u0301", "\u00a0", "\u3000", "\u2028", "\u0085", "ǅ"};
   std::string text;
   for (uint64_t n = random.below(14); n > 0; --n) text += kParts[random.below(kParts.size())];
   return text;
 }
 
 TEST(PreTokenizer, SplitsLikeGpt2) {
-  const std::vector<std::string> expected = {"It", "'s", " 2", "  ", " a", " test", "...", "\n", "\n", "ok", " "};
+  const std::vector<std::string> expected = {"It",  "'s", " 2", "  ", " a", " test",
+                                             "...", "\n", "\n", "ok", " "};
   EXPECT_EQ(split_by(split_patterns::kGpt2, "It's 2   a test...\n\nok "),
             (std::vector<std::string>{"It", "'s", " 2", "  ", " a", " test", "...", "\n", "\n", "ok", " "}));
 }
 
 TEST(PreTokenizer, SplitsLikeLlama3) {
-  EXPECT_EQ(split_by(split_patterns::kLlama3, "It'S 12345\tx (ok)\n\n  y  "),
-            (std::vector<std::string>{"It", "'S", " ", "123", "45", "\tx", " (", "ok", ")\n\n", " ", " y", "  "}));
+  EXPECT_EQ(
+      split_by(split_patterns::kLlama3, "It'S 12345\tx (ok)\n\n  y  "),
+      (std::vector<std::string>{"It", "'S", " ", "123", "45", "\tx", " (", "ok", ")\n\n", " ", " y", "  "}));
 }
 
 TEST(PreTokenizer, SplitsLikeQwen2) {
@@ -57,9 +59,9 @@ TEST(PreTokenizer, SplitsLikeQwen2) {
 
 TEST(PreTokenizer, HandWrittenRulesAgreeWithTheirExpressions) {
   Random random(11);
-  for (const std::string_view pattern : {split_patterns::kGpt2, split_patterns::kLlama3, split_patterns::kQwen2,
-                                         split_patterns::kDigit, split_patterns::kDigits,
-                                         split_patterns::kTrailingSpace}) {
+  for (const std::string_view pattern :
+       {split_patterns::kGpt2, split_patterns::kLlama3, split_patterns::kQwen2, split_patterns::kDigit,
+        split_patterns::kDigits, split_patterns::kTrailingSpace}) {
     const auto by_hand = make_split_rule(std::string(pattern), "test");
     const auto by_regex = make_regex_rule(std::string(pattern), "test");
     for (int i = 0; i < 3000; ++i) {
@@ -70,10 +72,14 @@ TEST(PreTokenizer, HandWrittenRulesAgreeWithTheirExpressions) {
 }
 
 TEST(PreTokenizer, TakesBytesThatAreNotUtf8AsPunctuation) {
-  for (const std::string_view pattern : {split_patterns::kGpt2, split_patterns::kLlama3, split_patterns::kDigit}) {
+  for (const std::string_view pattern :
+       {split_patterns::kGpt2, split_patterns::kLlama3, split_patterns::kDigit}) {
     EXPECT_FALSE(split_by(pattern, "a\xff\xfe b\xc3").empty());
   }
-  EXPECT_EQ(split_by(R"(\p{L}+)", "ab\xff" "c"), (std::vector<std::string>{"ab", "\xff", "c"}));
+  EXPECT_EQ(split_by(R"(\p{L}+)",
+                     "ab\xff"
+                     "c"),
+            (std::vector<std::string>{"ab", "\xff", "c"}));
 }
 
 TEST(PreTokenizer, AppliesRulesInOrder) {
@@ -89,8 +95,9 @@ TEST(PreTokenizer, CutsWhereAnEmptyMatchIs) {
 }
 
 TEST(PreTokenizer, KnowsTheNamesOfGgufFiles) {
-  for (const char* name : {"default", "gpt-2", "llama-bpe", "qwen2", "smollm", "tekken", "deepseek-llm", "deepseek-coder",
-                           "deepseek-v3", "falcon", "starcoder", "gpt-4o", "bloom", "chameleon", "mpt"}) {
+  for (const char* name :
+       {"default", "gpt-2", "llama-bpe", "qwen2", "smollm", "tekken", "deepseek-llm", "deepseek-coder",
+        "deepseek-v3", "falcon", "starcoder", "gpt-4o", "bloom", "chameleon", "mpt"}) {
     EXPECT_NO_THROW(PreTokenizer(TokenizerSpec{.source = "test", .pre = name})) << name;
   }
 }

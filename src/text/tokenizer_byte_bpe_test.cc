@@ -131,7 +131,8 @@ TEST(ByteBpe, KnowsWhatEndsAnAnswer) {
   spec.eot = 't';
   spec.extra_eog = {'x'};
   const auto tokenizer = Tokenizer::build(spec);
-  for (const TokenId id : {static_cast<TokenId>('e'), static_cast<TokenId>('t'), static_cast<TokenId>('x'), 258}) {
+  for (const TokenId id :
+       {static_cast<TokenId>('e'), static_cast<TokenId>('t'), static_cast<TokenId>('x'), 258}) {
     EXPECT_TRUE(tokenizer->is_end_of_generation(id)) << id;
   }
   EXPECT_FALSE(tokenizer->is_end_of_generation('a'));

@@ -32,7 +32,8 @@ class TokenizerCorpus : public testing::TestWithParam<const char*> {
   // U+2581 is how SPM writes a space, NFC changes letters, and a vocabulary may lack control characters.
   bool comes_back(const std::string& text) const {
     const TokenizerSpec& spec = tokenizer_->spec();
-    if (spec.normalize_nfc || (spec.kind == TokenizerKind::kSpmBpe && text.find("▁") != std::string::npos)) return false;
+    if (spec.normalize_nfc || (spec.kind == TokenizerKind::kSpmBpe && text.find("▁") != std::string::npos))
+      return false;
     for (const char c : text) {
       const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
       if (control && c != '\n' && c != '\t' && c != '\r') return false;
@@ -60,15 +61,16 @@ TEST_P(TokenizerCorpus, RoundTripsNaughtyStrings) {
 }
 
 TEST_P(TokenizerCorpus, RoundTripsBooks) {
-  for (const char* name : {"carroll-alice.txt", "wagahaiwa_nekodearu_ja.txt", "chesterton-ball.txt", "blake-poems.txt"}) {
+  for (const char* name :
+       {"carroll-alice.txt", "wagahaiwa_nekodearu_ja.txt", "chesterton-ball.txt", "blake-poems.txt"}) {
     const fs::path file = kData / "corpora/gutenberg" / name;
     expect_round_trip(read_text_file(file, limits::kMaxJsonFileBytes).substr(0, 200'000));
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TokenizerCorpus,
-                         testing::Values("tokenizers/gpt2", "tokenizers/qwen3", "tokenizers/smollm2", "tokenizers/phi-2",
-                                         "tokenizers/phi-3-mini", "tokenizers/minimind",
+                         testing::Values("tokenizers/gpt2", "tokenizers/qwen3", "tokenizers/smollm2",
+                                         "tokenizers/phi-2", "tokenizers/phi-3-mini", "tokenizers/minimind",
                                          "tokenizers/mistral/tokenizer.model.v1",
                                          "tokenizers/ggml-vocab/ggml-vocab-mpt.gguf",
                                          "models/stories260k/tok512.bin"));

@@ -19,11 +19,13 @@ using Ids = std::vector<TokenId>;
 constexpr TokenId kFirst = 3 + 256;  // the first piece
 constexpr EncodeOptions kPlain = {.add_special = false};
 
-// SentencePiece's rule on strings: join the leftmost pair whose text has the best score, until none is a piece.
+// SentencePiece's rule on strings: join the leftmost pair whose text has the best score, until none is a
+// piece.
 Ids encode_naively(const TokenizerSpec& spec, const std::string& text) {
   std::map<std::string, TokenId> pieces;
   for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
-    if (spec.tokens[id].type == TokenType::kNormal) pieces.emplace(spec.tokens[id].text, static_cast<TokenId>(id));
+    if (spec.tokens[id].type == TokenType::kNormal)
+      pieces.emplace(spec.tokens[id].text, static_cast<TokenId>(id));
   }
   std::vector<std::string> symbols = {"▁"};
   for (std::string_view rest = text; !rest.empty();) {
@@ -98,13 +100,17 @@ TEST(Spm, MergesByScoreFromTheLeft) {
 
 TEST(Spm, BreaksUnknownCharactersIntoByteTokens) {
   const auto tokenizer = Tokenizer::build(spm({"▁", "a"}));
-  EXPECT_EQ(tokenizer->encode("a🙂", kPlain), (Ids{kFirst, kFirst + 1, 3 + 0xF0, 3 + 0x9F, 3 + 0x99, 3 + 0x82}));
+  EXPECT_EQ(tokenizer->encode("a🙂", kPlain),
+            (Ids{kFirst, kFirst + 1, 3 + 0xF0, 3 + 0x9F, 3 + 0x99, 3 + 0x82}));
   EXPECT_EQ(tokenizer->decode(tokenizer->encode("a🙂")), "a🙂");
 }
 
 TEST(Spm, GivesInvalidUtf8AsByteTokens) {
   const auto tokenizer = Tokenizer::build(spm({"▁", "a"}));
-  EXPECT_EQ(tokenizer->encode("\xff" "a\xc3", kPlain), (Ids{kFirst, 3 + 0xff, kFirst + 1, 3 + 0xc3}));
+  EXPECT_EQ(tokenizer->encode("\xff"
+                              "a\xc3",
+                              kPlain),
+            (Ids{kFirst, 3 + 0xff, kFirst + 1, 3 + 0xc3}));
   EXPECT_EQ(tokenizer->decode(Ids{3 + 0xff, kFirst + 1}), "\uFFFDa");
 }
 
@@ -200,7 +206,8 @@ TEST(StreamDecoder, SaysTheSameAsDecodeAndOnlyValidUtf8) {
   Random random(9);
   for (int i = 0; i < 1000; ++i) {
     Ids ids(random.below(12));
-    for (TokenId& id : ids) id = static_cast<TokenId>(random.below(static_cast<uint64_t>(tokenizer->n_vocab())));
+    for (TokenId& id : ids)
+      id = static_cast<TokenId>(random.below(static_cast<uint64_t>(tokenizer->n_vocab())));
     StreamDecoder decoder(*tokenizer, true);
     std::string text;
     for (const TokenId id : ids) {

@@ -13,7 +13,8 @@
 
 namespace minnow::testing_specs {
 
-inline TokenId add(TokenizerSpec& spec, std::string text, TokenType type = TokenType::kNormal, float score = 0) {
+inline TokenId add(TokenizerSpec& spec, std::string text, TokenType type = TokenType::kNormal,
+                   float score = 0) {
   spec.tokens.push_back({.text = std::move(text), .score = score, .type = type});
   return static_cast<TokenId>(spec.tokens.size() - 1);
 }
@@ -24,7 +25,8 @@ inline TokenizerSpec spm(const std::vector<std::string>& pieces, bool byte_token
   spec.unk = add(spec, "<unk>", TokenType::kUnknown);
   spec.bos = add(spec, "<s>", TokenType::kControl);
   spec.eos = add(spec, "</s>", TokenType::kControl);
-  for (int byte = 0; byte_tokens && byte < 256; ++byte) add(spec, fmt::format("<0x{:02X}>", byte), TokenType::kByte);
+  for (int byte = 0; byte_tokens && byte < 256; ++byte)
+    add(spec, fmt::format("<0x{:02X}>", byte), TokenType::kByte);
   float score = 0;
   for (const std::string& piece : pieces) add(spec, piece, TokenType::kNormal, score -= 1);
   return spec;

@@ -10,7 +10,7 @@
 namespace minnow {
 namespace {
 
-const std::vector<std::string> kCharacters = {"a", "Z", " ",  "\n", "\t", "0",    "'",      ".",
+const std::vector<std::string> kCharacters = {"a", "Z", " ",  "\n",   "\t", "0",    "'",      ".",
                                               "<", "é", "中", "🙂", "▁",  "\xff", "\u0301", "\u00a0"};
 
 double best_seconds(const Tokenizer& tokenizer, const std::string& text) {
@@ -29,8 +29,8 @@ std::string repeated(const std::string& character, std::size_t bytes) {
   return text;
 }
 
-// A quadratic method would take 8 times as long for 8 times the text, in each of its bytes; a machine under load is
-// given a factor of 4.
+// A quadratic method would take 8 times as long for 8 times the text, in each of its bytes; a machine under
+// load is given a factor of 4.
 void expect_linear(const Tokenizer& tokenizer) {
   for (const std::string& character : kCharacters) {
     const double small = best_seconds(tokenizer, repeated(character, 8 << 10));

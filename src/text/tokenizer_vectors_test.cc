@@ -103,7 +103,8 @@ TEST_F(TokenizerVectors, Stories260kInAllItsFiles) {
 }
 
 TEST_F(TokenizerVectors, Gpt2LongTextOfTransformers) {
-  const Json vector = parse_json(read(kData / "tokenizers/vectors/swift-transformers/gpt2_encoded_tokens.json"), "gpt2");
+  const Json vector =
+      parse_json(read(kData / "tokenizers/vectors/swift-transformers/gpt2_encoded_tokens.json"), "gpt2");
   const auto tokenizer = from_folder("tokenizers/gpt2");
   const auto ids = vector.at("token_ids").get<std::vector<TokenId>>();
   EXPECT_EQ(tokenizer->encode(vector.at("text").get<std::string>()), ids);
@@ -112,14 +113,16 @@ TEST_F(TokenizerVectors, Gpt2LongTextOfTransformers) {
 
 // Llama 2 and Phi-3 share their first 32,000 pieces.
 TEST_F(TokenizerVectors, Llama2LongTextOfTransformers) {
-  const Json vector = parse_json(read(kData / "tokenizers/vectors/swift-transformers/llama_encoded.json"), "llama");
+  const Json vector =
+      parse_json(read(kData / "tokenizers/vectors/swift-transformers/llama_encoded.json"), "llama");
   const auto tokenizer = from_gguf("tokenizers/ggml-vocab/ggml-vocab-phi-3.gguf");
   EXPECT_EQ(tokenizer->encode(vector.at("text").get<std::string>()),
             vector.at("token_ids").get<std::vector<TokenId>>());
 }
 
 TEST_F(TokenizerVectors, ShortTextsOfTransformers) {
-  const Json all = parse_json(read(kData / "tokenizers/vectors/swift-transformers/tokenizer_tests.json"), "tests");
+  const Json all =
+      parse_json(read(kData / "tokenizers/vectors/swift-transformers/tokenizer_tests.json"), "tests");
   const auto expect = [&](const char* name, const Tokenizer& tokenizer) {
     for (const Json& test : all.at(name)) {
       const auto text = test.at("input").get<std::string>();
@@ -134,7 +137,8 @@ TEST_F(TokenizerVectors, ShortTextsOfTransformers) {
 
 // The same model's pieces from a SentencePiece file and from a GGUF differ only in what converters add.
 TEST_F(TokenizerVectors, MistralSentencePiece) {
-  const auto tokenizer = Tokenizer::build(load_tokenizer_folder(kData / "tokenizers/mistral/tokenizer.model.v1"));
+  const auto tokenizer =
+      Tokenizer::build(load_tokenizer_folder(kData / "tokenizers/mistral/tokenizer.model.v1"));
   EXPECT_EQ(tokenizer->n_vocab(), 32000);
   EXPECT_EQ(tokenizer->encode("Hello, world!"), (std::vector<TokenId>{1, 22557, 28725, 1526, 28808}));
   EXPECT_EQ(tokenizer->decode(tokenizer->encode("Hello, world! 🙂")), "Hello, world! 🙂");
@@ -150,8 +154,9 @@ TEST_F(TokenizerVectors, MistralInstructControlTokens) {
 }
 
 TEST_F(TokenizerVectors, UnigramAndWordPieceAreRefusedByName) {
-  for (const char* path : {"tokenizers/sentencepiece/test_model.model", "tokenizers/t5-small",
-                           "tokenizers/bert-base-uncased", "tokenizers/ggml-vocab/ggml-vocab-bert-bge.gguf"}) {
+  for (const char* path :
+       {"tokenizers/sentencepiece/test_model.model", "tokenizers/t5-small", "tokenizers/bert-base-uncased",
+        "tokenizers/ggml-vocab/ggml-vocab-bert-bge.gguf"}) {
     try {
       if (std::string_view(path).ends_with(".gguf")) {
         from_gguf(path);

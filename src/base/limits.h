@@ -17,6 +17,7 @@ inline constexpr uint64_t kMaxSplits = 1024;                   // files of one s
 inline constexpr uint64_t kMaxSafetensorsHeader = 100ull << 20;
 inline constexpr uint64_t kMaxJsonFileBytes = 128ull << 20;    // config.json, tokenizer.json, prompts
 inline constexpr int kMaxJsonDepth = 64;
+inline constexpr std::size_t kMaxOrderedJsonKeys = 1024;       // of one object of a chat, a tool or a schema
 inline constexpr uint64_t kMaxVocab = 4ull << 20;
 inline constexpr uint64_t kMaxPieceBytes = 1024;               // a SentencePiece token that can be split in two
 inline constexpr uint64_t kMaxTextFileBytes = 4ull << 30;      // text given to perplexity and the like

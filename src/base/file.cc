@@ -57,7 +57,7 @@ std::span<std::byte> inner_pages(std::span<const std::byte> part) {
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
   const Descriptor file(path);
-  std::shared_ptr<MappedFile> mapped(new MappedFile);
+  std::shared_ptr<MappedFile> mapped(new MappedFile, Unmap{});
   mapped->path_ = path;
   mapped->size_ = file.regular_file_size(path);
   if (mapped->size_ > 0) {
@@ -80,6 +80,10 @@ void MappedFile::will_need(std::span<const std::byte> part) {
 void MappedFile::release(std::span<const std::byte> part) {
   const auto pages = inner_pages(part);
   if (!pages.empty()) ::madvise(pages.data(), pages.size(), MADV_DONTNEED);
+}
+
+bool MappedFile::is_owner(const std::shared_ptr<const void>& owner) {
+  return std::get_deleter<Unmap>(owner) != nullptr;
 }
 
 std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes) {

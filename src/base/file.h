@@ -28,8 +28,14 @@ class MappedFile {
   static void will_need(std::span<const std::byte> part);
   // Drops the pages wholly inside `part` from this process's memory; they are read again when touched.
   static void release(std::span<const std::byte> part);
+  // Whether what this pointer keeps alive is a mapped file. Memory of any other kind must not be released: an
+  // anonymous page comes back as zeros.
+  static bool is_owner(const std::shared_ptr<const void>& owner);
 
  private:
+  struct Unmap {
+    void operator()(const MappedFile* file) const { delete file; }
+  };
   MappedFile() = default;
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;

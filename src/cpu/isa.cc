@@ -10,7 +10,7 @@ namespace {
 
 #if defined(__x86_64__)
 #define MINNOW_CPU_HAS(feature) (__builtin_cpu_supports(feature) != 0)  // the builtin wants a literal
-bool has_avx2() { return MINNOW_CPU_HAS("avx2") && MINNOW_CPU_HAS("fma"); }
+bool has_avx2() { return MINNOW_CPU_HAS("avx2") && MINNOW_CPU_HAS("fma") && MINNOW_CPU_HAS("f16c"); }
 bool has_avx512() {
   return has_avx2() && MINNOW_CPU_HAS("avx512f") && MINNOW_CPU_HAS("avx512bw") && MINNOW_CPU_HAS("avx512dq") &&
          MINNOW_CPU_HAS("avx512vl") && MINNOW_CPU_HAS("avx512vnni") && MINNOW_CPU_HAS("avx512bf16");

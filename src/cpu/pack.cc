@@ -1,7 +1,9 @@
 #include "cpu/pack.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <span>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -148,6 +150,7 @@ PackedMatrix::PackedMatrix(const std::string& name, const Tensor& tensor, std::b
   const int64_t block = info(dtype_).block_size;
   panel_bytes_ = k_ / block * type->panel_bytes;
   data_ = memory;
+  const bool in_file = MappedFile::is_owner(tensor.owner);
   std::atomic<bool> finite{true};
   pool.parallel_for(units(), 4, [&](int64_t begin, int64_t end) {
     type->pack(tensor, memory, block, begin, end);
@@ -157,7 +160,7 @@ PackedMatrix::PackedMatrix(const std::string& name, const Tensor& tensor, std::b
     for (int64_t r = begin * kPanelRows; r < last_row; ++r) {
       if (!has_finite_scales(dtype_, tensor.row(r), k_)) finite = false;
     }
-    MappedFile::release(source);  // the panels are what is used from here on
+    if (in_file) MappedFile::release(source);  // the panels are what is used from here on
   });
   if (!finite) fail(ErrorCode::kInvalidInput, "{}: a block's scale is not a finite number; the file is damaged", name);
 }

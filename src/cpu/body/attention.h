@@ -187,7 +187,7 @@ inline float quantize_block_q8(const float* x, int8_t* q) {
   auto largest = V::zero();
   for (int i = 0; i < 32; i += V::kLanes) largest = V::max(largest, V::abs(V::load(x + i)));
   const float amax = V::max_lane(largest);
-  const float inverse = amax > 0 ? 127.0f / amax : 0.0f;
+  const float inverse = inverse_scale<V>(amax);
   for (int i = 0; i < 32; i += V::kLanes) V::store_i8(q + i, V::mul(V::load(x + i), V::set(inverse)));
   return amax / 127.0f;
 }

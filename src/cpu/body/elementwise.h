@@ -136,6 +136,10 @@ void rope_interleaved(const float* x, const float* table, float* y, int64_t head
   for (int64_t i = 2 * n_freq; i < head_dim; ++i) y[i] = x[i];
 }
 
+// 127 / amax; 0, which makes all codes 0, when that would come near infinity.
+template <class V>  // V only keeps the copies of different instruction sets apart
+inline float inverse_scale(float amax) { return amax >= 0x1.0p-118f ? 127.0f / amax : 0.0f; }
+
 template <class V>
 void quantize(const float* x, ActBlock* y, int64_t k) {
   for (int64_t b = 0; b < k / 32; ++b, x += 32, ++y) {
@@ -143,7 +147,7 @@ void quantize(const float* x, ActBlock* y, int64_t k) {
     for (int i = 0; i < 32; i += V::kLanes) largest = V::max(largest, V::abs(V::load(x + i)));
     const float amax = V::max_lane(largest);
     const float d = amax / 127.0f;
-    const float inverse = amax > 0 ? 127.0f / amax : 0.0f;
+    const float inverse = inverse_scale<V>(amax);
     for (int i = 0; i < 32; i += V::kLanes) V::store_i8(y->q + i, V::mul(V::load(x + i), V::set(inverse)));
     y->d = d;
     for (int h = 0; h < 2; ++h) {

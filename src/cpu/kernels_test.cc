@@ -1,0 +1,217 @@
+// Kernels on rows of floats, at every instruction set of this machine, against float64.
+#include "cpu/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "cpu/test_values.h"
+
+namespace minnow {
+namespace {
+
+using test::between;
+using test::kUnit;
+using test::normals;
+
+class RowKernels : public test::EveryIsa {};
+INSTANTIATE_TEST_SUITE_P(, RowKernels, testing::ValuesIn(available_isas()), test::isa_name);
+
+double silu(double x) { return x / (1 + std::exp(-x)); }
+double gelu_tanh(double x) { return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))); }
+
+// Sizes around every vector width, then larger odd ones.
+int64_t any_size(Random& random) { return random.below(3) == 0 ? between(random, 34, 700) : between(random, 1, 33); }
+
+// y must be within relative * |want| + absolute of want.
+void expect_near(std::span<const float> y, const std::vector<double>& want, double relative, double absolute) {
+  ASSERT_EQ(y.size(), want.size());
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    ASSERT_LE(std::abs(y[i] - want[i]), relative * std::abs(want[i]) + absolute) << "at " << i << " of " << want.size();
+  }
+}
+
+TEST_P(RowKernels, AddMulAndScaleRoundOnce) {
+  Random random(1);
+  for (int t = 0; t < test::tries(300); ++t) {
+    const int64_t n = any_size(random);
+    const auto a = normals(random, n), b = normals(random, n);
+    std::vector<float> sum(a.size()), product(a.size()), scaled(a.size());
+    kernels().add(a.data(), b.data(), sum.data(), n);
+    kernels().mul(a.data(), b.data(), product.data(), n);
+    kernels().scale(a.data(), b[0], scaled.data(), n);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      ASSERT_EQ(sum[i], a[i] + b[i]);
+      ASSERT_EQ(product[i], a[i] * b[i]);
+      ASSERT_EQ(scaled[i], a[i] * b[0]);
+    }
+    kernels().add(sum.data(), b.data(), sum.data(), n);  // in place
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_EQ(sum[i], (a[i] + b[i]) + b[i]);
+  }
+}
+
+TEST_P(RowKernels, ActivationsAreWithinAFewUlp) {
+  Random random(2);
+  for (int t = 0; t < test::tries(300); ++t) {
+    const int64_t n = any_size(random);
+    const double deviation = std::exp2(static_cast<double>(between(random, -6, 5)));
+    const auto x = normals(random, n, deviation), up = normals(random, n);
+    std::vector<float> y(x.size());
+    std::vector<double> want(x.size());
+    const auto expect = [&](const std::function<double(std::size_t)>& f, double relative, double absolute) {
+      for (std::size_t i = 0; i < x.size(); ++i) want[i] = f(i);
+      expect_near(y, want, relative, absolute);
+    };
+    // The argument of e^x carries a rounding of its own: an error in proportion to it. Far out on the left the true
+    // value fades below what sigmoid's smallest result times x gives.
+    const double relative = 24 * kUnit + 4 * kUnit * 8 * deviation;
+    kernels().silu(x.data(), y.data(), n);
+    expect([&](std::size_t i) { return silu(x[i]); }, relative, 1e-30);
+    kernels().gated_silu(x.data(), up.data(), y.data(), n);
+    expect([&](std::size_t i) { return silu(x[i]) * up[i]; }, relative, 1e-30);
+    kernels().gelu_tanh(x.data(), y.data(), n);
+    expect([&](std::size_t i) { return gelu_tanh(x[i]); }, relative, 4e-6);
+    kernels().gated_gelu_tanh(x.data(), up.data(), y.data(), n);
+    expect([&](std::size_t i) { return gelu_tanh(x[i]) * up[i]; }, relative, 2e-5);
+    const auto cap = static_cast<float>(1 + 49 * random.uniform());
+    kernels().softcap(x.data(), cap, y.data(), n);
+    expect([&](std::size_t i) { return cap * std::tanh(x[i] / cap); }, 0, 16 * kUnit * cap);
+  }
+}
+
+TEST_P(RowKernels, ActivationsOfHugeInputsAreFinite) {
+  for (const float huge : {60.0f, 88.0f, 90.0f, 1e3f, 1e10f, 1e30f}) {
+    const std::vector<float> x = {huge, -huge, 0, -0.0f, huge, -huge, 1, -1, huge};
+    const auto n = static_cast<int64_t>(x.size());
+    std::vector<float> y(x.size());
+    kernels().silu(x.data(), y.data(), n);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      ASSERT_NEAR(y[i], silu(x[i]), 1e-6 * std::max(1.0, std::abs(silu(x[i])))) << x[i];
+    }
+    kernels().softcap(x.data(), 30, y.data(), n);
+    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], 30 * std::tanh(x[i] / 30.0), 1e-4) << x[i];
+    if (huge > 1e11f) continue;  // x^3 overflows
+    kernels().gelu_tanh(x.data(), y.data(), n);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      ASSERT_NEAR(y[i], gelu_tanh(x[i]), 1e-6 * std::max(1.0, std::abs(gelu_tanh(x[i])))) << x[i];
+    }
+  }
+}
+
+TEST_P(RowKernels, ANanStaysANan) {
+  const std::vector<float> x = {1, std::numeric_limits<float>::quiet_NaN(), 2};
+  std::vector<float> y(3);
+  for (const auto kernel : {kernels().silu, kernels().gelu_tanh}) {
+    kernel(x.data(), y.data(), 3);
+    EXPECT_TRUE(std::isnan(y[1]));
+    EXPECT_FALSE(std::isnan(y[0]) || std::isnan(y[2]));
+  }
+}
+
+TEST_P(RowKernels, RmsNormIsWithinTheRoundingOfItsSum) {
+  Random random(3);
+  for (int t = 0; t < test::tries(300); ++t) {
+    const int64_t n = any_size(random);
+    const auto x = normals(random, n, std::exp2(static_cast<double>(between(random, -8, 8)))), w = normals(random, n);
+    const float eps = 1e-5f;
+    double squares = 0;
+    for (const float v : x) squares += static_cast<double>(v) * v;
+    std::vector<double> want(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) want[i] = x[i] / std::sqrt(squares / static_cast<double>(n) + eps) * w[i];
+    std::vector<float> y(x.size());
+    kernels().rms_norm(x.data(), w.data(), y.data(), n, eps);
+    expect_near(y, want, (static_cast<double>(n) / 8 + 12) * kUnit, 0);
+    std::vector<float> in_place = x;
+    kernels().rms_norm(in_place.data(), w.data(), in_place.data(), n, eps);
+    ASSERT_TRUE(test::same_bits(y, in_place));
+  }
+}
+
+TEST_P(RowKernels, RopeRotatesPairsAndCopiesTheRest) {
+  Random random(4);
+  for (int t = 0; t < test::tries(300); ++t) {
+    const int64_t n_freq = between(random, 1, 70), head_dim = 2 * n_freq + (random.below(2) == 0 ? 0 : between(random, 1, 40));
+    const auto x = normals(random, head_dim);
+    std::vector<float> table(static_cast<std::size_t>(2 * n_freq));
+    for (int64_t i = 0; i < n_freq; ++i) {
+      const double angle = random.uniform() * 6.3;
+      table[static_cast<std::size_t>(i)] = static_cast<float>(std::cos(angle));
+      table[static_cast<std::size_t>(n_freq + i)] = static_cast<float>(std::sin(angle));
+    }
+    for (const bool halves : {false, true}) {
+      const auto kernel = halves ? kernels().rope_halves : kernels().rope_interleaved;
+      std::vector<double> want(x.begin(), x.end());
+      for (int64_t i = 0; i < n_freq; ++i) {
+        const auto a = static_cast<std::size_t>(halves ? i : 2 * i), b = static_cast<std::size_t>(halves ? i + n_freq : 2 * i + 1);
+        const double c = table[static_cast<std::size_t>(i)], s = table[static_cast<std::size_t>(n_freq + i)];
+        want[a] = x[a] * c - x[b] * s;
+        want[b] = x[a] * s + x[b] * c;
+      }
+      std::vector<float> y(x.size());
+      kernel(x.data(), table.data(), y.data(), head_dim, n_freq);
+      expect_near(y, want, 0, 4 * kUnit * 6);
+      for (auto i = static_cast<std::size_t>(2 * n_freq); i < x.size(); ++i) ASSERT_EQ(y[i], x[i]);
+      std::vector<float> in_place = x;
+      kernel(in_place.data(), table.data(), in_place.data(), head_dim, n_freq);
+      ASSERT_TRUE(test::same_bits(y, in_place));
+    }
+  }
+}
+
+TEST_P(RowKernels, QuantizeTakesTheNearestCodesAndSumsThem) {
+  Random random(5);
+  for (int t = 0; t < test::tries(200); ++t) {
+    const int64_t blocks = between(random, 1, 9);
+    auto x = normals(random, blocks * 32, std::exp2(static_cast<double>(between(random, -20, 20))));
+    if (t % 5 == 0) std::fill_n(x.begin(), 32, 0.0f);
+    std::vector<ActBlock> y(static_cast<std::size_t>(blocks));
+    kernels().quantize(x.data(), y.data(), blocks * 32);
+    for (std::size_t b = 0; b < y.size(); ++b) {
+      const float* v = x.data() + 32 * b;
+      float largest = 0;
+      for (int i = 0; i < 32; ++i) largest = std::max(largest, std::abs(v[i]));
+      ASSERT_EQ(y[b].d, largest / 127.0f);
+      int32_t sum[2] = {0, 0};
+      for (int i = 0; i < 32; ++i) {
+        // The same at every instruction set: each operation on the way is correctly rounded.
+        ASSERT_EQ(y[b].q[i], largest > 0 ? std::nearbyint(v[i] * (127.0f / largest)) : 0);
+        ASSERT_LE(std::abs(static_cast<double>(y[b].q[i]) * y[b].d - v[i]), y[b].d * 0.5 + largest * 4 * kUnit);
+        sum[i / 16] += y[b].q[i];
+      }
+      ASSERT_EQ(y[b].sum[0], sum[0]);
+      ASSERT_EQ(y[b].sum[1], sum[1]);
+    }
+  }
+}
+
+TEST_P(RowKernels, QuantizeOfTheSmallestNumbersIsNotOffByMoreThanThey) {
+  for (const float largest : {1e-45f, 1e-40f, 1e-38f, 1e-37f, 1e-36f, 1e-35f, 1e-30f}) {
+    std::vector<float> x(32);
+    for (std::size_t i = 0; i < 32; ++i) x[i] = largest * (static_cast<float>(i) - 15.5f) / 16.5f;
+    x[31] = largest;
+    ActBlock y;
+    kernels().quantize(x.data(), &y, 32);
+    for (std::size_t i = 0; i < 32; ++i) {
+      ASSERT_GE(y.q[i], -127);
+      ASSERT_LE(std::abs(static_cast<double>(y.q[i]) * y.d - x[i]), y.d * 0.51 + 4e-36) << largest << " " << x[i];
+    }
+  }
+}
+
+TEST_P(RowKernels, TheYardsticksCountTheirWork) {
+  std::vector<float> memory(2048, 1.0f);
+  EXPECT_GT(kernels().read_memory(memory.data(), 8192), 0);
+  for (const auto rate : {kernels().int8_rate, kernels().f32_rate}) {
+    int64_t once = 0, twice = 0;
+    EXPECT_TRUE(std::isfinite(rate(100, &once)));
+    rate(200, &twice);
+    EXPECT_GT(once, 0);
+    EXPECT_EQ(twice, 2 * once);
+  }
+}
+
+}  // namespace
+}  // namespace minnow

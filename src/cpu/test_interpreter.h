@@ -1,0 +1,191 @@
+// A graph computed in float64 for one sequence from its beginning, node by node and without a cache: what the
+// executor is compared with.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "cpu/panels.h"
+#include "graph/graph.h"
+#include "tensor/codec.h"
+
+namespace minnow::test {
+
+class Interpreter {
+ public:
+  // The output for every token (select_rows selects all).
+  static std::vector<double> run(const Graph& graph, std::span<const int32_t> tokens) {
+    Interpreter interpreter(graph, tokens);
+    for (const Node& n : graph.nodes()) interpreter.values_.push_back(interpreter.compute(n));
+    return interpreter.values_[static_cast<std::size_t>(graph.output())];
+  }
+
+ private:
+  using Values = std::vector<double>;
+  Interpreter(const Graph& graph, std::span<const int32_t> tokens) : graph_(graph), tokens_(tokens) {}
+
+  const Values& in(const Node& n, int i) const { return values_[static_cast<std::size_t>(n.inputs[static_cast<std::size_t>(i)])]; }
+  const Node& node(const Node& n, int i) const { return graph_.node(n.inputs[static_cast<std::size_t>(i)]); }
+
+  template <typename Fn>
+  static Values each(const Values& x, Fn fn) {
+    Values y;
+    for (const double v : x) y.push_back(fn(v));
+    return y;
+  }
+  // b repeats over a.
+  template <typename Fn>
+  static Values pairs(const Values& a, const Values& b, Fn fn) {
+    Values y;
+    for (std::size_t i = 0; i < a.size(); ++i) y.push_back(fn(a[i], b[i % b.size()]));
+    return y;
+  }
+  static double activation(UnaryFn fn, double x) {
+    if (fn == UnaryFn::kSilu) return x / (1 + std::exp(-x));
+    return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+  }
+
+  Values compute(const Node& n) const {
+    switch (n.op) {
+      case Op::kTokens: return {tokens_.begin(), tokens_.end()};
+      case Op::kPositions: {
+        Values y(tokens_.size());
+        for (std::size_t i = 0; i < y.size(); ++i) y[i] = static_cast<double>(i);
+        return y;
+      }
+      case Op::kWeight: {
+        const std::vector<float> w = to_f32(n.constant);
+        return {w.begin(), w.end()};
+      }
+      case Op::kEmbed: return embed(n);
+      case Op::kMatMul: return matmul(n);
+      case Op::kAdd: return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a + b; });
+      case Op::kMul: return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a * b; });
+      case Op::kScale: return each(in(n, 0), [f = n.get<ScaleAttrs>().factor](double x) { return f * x; });
+      case Op::kUnary: return each(in(n, 0), [fn = n.get<UnaryAttrs>().fn](double x) { return activation(fn, x); });
+      case Op::kGated:
+        return pairs(in(n, 0), in(n, 1), [fn = n.get<UnaryAttrs>().fn](double g, double u) { return activation(fn, g) * u; });
+      case Op::kSoftCap:
+        return each(in(n, 0), [cap = n.get<SoftCapAttrs>().cap](double x) { return cap * std::tanh(x / cap); });
+      case Op::kRmsNorm: return rms_norm(n);
+      case Op::kRopeTable: return rope_table(n);
+      case Op::kRope: return rope(n);
+      case Op::kAttention: return attention(n);
+      case Op::kReshape:
+      case Op::kSelectRows: return in(n, 0);
+    }
+    return {};
+  }
+
+  Values embed(const Node& n) const {
+    const auto d = static_cast<std::size_t>(n.shape.last());
+    Values y;
+    for (const int32_t token : tokens_) {
+      const double* row = in(n, 0).data() + static_cast<std::size_t>(token) * d;
+      y.insert(y.end(), row, row + d);
+    }
+    return y;
+  }
+
+  // Quantized weights see quantized activations: the codes nearest to x, of 127 steps either side per 32 values.
+  Values matmul(const Node& n) const {
+    Values x = in(n, 0);
+    const Values& w = in(n, 1);
+    if (is_quantized(node(n, 1).constant.dtype)) {
+      for (std::size_t b = 0; b < x.size(); b += kActColumns) {
+        double largest = 0;
+        for (std::size_t i = b; i < b + kActColumns; ++i) largest = std::max(largest, std::abs(x[i]));
+        const double d = largest / 127;
+        for (std::size_t i = b; i < b + kActColumns; ++i) x[i] = d > 0 ? std::nearbyint(x[i] / d) * d : 0;
+      }
+    }
+    const auto k = static_cast<std::size_t>(node(n, 1).shape[1]);
+    Values y;
+    for (std::size_t t = 0; t < x.size(); t += k) {
+      for (std::size_t r = 0; r < w.size(); r += k) {
+        double sum = 0;
+        for (std::size_t i = 0; i < k; ++i) sum += x[t + i] * w[r + i];
+        y.push_back(sum);
+      }
+    }
+    return y;
+  }
+
+  Values rms_norm(const Node& n) const {
+    const auto d = static_cast<std::size_t>(n.shape.last());
+    Values y = in(n, 0);
+    for (std::size_t b = 0; b < y.size(); b += d) {
+      double squares = 0;
+      for (std::size_t i = 0; i < d; ++i) squares += y[b + i] * y[b + i];
+      const double factor = 1 / std::sqrt(squares / static_cast<double>(d) + n.get<RmsNormAttrs>().eps);
+      for (std::size_t i = 0; i < d; ++i) y[b + i] *= factor * in(n, 1)[i];
+    }
+    return y;
+  }
+
+  Values rope_table(const Node& n) const {
+    const auto& attrs = n.get<RopeTableAttrs>();
+    Values y;
+    for (const double position : in(n, 0)) {
+      for (const double f : attrs.inv_freq) y.push_back(std::cos(position * f) * attrs.magnitude);
+      for (const double f : attrs.inv_freq) y.push_back(std::sin(position * f) * attrs.magnitude);
+    }
+    return y;
+  }
+
+  Values rope(const Node& n) const {
+    const auto heads = static_cast<std::size_t>(n.shape[1]), d = static_cast<std::size_t>(n.shape[2]);
+    const auto n_freq = static_cast<std::size_t>(node(n, 1).shape.last()) / 2;
+    const bool halves = n.get<RopeAttrs>().layout == RopeLayout::kHalves;
+    Values y = in(n, 0);
+    for (std::size_t row = 0; row < y.size() / d; ++row) {
+      const double* table = in(n, 1).data() + row / heads * 2 * n_freq;
+      for (std::size_t i = 0; i < n_freq; ++i) {
+        double& a = y[row * d + (halves ? i : 2 * i)];
+        double& b = y[row * d + (halves ? i + n_freq : 2 * i + 1)];
+        const double a0 = a, b0 = b;
+        a = a0 * table[i] - b0 * table[n_freq + i];
+        b = a0 * table[n_freq + i] + b0 * table[i];
+      }
+    }
+    return y;
+  }
+
+  Values attention(const Node& n) const {
+    const auto& attrs = n.get<AttentionAttrs>();
+    const auto heads = static_cast<std::size_t>(node(n, 0).shape[1]), d = static_cast<std::size_t>(node(n, 0).shape[2]);
+    const auto kv_heads = static_cast<std::size_t>(node(n, 1).shape[1]);
+    const Values &q = in(n, 0), &k = in(n, 1), &v = in(n, 2);
+    Values y(q.size());
+    for (std::size_t t = 0; t < tokens_.size(); ++t) {
+      const auto window = static_cast<std::size_t>(attrs.window);
+      const std::size_t first = window > 0 && t + 1 > window ? t + 1 - window : 0;
+      for (std::size_t h = 0; h < heads; ++h) {
+        const double* query = q.data() + (t * heads + h) * d;
+        const auto at = [&](std::size_t j) { return (j * kv_heads + h / (heads / kv_heads)) * d; };
+        Values weight;
+        double sum = 0;
+        for (std::size_t j = first; j <= t; ++j) {
+          double score = 0;
+          for (std::size_t i = 0; i < d; ++i) score += query[i] * k[at(j) + i];
+          score *= attrs.scale;
+          if (attrs.softcap > 0) score = attrs.softcap * std::tanh(score / attrs.softcap);
+          weight.push_back(std::exp(score));
+          sum += weight.back();
+        }
+        for (std::size_t j = first; j <= t; ++j) {
+          for (std::size_t i = 0; i < d; ++i) y[(t * heads + h) * d + i] += weight[j - first] / sum * v[at(j) + i];
+        }
+      }
+    }
+    return y;
+  }
+
+  const Graph& graph_;
+  std::span<const int32_t> tokens_;
+  std::vector<Values> values_;
+};
+
+}  // namespace minnow::test

@@ -50,7 +50,7 @@ unit: packages
 
 asan: packages
 	@cmake --preset asan >/dev/null
-	@cmake --build build/asan -j $(JOBS)
+	@cmake --build build/asan -j $(JOBS) --target unit_tests
 	@ctest --test-dir build/asan --output-on-failure -j $(JOBS) -L unit
 
 tsan: packages

@@ -34,6 +34,7 @@ if(MINNOW_CCACHE)
 endif()
 
 enable_testing()
+add_custom_target(unit_tests)  # all test programs of rooms
 if(CMAKE_CROSSCOMPILING OR MINNOW_FUZZ)
   # No ready library for this target: googletest's source package is built along.
   add_subdirectory(/usr/src/googletest ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL)
@@ -82,6 +83,7 @@ function(minnow_tests room)
   if(room_tests)
     add_executable(${room}_tests ${room_tests})
     target_link_libraries(${room}_tests PRIVATE minnow_${room} minnow_gtest)
+    add_dependencies(unit_tests ${room}_tests)
     target_compile_definitions(${room}_tests PRIVATE MINNOW_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     if(CMAKE_CROSSCOMPILING)
       target_compile_definitions(${room}_tests PRIVATE MINNOW_EMULATED=1)  # slow: fewer tries of random properties

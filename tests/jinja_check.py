@@ -434,7 +434,7 @@ def report(name, template, want, got):
     text, error = want
     print(f"DIFFERS: {name}\n  python: {error if text is None else repr(text)}")
     print(f"  minnow: {got.get('error') or repr(got.get('output'))}")
-    if len(template) < 400:
+    if len(template) < 1500:
         print(f"  template: {template!r}")
 
 

@@ -39,6 +39,10 @@ class Conversation {
                prompter_.is_chat() ? "chat" : "plain continuation: this model has no chat template, or --raw was given");
     while (!quit_) {
       const std::optional<std::string> line = read_question();
+      if (!line && interrupt_.take()) {
+        fmt::print("\n(Ctrl-D or /quit leaves)\n");
+        continue;
+      }
       if (!line) break;
       if (line->empty()) continue;
       try {
@@ -102,15 +106,15 @@ class Conversation {
   }
 
   void stream(std::unique_ptr<Generation> generation, std::string& text) {
-    InterruptWatch interrupt;
+    interrupt_.take();
     Event event;
     do {
-      if (interrupt.take()) generation->cancel();
+      if (interrupt_.take()) generation->cancel();
       auto next = generation->next_for(std::chrono::milliseconds(50));
       if (!next) continue;
       event = std::move(*next);
       text += event.text;
-      fmt::print("{}", event.text);
+      std::fwrite(event.text.data(), 1, event.text.size(), stdout);  // Ctrl-C may cut it short, which is fine
       std::fflush(stdout);
     } while (!event.done);
     fmt::print("\n");
@@ -202,6 +206,7 @@ class Conversation {
     messages_ = json["messages"];
   }
 
+  InterruptWatch interrupt_;
   Engine& engine_;
   const RunArguments& arguments_;
   Prompter prompter_;

@@ -28,13 +28,15 @@ INSTANTIATE_TEST_SUITE_P(, Attention,
                          testing::Combine(testing::ValuesIn(available_isas()),
                                           testing::Values(KvType::kF32, KvType::kF16, KvType::kQ8_0)),
                          [](const auto& p) {
-                           return std::string(name(std::get<0>(p.param))) + "_" + std::string(name(std::get<1>(p.param)));
+                           return std::string(name(std::get<0>(p.param))) + "_" +
+                                  std::string(name(std::get<1>(p.param)));
                          });
 
 // Pages of one layer and one KV head, read and spoiled by the layout that kernels.h describes.
 class Pages {
  public:
-  Pages(KvType type, int32_t head_dim, int32_t n_pages) : type_(type), d_(head_dim), bytes_(static_cast<std::size_t>(n_pages * stride())) {
+  Pages(KvType type, int32_t head_dim, int32_t n_pages)
+      : type_(type), d_(head_dim), bytes_(static_cast<std::size_t>(n_pages * stride())) {
     for (int32_t p = 0; p < n_pages; ++p) {
       for (int32_t slot = 0; slot < kKvPage; ++slot) spoil(p, slot);
     }
@@ -47,8 +49,12 @@ class Pages {
   char* k_page(int32_t p) { return bytes_.data() + p * stride(); }
   char* v_page(int32_t p) { return k_page(p) + part(); }
 
-  double key(int32_t p, int32_t slot, int32_t i) { return value(k_page(p), i * kKvPage + slot, i / 32 * kKvPage + slot); }
-  double val(int32_t p, int32_t slot, int32_t i) { return value(v_page(p), slot * d_ + i, slot * (d_ / 32) + i / 32); }
+  double key(int32_t p, int32_t slot, int32_t i) {
+    return value(k_page(p), i * kKvPage + slot, i / 32 * kKvPage + slot);
+  }
+  double val(int32_t p, int32_t slot, int32_t i) {
+    return value(v_page(p), slot * d_ + i, slot * (d_ / 32) + i / 32);
+  }
 
   // What a former owner of the page may have left: nothing but NaN.
   void spoil(int32_t p, int32_t slot) {
@@ -84,10 +90,11 @@ struct History {
   int32_t length = 0;
 };
 
-void store(const Kernels& kernels, KvType type, Pages& pages, const History& h, int32_t position, std::span<const float> k,
-           std::span<const float> v) {
+void store(const Kernels& kernels, KvType type, Pages& pages, const History& h, int32_t position,
+           std::span<const float> k, std::span<const float> v) {
   const int32_t page = h.pages[static_cast<std::size_t>(position / kKvPage)];
-  kernels.kv_store({type, static_cast<int32_t>(k.size()), k.data(), v.data(), pages.k_page(page), pages.v_page(page), position % kKvPage});
+  kernels.kv_store({type, static_cast<int32_t>(k.size()), k.data(), v.data(), pages.k_page(page),
+                    pages.v_page(page), position % kKvPage});
 }
 
 TEST_P(Attention, StoredKeysAndValuesAreReadBack) {
@@ -95,17 +102,23 @@ TEST_P(Attention, StoredKeysAndValuesAreReadBack) {
   for (const int32_t d : head_dims()) {
     Pages pages(type(), d, 2);
     for (int t = 0; t < test::tries(40); ++t) {
-      const auto page = static_cast<int32_t>(random.below(2)), slot = static_cast<int32_t>(random.below(kKvPage));
+      const auto page = static_cast<int32_t>(random.below(2)),
+                 slot = static_cast<int32_t>(random.below(kKvPage));
       const auto k = test::normals(random, d), v = test::normals(random, d);
       store(kernels(), type(), pages, {{page}, 64}, slot, k, v);
       for (int32_t i = 0; i < d; ++i) {
         const auto check = [&](const std::vector<float>& x, double stored) {
           const float value = x[static_cast<std::size_t>(i)];
-          if (type() == KvType::kF32) { ASSERT_EQ(stored, value); }
-          if (type() == KvType::kF16) { ASSERT_EQ(stored, f16_to_f32(f32_to_f16(value))); }
+          if (type() == KvType::kF32) {
+            ASSERT_EQ(stored, value);
+          }
+          if (type() == KvType::kF16) {
+            ASSERT_EQ(stored, f16_to_f32(f32_to_f16(value)));
+          }
           if (type() != KvType::kQ8_0) return;
           float largest = 0;
-          for (int32_t j = i / 32 * 32; j < i / 32 * 32 + 32; ++j) largest = std::max(largest, std::abs(x[static_cast<std::size_t>(j)]));
+          for (int32_t j = i / 32 * 32; j < i / 32 * 32 + 32; ++j)
+            largest = std::max(largest, std::abs(x[static_cast<std::size_t>(j)]));
           ASSERT_LE(std::abs(stored - value), largest / 127 * 0.5 + largest * 4 * kUnit);
         };
         check(k, pages.key(page, slot, i));
@@ -140,7 +153,8 @@ struct Queries {
     const auto tokens = std::min<int32_t>(kAttentionRows / group, h.length);
     const auto window = random.below(2) == 0 ? 0 : static_cast<int32_t>(between(random, 1, 150));
     for (int32_t t = h.length - tokens; t < h.length; ++t) {
-      begin.insert(begin.end(), static_cast<std::size_t>(group), window > 0 ? std::max(0, t + 1 - window) : 0);
+      begin.insert(begin.end(), static_cast<std::size_t>(group),
+                   window > 0 ? std::max(0, t + 1 - window) : 0);
       end.insert(end.end(), static_cast<std::size_t>(group), t + 1);
     }
     q = test::normals(random, static_cast<int64_t>(begin.size()) * d);
@@ -151,8 +165,8 @@ struct Queries {
 };
 
 // Rows first .. first + n - 1 of the queries.
-std::vector<float> attend(const Kernels& kernels, KvType type, Pages& pages, const History& h, const Queries& queries,
-                          int32_t first, int32_t n) {
+std::vector<float> attend(const Kernels& kernels, KvType type, Pages& pages, const History& h,
+                          const Queries& queries, int32_t first, int32_t n) {
   const auto d = static_cast<int32_t>(queries.q.size()) / queries.count();
   std::vector<float> out(static_cast<std::size_t>(n * d), -1.0f);
   std::vector<float> scratch(static_cast<std::size_t>(attention_scratch_floats(d)), std::nanf(""));
@@ -162,20 +176,24 @@ std::vector<float> attend(const Kernels& kernels, KvType type, Pages& pages, con
     q.push_back(queries.q.data() + (first + i) * d);
     o.push_back(out.data() + i * d);
   }
-  kernels.attention({type, d, n, q.data(), o.data(), queries.begin.data() + first, queries.end.data() + first, queries.scale,
-                     queries.softcap, h.pages.data(), pages.k_page(0), pages.v_page(0), pages.stride(), scratch.data()});
+  kernels.attention({type, d, n, q.data(), o.data(), queries.begin.data() + first, queries.end.data() + first,
+                     queries.scale, queries.softcap, h.pages.data(), pages.k_page(0), pages.v_page(0),
+                     pages.stride(), scratch.data()});
   return out;
 }
 
-void expect_close(std::span<const float> out, Pages& pages, const History& h, const Queries& queries, int32_t m, int32_t d) {
-  const int32_t begin = queries.begin[static_cast<std::size_t>(m)], end = queries.end[static_cast<std::size_t>(m)];
+void expect_close(std::span<const float> out, Pages& pages, const History& h, const Queries& queries,
+                  int32_t m, int32_t d) {
+  const int32_t begin = queries.begin[static_cast<std::size_t>(m)],
+                end = queries.end[static_cast<std::size_t>(m)];
   std::vector<double> scores, want(static_cast<std::size_t>(d));
   double magnitude = 0, largest_value = 0;
   const auto page_of = [&](int32_t j) { return h.pages[static_cast<std::size_t>(j / kKvPage)]; };
   for (int32_t j = begin; j < end; ++j) {
     double dot = 0, absolute = 0;
     for (int32_t i = 0; i < d; ++i) {
-      const double term = queries.q[static_cast<std::size_t>(m * d + i)] * pages.key(page_of(j), j % kKvPage, i);
+      const double term =
+          queries.q[static_cast<std::size_t>(m * d + i)] * pages.key(page_of(j), j % kKvPage, i);
       dot += term;
       absolute += std::abs(term);
     }
@@ -214,7 +232,8 @@ void with_random_histories(Random& random, const Kernels& kernels, KvType type, 
   for (std::size_t s = 0; s < histories.size(); ++s) {
     History& h = histories[s];
     h.pages.assign(numbers.begin() + static_cast<int>(4 * s), numbers.begin() + static_cast<int>(4 * s) + 4);
-    h.length = static_cast<int32_t>(random.below(3) == 0 ? between(random, 1, 3) : between(random, 1, 4 * kKvPage));
+    h.length =
+        static_cast<int32_t>(random.below(3) == 0 ? between(random, 1, 3) : between(random, 1, 4 * kKvPage));
     for (int32_t p = 0; p < h.length; ++p) {
       store(kernels, type, pages, h, p, test::normals(random, d), test::normals(random, d));
     }
@@ -223,7 +242,8 @@ void with_random_histories(Random& random, const Kernels& kernels, KvType type, 
     const int32_t groups[] = {1, 2, 3, 4, 7, 8, 32};
     const Queries queries(random, h, d, groups[random.below(7)]);
     // What no query sees any more may belong to somebody else.
-    for (int32_t p = 0; p < queries.begin.front(); ++p) pages.spoil(h.pages[static_cast<std::size_t>(p / kKvPage)], p % kKvPage);
+    for (int32_t p = 0; p < queries.begin.front(); ++p)
+      pages.spoil(h.pages[static_cast<std::size_t>(p / kKvPage)], p % kKvPage);
     check(pages, h, queries);
   }
 }
@@ -232,12 +252,15 @@ TEST_P(Attention, IsCloseToFloat64AndBlindForWhatItShouldNotSee) {
   Random random(23);
   for (const int32_t d : head_dims()) {
     for (int t = 0; t < test::tries(8); ++t) {
-      with_random_histories(random, kernels(), type(), d, [&](Pages& pages, const History& h, const Queries& queries) {
-        const auto out = attend(kernels(), type(), pages, h, queries, 0, queries.count());
-        for (int32_t m = 0; m < queries.count(); m += 1 + static_cast<int32_t>(random.below(4))) {
-          expect_close(std::span(out).subspan(static_cast<std::size_t>(m * d), static_cast<std::size_t>(d)), pages, h, queries, m, d);
-        }
-      });
+      with_random_histories(
+          random, kernels(), type(), d, [&](Pages& pages, const History& h, const Queries& queries) {
+            const auto out = attend(kernels(), type(), pages, h, queries, 0, queries.count());
+            for (int32_t m = 0; m < queries.count(); m += 1 + static_cast<int32_t>(random.below(4))) {
+              expect_close(
+                  std::span(out).subspan(static_cast<std::size_t>(m * d), static_cast<std::size_t>(d)), pages,
+                  h, queries, m, d);
+            }
+          });
     }
   }
 }
@@ -246,16 +269,19 @@ TEST_P(Attention, AQueryIsTheSameBitsAloneAndInAGroup) {
   Random random(24);
   for (const int32_t d : head_dims()) {
     for (int t = 0; t < test::tries(8); ++t) {
-      with_random_histories(random, kernels(), type(), d, [&](Pages& pages, const History& h, const Queries& queries) {
-        const auto together = attend(kernels(), type(), pages, h, queries, 0, queries.count());
-        for (int32_t m = 0; m < queries.count();) {
-          const auto n = static_cast<int32_t>(random.below(2) == 0 ? 1 : between(random, 1, queries.count() - m));
-          const auto part = attend(kernels(), type(), pages, h, queries, m, n);
-          ASSERT_TRUE(test::same_bits(part, std::span(together).subspan(static_cast<std::size_t>(m * d), part.size())))
-              << "queries " << m << ".." << m + n << " of " << queries.count() << ", head size " << d;
-          m += n;
-        }
-      });
+      with_random_histories(
+          random, kernels(), type(), d, [&](Pages& pages, const History& h, const Queries& queries) {
+            const auto together = attend(kernels(), type(), pages, h, queries, 0, queries.count());
+            for (int32_t m = 0; m < queries.count();) {
+              const auto n =
+                  static_cast<int32_t>(random.below(2) == 0 ? 1 : between(random, 1, queries.count() - m));
+              const auto part = attend(kernels(), type(), pages, h, queries, m, n);
+              ASSERT_TRUE(test::same_bits(
+                  part, std::span(together).subspan(static_cast<std::size_t>(m * d), part.size())))
+                  << "queries " << m << ".." << m + n << " of " << queries.count() << ", head size " << d;
+              m += n;
+            }
+          });
     }
   }
 }

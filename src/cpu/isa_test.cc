@@ -55,7 +55,8 @@ TEST_F(IsaVariable, AnUnknownNameIsRefusedWithTheChoices) {
     } catch (const Error& e) {
       EXPECT_EQ(e.code(), ErrorCode::kInvalidInput);
       EXPECT_NE(std::string(e.what()).find(wrong), std::string::npos) << e.what();
-      for (const Isa isa : available_isas()) EXPECT_NE(e.hint().find(name(isa)), std::string::npos) << e.hint();
+      for (const Isa isa : available_isas())
+        EXPECT_NE(e.hint().find(name(isa)), std::string::npos) << e.hint();
     }
   }
 }

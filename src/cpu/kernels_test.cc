@@ -21,16 +21,22 @@ class RowKernels : public test::EveryIsa {};
 INSTANTIATE_TEST_SUITE_P(, RowKernels, testing::ValuesIn(available_isas()), test::isa_name);
 
 double silu(double x) { return x / (1 + std::exp(-x)); }
-double gelu_tanh(double x) { return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))); }
+double gelu_tanh(double x) {
+  return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+}
 
 // Sizes around every vector width, then larger odd ones.
-int64_t any_size(Random& random) { return random.below(3) == 0 ? between(random, 34, 700) : between(random, 1, 33); }
+int64_t any_size(Random& random) {
+  return random.below(3) == 0 ? between(random, 34, 700) : between(random, 1, 33);
+}
 
 // y must be within relative * |want| + absolute of want.
-void expect_near(std::span<const float> y, const std::vector<double>& want, double relative, double absolute) {
+void expect_near(std::span<const float> y, const std::vector<double>& want, double relative,
+                 double absolute) {
   ASSERT_EQ(y.size(), want.size());
   for (std::size_t i = 0; i < want.size(); ++i) {
-    ASSERT_LE(std::abs(y[i] - want[i]), relative * std::abs(want[i]) + absolute) << "at " << i << " of " << want.size();
+    ASSERT_LE(std::abs(y[i] - want[i]), relative * std::abs(want[i]) + absolute)
+        << "at " << i << " of " << want.size();
   }
 }
 
@@ -65,8 +71,8 @@ TEST_P(RowKernels, ActivationsAreWithinAFewUlp) {
       for (std::size_t i = 0; i < x.size(); ++i) want[i] = f(i);
       expect_near(y, want, relative, absolute);
     };
-    // The argument of e^x carries a rounding of its own: an error in proportion to it. Far out on the left the true
-    // value fades below what sigmoid's smallest result times x gives.
+    // The argument of e^x carries a rounding of its own: an error in proportion to it. Far out on the left
+    // the true value fades below what sigmoid's smallest result times x gives.
     const double relative = 24 * kUnit + 4 * kUnit * 8 * deviation;
     kernels().silu(x.data(), y.data(), n);
     expect([&](std::size_t i) { return silu(x[i]); }, relative, 1e-30);
@@ -115,12 +121,14 @@ TEST_P(RowKernels, RmsNormIsWithinTheRoundingOfItsSum) {
   Random random(3);
   for (int t = 0; t < test::tries(300); ++t) {
     const int64_t n = any_size(random);
-    const auto x = normals(random, n, std::exp2(static_cast<double>(between(random, -8, 8)))), w = normals(random, n);
+    const auto x = normals(random, n, std::exp2(static_cast<double>(between(random, -8, 8)))),
+               w = normals(random, n);
     const float eps = 1e-5f;
     double squares = 0;
     for (const float v : x) squares += static_cast<double>(v) * v;
     std::vector<double> want(x.size());
-    for (std::size_t i = 0; i < x.size(); ++i) want[i] = x[i] / std::sqrt(squares / static_cast<double>(n) + eps) * w[i];
+    for (std::size_t i = 0; i < x.size(); ++i)
+      want[i] = x[i] / std::sqrt(squares / static_cast<double>(n) + eps) * w[i];
     std::vector<float> y(x.size());
     kernels().rms_norm(x.data(), w.data(), y.data(), n, eps);
     expect_near(y, want, (static_cast<double>(n) / 8 + 12) * kUnit, 0);
@@ -133,7 +141,8 @@ TEST_P(RowKernels, RmsNormIsWithinTheRoundingOfItsSum) {
 TEST_P(RowKernels, RopeRotatesPairsAndCopiesTheRest) {
   Random random(4);
   for (int t = 0; t < test::tries(300); ++t) {
-    const int64_t n_freq = between(random, 1, 70), head_dim = 2 * n_freq + (random.below(2) == 0 ? 0 : between(random, 1, 40));
+    const int64_t n_freq = between(random, 1, 70),
+                  head_dim = 2 * n_freq + (random.below(2) == 0 ? 0 : between(random, 1, 40));
     const auto x = normals(random, head_dim);
     std::vector<float> table(static_cast<std::size_t>(2 * n_freq));
     for (int64_t i = 0; i < n_freq; ++i) {
@@ -145,7 +154,8 @@ TEST_P(RowKernels, RopeRotatesPairsAndCopiesTheRest) {
       const auto kernel = halves ? kernels().rope_halves : kernels().rope_interleaved;
       std::vector<double> want(x.begin(), x.end());
       for (int64_t i = 0; i < n_freq; ++i) {
-        const auto a = static_cast<std::size_t>(halves ? i : 2 * i), b = static_cast<std::size_t>(halves ? i + n_freq : 2 * i + 1);
+        const auto a = static_cast<std::size_t>(halves ? i : 2 * i),
+                   b = static_cast<std::size_t>(halves ? i + n_freq : 2 * i + 1);
         const double c = table[static_cast<std::size_t>(i)], s = table[static_cast<std::size_t>(n_freq + i)];
         want[a] = x[a] * c - x[b] * s;
         want[b] = x[a] * s + x[b] * c;
@@ -178,7 +188,8 @@ TEST_P(RowKernels, QuantizeTakesTheNearestCodesAndSumsThem) {
       for (int i = 0; i < 32; ++i) {
         // The same at every instruction set: each operation on the way is correctly rounded.
         ASSERT_EQ(y[b].q[i], largest > 0 ? std::nearbyint(v[i] * (127.0f / largest)) : 0);
-        ASSERT_LE(std::abs(static_cast<double>(y[b].q[i]) * y[b].d - v[i]), y[b].d * 0.5 + largest * 4 * kUnit);
+        ASSERT_LE(std::abs(static_cast<double>(y[b].q[i]) * y[b].d - v[i]),
+                  y[b].d * 0.5 + largest * 4 * kUnit);
         sum[i / 16] += y[b].q[i];
       }
       ASSERT_EQ(y[b].sum[0], sum[0]);
@@ -196,7 +207,8 @@ TEST_P(RowKernels, QuantizeOfTheSmallestNumbersIsNotOffByMoreThanThey) {
     kernels().quantize(x.data(), &y, 32);
     for (std::size_t i = 0; i < 32; ++i) {
       ASSERT_GE(y.q[i], -127);
-      ASSERT_LE(std::abs(static_cast<double>(y.q[i]) * y.d - x[i]), y.d * 0.51 + 4e-36) << largest << " " << x[i];
+      ASSERT_LE(std::abs(static_cast<double>(y.q[i]) * y.d - x[i]), y.d * 0.51 + 4e-36)
+          << largest << " " << x[i];
     }
   }
 }

@@ -1,5 +1,5 @@
-// Products of packed weights with batches of columns, at every instruction set of this machine: against float64, and
-// bit by bit against themselves cut up differently.
+// Products of packed weights with batches of columns, at every instruction set of this machine: against
+// float64, and bit by bit against themselves cut up differently.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,7 +16,8 @@ namespace {
 using test::between;
 using test::kUnit;
 
-constexpr DType kAllTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4_K, DType::kQ6_K};
+constexpr DType kAllTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
+                               DType::kQ4_0, DType::kQ4_K, DType::kQ6_K};
 
 class MatMul : public testing::TestWithParam<std::tuple<Isa, DType>> {
  protected:
@@ -25,9 +26,11 @@ class MatMul : public testing::TestWithParam<std::tuple<Isa, DType>> {
   const Kernels& kernels() const { return kernels_for(isa()); }
   ThreadPool pool_{1};
 };
-INSTANTIATE_TEST_SUITE_P(, MatMul, testing::Combine(testing::ValuesIn(available_isas()), testing::ValuesIn(kAllTypes)),
+INSTANTIATE_TEST_SUITE_P(, MatMul,
+                         testing::Combine(testing::ValuesIn(available_isas()), testing::ValuesIn(kAllTypes)),
                          [](const auto& p) {
-                           return std::string(name(std::get<0>(p.param))) + "_" + std::string(name(std::get<1>(p.param)));
+                           return std::string(name(std::get<0>(p.param))) + "_" +
+                                  std::string(name(std::get<1>(p.param)));
                          });
 
 // Inputs of one product: x as the kernels of this weight type read it, and the values that they see.
@@ -64,10 +67,12 @@ struct Decoded {
     std::byte* data = nullptr;
     const Tensor without_min = Tensor::allocate(t.dtype, t.shape, &data);
     std::memcpy(data, t.data, t.bytes());
-    for (std::size_t i = 0; i < t.bytes(); i += sizeof(BlockQ4_K)) std::memset(data + i + offsetof(BlockQ4_K, dmin), 0, 2);
+    for (std::size_t i = 0; i < t.bytes(); i += sizeof(BlockQ4_K))
+      std::memset(data + i + offsetof(BlockQ4_K, dmin), 0, 2);
     const std::vector<float> product = to_f32(without_min);
     for (std::size_t i = 0; i < w.size(); ++i) {
-      magnitude[i] = std::abs(static_cast<double>(product[i])) + std::abs(static_cast<double>(product[i]) - w[i]);
+      magnitude[i] =
+          std::abs(static_cast<double>(product[i])) + std::abs(static_cast<double>(product[i]) - w[i]);
     }
   }
 };
@@ -93,10 +98,11 @@ TEST_P(MatMul, IsWithinTheRoundingOfItsAccumulator) {
     std::vector<float> y(static_cast<std::size_t>(size.rows * size.n_cols));
     packed.multiply(kernels(), x.column(0, size.k), size.n_cols, y.data(), 0, packed.units());
 
-    // Float types: a product and an addition per vector of at least 4, then the sum of its lanes. Panels: at most two
-    // of both per 16 columns, integers in between; scales and the decoded weight are rounded, too. Two instruction
-    // sets are therefore at most twice this apart.
-    const double roundings = packed.in_panels() ? static_cast<double>(size.k) / 8 + 8 : static_cast<double>(size.k) / 4 + 8;
+    // Float types: a product and an addition per vector of at least 4, then the sum of its lanes. Panels: at
+    // most two of both per 16 columns, integers in between; scales and the decoded weight are rounded, too.
+    // Two instruction sets are therefore at most twice this apart.
+    const double roundings =
+        packed.in_panels() ? static_cast<double>(size.k) / 8 + 8 : static_cast<double>(size.k) / 4 + 8;
     for (int64_t c = 0; c < size.n_cols; ++c) {
       for (int64_t r = 0; r < size.rows; ++r) {
         double want = 0, magnitude = 0;
@@ -105,7 +111,8 @@ TEST_P(MatMul, IsWithinTheRoundingOfItsAccumulator) {
           want += decoded.w[at] * x.value(c * size.k + i);
           magnitude += decoded.magnitude[at] * std::abs(x.value(c * size.k + i));
         }
-        ASSERT_NEAR(y[static_cast<std::size_t>(c * size.rows + r)], want, roundings * kUnit * magnitude + 1e-44)
+        ASSERT_NEAR(y[static_cast<std::size_t>(c * size.rows + r)], want,
+                    roundings * kUnit * magnitude + 1e-44)
             << size.rows << "x" << size.k << ", row " << r << ", column " << c << " of " << size.n_cols;
       }
     }
@@ -137,7 +144,8 @@ TEST_P(MatMul, AColumnIsTheSameBitsInEveryBatchAndEveryChunk) {
       packed.multiply(kernels(), x.column(0, size.k), size.n_cols, chunked.data(), begin, end);
       begin = end;
     }
-    ASSERT_TRUE(test::same_bits(chunked, batch)) << size.rows << "x" << size.k << ", " << size.n_cols << " columns";
+    ASSERT_TRUE(test::same_bits(chunked, batch))
+        << size.rows << "x" << size.k << ", " << size.n_cols << " columns";
   }
 }
 
@@ -150,14 +158,16 @@ TEST_P(MatMul, AChunkWritesItsOwnRowsOnly) {
     test::PackedMemory memory(weight);
     const PackedMatrix packed("w", weight, memory.data(), pool_);
     const Columns x(random, kernels(), packed.in_panels(), size.n_cols, size.k);
-    const int64_t begin = between(random, 0, packed.units() - 1), end = between(random, begin, packed.units());
+    const int64_t begin = between(random, 0, packed.units() - 1),
+                  end = between(random, begin, packed.units());
     std::vector<float> y(static_cast<std::size_t>(size.rows * size.n_cols), kUntouched);
     packed.multiply(kernels(), x.column(0, size.k), size.n_cols, y.data(), begin, end);
     const int64_t unit = packed.in_panels() ? kPanelRows : 1;
     for (int64_t i = 0; i < size.rows * size.n_cols; ++i) {
       const int64_t row = i % size.rows;
       const bool inside = row >= begin * unit && row < end * unit;
-      ASSERT_EQ(y[static_cast<std::size_t>(i)] != kUntouched, inside) << "row " << row << " for " << begin << ".." << end;
+      ASSERT_EQ(y[static_cast<std::size_t>(i)] != kUntouched, inside)
+          << "row " << row << " for " << begin << ".." << end;
     }
   }
 }
@@ -186,8 +196,10 @@ TEST_P(MatMul, TheLargestCodesDoNotOverflow) {
       float y[16];
       packed.multiply(kernels(), blocks.data(), 1, y, 0, 1);
       double want = 0;
-      for (int64_t i = 0; i < k; ++i) want += static_cast<double>(w[static_cast<std::size_t>(i)]) * static_cast<double>(sign) * 127;
-      for (const float v : y) ASSERT_NEAR(v, want, std::abs(want) * 1e-6 + 64) << "codes " << fill << " times " << sign;
+      for (int64_t i = 0; i < k; ++i)
+        want += static_cast<double>(w[static_cast<std::size_t>(i)]) * static_cast<double>(sign) * 127;
+      for (const float v : y)
+        ASSERT_NEAR(v, want, std::abs(want) * 1e-6 + 64) << "codes " << fill << " times " << sign;
     }
   }
 }
@@ -199,7 +211,8 @@ TEST(PackedMatrix, IsTheSameForAnyNumberOfThreads) {
     test::PackedMemory memory1(weight), memory3(weight);
     ThreadPool one(1), three(3);
     const PackedMatrix a("w", weight, memory1.data(), one), b("w", weight, memory3.data(), three);
-    EXPECT_EQ(std::memcmp(memory1.data(), memory3.data(), static_cast<std::size_t>(a.units() * a.unit_bytes())), 0);
+    EXPECT_EQ(
+        std::memcmp(memory1.data(), memory3.data(), static_cast<std::size_t>(a.units() * a.unit_bytes())), 0);
   }
 }
 

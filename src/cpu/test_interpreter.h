@@ -26,7 +26,9 @@ class Interpreter {
   using Values = std::vector<double>;
   Interpreter(const Graph& graph, std::span<const int32_t> tokens) : graph_(graph), tokens_(tokens) {}
 
-  const Values& in(const Node& n, int i) const { return values_[static_cast<std::size_t>(n.inputs[static_cast<std::size_t>(i)])]; }
+  const Values& in(const Node& n, int i) const {
+    return values_[static_cast<std::size_t>(n.inputs[static_cast<std::size_t>(i)])];
+  }
   const Node& node(const Node& n, int i) const { return graph_.node(n.inputs[static_cast<std::size_t>(i)]); }
 
   template <typename Fn>
@@ -49,7 +51,8 @@ class Interpreter {
 
   Values compute(const Node& n) const {
     switch (n.op) {
-      case Op::kTokens: return {tokens_.begin(), tokens_.end()};
+      case Op::kTokens:
+        return {tokens_.begin(), tokens_.end()};
       case Op::kPositions: {
         Values y(tokens_.size());
         for (std::size_t i = 0; i < y.size(); ++i) y[i] = static_cast<double>(i);
@@ -59,22 +62,35 @@ class Interpreter {
         const std::vector<float> w = to_f32(n.constant);
         return {w.begin(), w.end()};
       }
-      case Op::kEmbed: return embed(n);
-      case Op::kMatMul: return matmul(n);
-      case Op::kAdd: return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a + b; });
-      case Op::kMul: return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a * b; });
-      case Op::kScale: return each(in(n, 0), [f = n.get<ScaleAttrs>().factor](double x) { return f * x; });
-      case Op::kUnary: return each(in(n, 0), [fn = n.get<UnaryAttrs>().fn](double x) { return activation(fn, x); });
+      case Op::kEmbed:
+        return embed(n);
+      case Op::kMatMul:
+        return matmul(n);
+      case Op::kAdd:
+        return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a + b; });
+      case Op::kMul:
+        return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a * b; });
+      case Op::kScale:
+        return each(in(n, 0), [f = n.get<ScaleAttrs>().factor](double x) { return f * x; });
+      case Op::kUnary:
+        return each(in(n, 0), [fn = n.get<UnaryAttrs>().fn](double x) { return activation(fn, x); });
       case Op::kGated:
-        return pairs(in(n, 0), in(n, 1), [fn = n.get<UnaryAttrs>().fn](double g, double u) { return activation(fn, g) * u; });
+        return pairs(in(n, 0), in(n, 1),
+                     [fn = n.get<UnaryAttrs>().fn](double g, double u) { return activation(fn, g) * u; });
       case Op::kSoftCap:
-        return each(in(n, 0), [cap = n.get<SoftCapAttrs>().cap](double x) { return cap * std::tanh(x / cap); });
-      case Op::kRmsNorm: return rms_norm(n);
-      case Op::kRopeTable: return rope_table(n);
-      case Op::kRope: return rope(n);
-      case Op::kAttention: return attention(n);
+        return each(in(n, 0),
+                    [cap = n.get<SoftCapAttrs>().cap](double x) { return cap * std::tanh(x / cap); });
+      case Op::kRmsNorm:
+        return rms_norm(n);
+      case Op::kRopeTable:
+        return rope_table(n);
+      case Op::kRope:
+        return rope(n);
+      case Op::kAttention:
+        return attention(n);
       case Op::kReshape:
-      case Op::kSelectRows: return in(n, 0);
+      case Op::kSelectRows:
+        return in(n, 0);
     }
     return {};
   }
@@ -89,7 +105,8 @@ class Interpreter {
     return y;
   }
 
-  // Quantized weights see quantized activations: the codes nearest to x, of 127 steps either side per 32 values.
+  // Quantized weights see quantized activations: the codes nearest to x, of 127 steps either side per 32
+  // values.
   Values matmul(const Node& n) const {
     Values x = in(n, 0);
     const Values& w = in(n, 1);
@@ -155,7 +172,8 @@ class Interpreter {
 
   Values attention(const Node& n) const {
     const auto& attrs = n.get<AttentionAttrs>();
-    const auto heads = static_cast<std::size_t>(node(n, 0).shape[1]), d = static_cast<std::size_t>(node(n, 0).shape[2]);
+    const auto heads = static_cast<std::size_t>(node(n, 0).shape[1]),
+               d = static_cast<std::size_t>(node(n, 0).shape[2]);
     const auto kv_heads = static_cast<std::size_t>(node(n, 1).shape[1]);
     const Values &q = in(n, 0), &k = in(n, 1), &v = in(n, 2);
     Values y(q.size());
@@ -176,7 +194,8 @@ class Interpreter {
           sum += weight.back();
         }
         for (std::size_t j = first; j <= t; ++j) {
-          for (std::size_t i = 0; i < d; ++i) y[(t * heads + h) * d + i] += weight[j - first] / sum * v[at(j) + i];
+          for (std::size_t i = 0; i < d; ++i)
+            y[(t * heads + h) * d + i] += weight[j - first] / sum * v[at(j) + i];
         }
       }
     }

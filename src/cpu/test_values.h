@@ -23,7 +23,8 @@ constexpr int tries(int n) { return n < 10 ? 1 : n / 10; }
 constexpr int tries(int n) { return n; }
 #endif
 
-inline constexpr double kUnit = 0x1.0p-24;  // half an ulp of 1.0f: the most that one f32 rounding is off, relatively
+inline constexpr double kUnit =
+    0x1.0p-24;  // half an ulp of 1.0f: the most that one f32 rounding is off, relatively
 
 // A fixture per instruction set of this machine.
 class EveryIsa : public testing::TestWithParam<Isa> {
@@ -67,25 +68,36 @@ template <typename Block>
 void random_blocks(Random& random, std::span<std::byte> out, double scale) {
   for (std::size_t i = 0; i < out.size(); i += sizeof(Block)) {
     Block block;
-    for (auto& byte : std::span(reinterpret_cast<uint8_t*>(&block), sizeof(Block))) byte = static_cast<uint8_t>(random.next());
+    for (auto& byte : std::span(reinterpret_cast<uint8_t*>(&block), sizeof(Block)))
+      byte = static_cast<uint8_t>(random.next());
     block.d = f32_to_f16(static_cast<float>(random.normal() * scale));
-    if constexpr (requires { block.dmin; }) block.dmin = f32_to_f16(static_cast<float>(random.normal() * scale));
+    if constexpr (requires { block.dmin; })
+      block.dmin = f32_to_f16(static_cast<float>(random.normal() * scale));
     std::memcpy(out.data() + i, &block, sizeof(Block));
   }
 }
 
-// A matrix of any dtype that can be multiplied. `deviation` is about that of its values for quantized types; float
-// types of 16 bits take all magnitudes.
+// A matrix of any dtype that can be multiplied. `deviation` is about that of its values for quantized types;
+// float types of 16 bits take all magnitudes.
 inline Tensor random_matrix(Random& random, DType dtype, int64_t rows, int64_t k, double deviation = 1) {
   std::byte* data = nullptr;
   Tensor tensor = Tensor::allocate(dtype, {rows, k}, &data);
   const std::span<std::byte> out(data, tensor.bytes());
   switch (dtype) {
-    case DType::kQ8_0: random_blocks<BlockQ8_0>(random, out, deviation / 74); break;
-    case DType::kQ4_0: random_blocks<BlockQ4_0>(random, out, deviation / 4.6); break;
-    case DType::kQ4_K: random_blocks<BlockQ4_K>(random, out, deviation / 320); break;
-    case DType::kQ6_K: random_blocks<BlockQ6_K>(random, out, deviation / 1370); break;
-    default: random_numbers(random, dtype, out);
+    case DType::kQ8_0:
+      random_blocks<BlockQ8_0>(random, out, deviation / 74);
+      break;
+    case DType::kQ4_0:
+      random_blocks<BlockQ4_0>(random, out, deviation / 4.6);
+      break;
+    case DType::kQ4_K:
+      random_blocks<BlockQ4_K>(random, out, deviation / 320);
+      break;
+    case DType::kQ6_K:
+      random_blocks<BlockQ6_K>(random, out, deviation / 1370);
+      break;
+    default:
+      random_numbers(random, dtype, out);
   }
   return tensor;
 }
@@ -100,7 +112,9 @@ class PackedMemory {
   }
 
  private:
-  static std::size_t packed_bytes_of(const Tensor& t) { return static_cast<std::size_t>(packed_bytes(t.dtype, t.shape)); }
+  static std::size_t packed_bytes_of(const Tensor& t) {
+    return static_cast<std::size_t>(packed_bytes(t.dtype, t.shape));
+  }
   std::vector<std::byte> bytes_;
 };
 

@@ -1,6 +1,7 @@
 // Words seen lately and their tokens. Texts repeat few words so often that most of them are found here.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -66,7 +67,7 @@ class BpeWordCache {
     Entry& entry = entries_[key.slot];
     entry.words = key.words;
     entry.words[3] |= static_cast<uint64_t>(ids.size()) << kCountShift;
-    std::memcpy(entry.ids.data(), ids.data(), ids.size() * sizeof(TokenId));
+    std::copy(ids.begin(), ids.end(), entry.ids.begin());
   }
 
  private:

@@ -68,8 +68,10 @@ void run_quantize(const QuantizeArguments& a) {
   check_not_same(a.source, a.destination);
   Progress progress("quantizing", saved_bytes(model, [&](const NamedTensor& t) { return recipe_dtype(model, type, t); }), ProgressUnit::kBytes);
   const QuantizeReport r = quantize(model, a.destination, type, [&](uint64_t done) { progress.advance(done - std::min(done, progress.done())); });
-  fmt::print("{}: {} -> {}, {:.2f} bits per weight; {} matrices as {}, {} tensors kept\n", a.destination,
-             format_bytes(r.bytes_before), format_bytes(r.bytes_after), r.bits_per_weight, r.n_quantized, name(type), r.n_kept);
+  std::string matrices;
+  for (const auto& [dtype, count] : r.matrices) matrices += fmt::format("{}{} {}", matrices.empty() ? "" : ", ", count, name(dtype));
+  fmt::print("{}: {} -> {}, {:.2f} bits per weight; matrices: {}; {} other tensors kept\n", a.destination,
+             format_bytes(r.bytes_before), format_bytes(r.bytes_after), r.bits_per_weight, matrices, r.n_kept);
   if (r.n_fallback > 0) {
     fmt::print(stderr, "warning: {} matrices have rows that are not whole blocks of {}; they are stored as F16\n",
                r.n_fallback, info(type).block_size);

@@ -32,7 +32,7 @@ QuantizeReport quantize(const Model& model, const std::filesystem::path& path, D
     report.bytes_before += t.tensor.bytes();
     const bool matrix = is_matrix(t);
     report.n_kept += !matrix;
-    report.n_quantized += matrix;
+    if (matrix) ++report.matrices[choose(t)];
     report.n_fallback += matrix && choose(t) == DType::kF16 && target != DType::kF16;
   }
   report.bytes_after = saved_bytes(model, choose);

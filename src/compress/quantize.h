@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "models/save.h"
@@ -11,7 +12,9 @@ namespace minnow {
 struct QuantizeReport {
   uint64_t bytes_before = 0, bytes_after = 0;  // of the tensors
   double bits_per_weight = 0;
-  int n_quantized = 0, n_kept = 0, n_fallback = 0;  // tensors; fallback: rows that are not whole blocks
+  std::map<DType, int> matrices;  // by the type they got
+  int n_kept = 0;                 // other tensors
+  int n_fallback = 0;             // matrices that became F16 because their rows are not whole blocks
 };
 
 // The type each tensor gets under a recipe (Q8_0, Q4_0, F16, BF16, F32). Only matrices whose name ends in "weight"

@@ -52,6 +52,13 @@ char* KvCache::k_base(int32_t l, int64_t head) const {
 }
 
 uint64_t KvCache::bytes_for(const std::vector<KvLayer>& layers, KvType type, int64_t positions) {
+  for (const KvLayer& l : layers) {
+    if (type == KvType::kQ8_0 && l.head_dim % 32 != 0) {
+      throw Error(ErrorCode::kInvalidInput,
+                  fmt::format("a q8_0 KV cache needs heads of a multiple of 32 values, this model has {}", l.head_dim),
+                  "use f16");
+    }
+  }
   const auto pages = static_cast<uint64_t>((positions + kKvPage - 1) / kKvPage);
   Checked total = 0;
   for (const KvLayer& l : layers) {
@@ -63,13 +70,6 @@ uint64_t KvCache::bytes_for(const std::vector<KvLayer>& layers, KvType type, int
 
 KvCache::KvCache(std::vector<KvLayer> layers, KvType type, int64_t n_pages)
     : layers_(std::move(layers)), type_(type), n_pages_(n_pages) {
-  for (const KvLayer& l : layers_) {
-    if (type == KvType::kQ8_0 && l.head_dim % 32 != 0) {
-      throw Error(ErrorCode::kInvalidInput,
-                  fmt::format("a q8_0 KV cache needs heads of a multiple of 32 values, this model has {}", l.head_dim),
-                  "use f16");
-    }
-  }
   const uint64_t bytes = bytes_for(layers_, type, n_pages * kKvPage);
   memory_ = PageMemory::allocate(bytes, "KV cache");
   int64_t offset = 0;

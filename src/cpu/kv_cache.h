@@ -29,7 +29,7 @@ class KvCache {
   // not that much memory. Pages cost memory only once written to.
   KvCache(std::vector<KvLayer> layers, KvType type, int64_t n_pages);
 
-  // Bytes that `positions` positions of one sequence take in all layers.
+  // Bytes that `positions` positions of one sequence take in all layers. Throws as the constructor does.
   static uint64_t bytes_for(const std::vector<KvLayer>& layers, KvType type, int64_t positions);
 
   KvType type() const { return type_; }

@@ -132,7 +132,7 @@ void Engine::Impl::step() {
     if (slices.empty()) fail(ErrorCode::kInternal, "no pages left for the only sequence");
     run_step(batch, slices);
   } catch (const std::exception& e) {
-    // A request may fail itself, never the loop it runs in.
+    // What fails here is the step, not one request: all of its kind end, the loop goes on with new ones.
     for (Sequence* s : scheduler.all()) finish(*s, FinishReason::kError, {}, e.what());
   }
 }

@@ -26,7 +26,8 @@ class Responder {
   virtual std::unique_ptr<Generation> respond(ChatRequest request) = 0;
 };
 
-// Renders the chat with the model's template and lets the engine go on from there.
+// Renders the chat with the model's template and lets the engine go on from there. Control tokens come from the
+// template alone: a message that spells one is taken as text.
 class LocalResponder final : public Responder {
  public:
   // The engine must outlive the responder. `template_override` replaces the model's template when not empty.
@@ -40,6 +41,7 @@ class LocalResponder final : public Responder {
  private:
   Engine& engine_;
   ChatTemplate template_;
+  std::vector<std::string> controls_;  // how the vocabulary spells its control tokens
 };
 
 }  // namespace minnow

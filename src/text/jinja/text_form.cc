@@ -118,7 +118,9 @@ std::string float_text(double f) {
   const auto end = std::to_chars(buffer.begin(), buffer.end(), f, std::chars_format::scientific).ptr;
   std::string text(buffer.begin(), end);
   const std::size_t e = text.find('e');
-  const int exponent = std::atoi(text.c_str() + e + 1);
+  int exponent = 0;
+  const char* digits_of_exponent = text.c_str() + e + (text[e + 1] == '+' ? 2 : 1);  // from_chars takes no plus sign
+  std::from_chars(digits_of_exponent, text.c_str() + text.size(), exponent);
   if (exponent < -4 || exponent >= 16) return text;
   const bool negative = text[0] == '-';
   std::string digits;

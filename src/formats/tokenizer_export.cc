@@ -93,8 +93,16 @@ OrderedJson byte_level_json(bool use_regex) {
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
 }
 
+// The only component that puts a space before a text but not after special tokens.
+OrderedJson metaspace_json() {
+  return {
+      {"type", "Metaspace"}, {"replacement", kSpaceSymbol}, {"prepend_scheme", "first"}, {"split", false}};
+}
+
 OrderedJson pre_tokenizer_json(const TokenizerSpec& spec) {
-  if (spec.kind == TokenizerKind::kSpmBpe) return nullptr;
+  if (spec.kind == TokenizerKind::kSpmBpe) {
+    return spec.add_space_prefix && !spec.prefix_after_special ? metaspace_json() : OrderedJson();
+  }
   std::vector<std::string> patterns = spec.split_patterns;
   if (patterns.empty()) {
     for (const std::string_view pattern : find_pre_tokenizer(spec.pre).patterns)
@@ -117,6 +125,7 @@ OrderedJson normalizer_json(const TokenizerSpec& spec) {
   OrderedJson parts = OrderedJson::array();
   if (spec.normalize_nfc) parts.push_back({{"type", "NFC"}});
   if (spec.kind == TokenizerKind::kSpmBpe) {
+    if (spec.add_space_prefix && !spec.prefix_after_special) return nullptr;  // see metaspace_json()
     if (spec.add_space_prefix) parts.push_back({{"type", "Prepend"}, {"prepend", kSpaceSymbol}});
     parts.push_back({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kSpaceSymbol}});
   }

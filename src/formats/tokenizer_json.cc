@@ -12,7 +12,8 @@
 namespace minnow {
 namespace {
 
-constexpr int kMaxNesting = 8;  // Sequence inside Sequence
+constexpr int kMaxNesting = 8;          // Sequence inside Sequence
+constexpr int kMaxTemplateTokens = 16;  // each is searched for in the whole vocabulary
 
 [[noreturn]] void fail_unsupported(const std::string& source, std::string_view what, std::string_view name) {
   fail(ErrorCode::kUnsupported, "{}: {} {} is not supported", source, what, quote_name(name));
@@ -143,7 +144,9 @@ class JsonTokenizerReader {
     if (type == "Metaspace") {
       if (fields.boolean("split", true)) fail_unsupported(source_, "pre-tokenizer option", "Metaspace split");
       const std::string fallback = fields.boolean("add_prefix_space", true) ? "always" : "never";
-      spec_.add_space_prefix = fields.text("prepend_scheme", fallback) != "never";
+      const std::string scheme = fields.text("prepend_scheme", fallback);
+      spec_.add_space_prefix = scheme != "never";
+      spec_.prefix_after_special = scheme != "first";
     } else if (type == "Split" && member(member(pre, "pattern"), "String") == Json(" ")) {
       return;  // spaces are replaced before, so nothing is left to split (Gemma)
     } else {
@@ -265,7 +268,7 @@ class JsonTokenizerReader {
     for (const Json& item : elements(member(post, "single"))) {
       if (!member(item, "Sequence").is_null()) before_text = false;
       const Json& special = member(member(item, "SpecialToken"), "id");
-      if (!special.is_string()) continue;
+      if (!special.is_string() || ++template_tokens_ > kMaxTemplateTokens) continue;
       const TokenId id = find_token(spec_, special.get_ref<const std::string&>());
       if (id == kNoToken) continue;
       (before_text ? spec_.bos : spec_.eos) = id;
@@ -286,6 +289,7 @@ class JsonTokenizerReader {
   const std::string& source_;
   TokenizerSpec spec_;
   bool byte_level_ = false;
+  int template_tokens_ = 0;
 };
 
 }  // namespace

@@ -83,6 +83,8 @@ TEST(TokenizerJson, ReadsMetaspaceInsteadOfNormalizers) {
   json["pre_tokenizer"] = {
       {"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}};
   EXPECT_TRUE(parse(json).add_space_prefix);
+  EXPECT_FALSE(parse(json).prefix_after_special);
+  EXPECT_FALSE(parse_tokenizer_json(tokenizer_json_text(parse(json)), "again").prefix_after_special);
   json["pre_tokenizer"]["prepend_scheme"] = "never";
   EXPECT_FALSE(parse(json).add_space_prefix);
   json["pre_tokenizer"]["split"] = true;

@@ -54,6 +54,8 @@ constexpr std::string_view kImageToken = R"((IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z)
 constexpr std::string_view kTabOrSpaces = R"(([\t\n]|    |  ))";
 constexpr std::string_view kOnePunctuation = R"([\p{P}!-/:-@\[-`{-~])";
 
+constexpr std::size_t kMaxKnownPattern = 4096;  // bytes; no longer one is known
+
 struct Family {
   std::vector<std::string_view> names;  // the first one is written into files
   KnownPreTokenizer facts;
@@ -101,6 +103,7 @@ KnownPreTokenizer find_pre_tokenizer(std::string_view name) {
 
 std::string canonical_split_pattern(std::string_view pattern) {
   std::string text(pattern);
+  if (text.size() > kMaxKnownPattern) return text;
   // Two spellings of the English contractions, and of "one digit".
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kSpellings = {{
       {"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", "(?i:'s|'t|'re|'ve|'m|'ll|'d)"},

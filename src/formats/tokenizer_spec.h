@@ -52,7 +52,8 @@ struct TokenizerSpec {
   TokenId bos = kNoToken, eos = kNoToken, unk = kNoToken, pad = kNoToken, eot = kNoToken;
   std::vector<TokenId> extra_eog;  // further ids that end generation
   bool add_bos = false, add_eos = false;
-  bool add_space_prefix = true;           // SPM
+  bool add_space_prefix = true;           // SPM: a space is put before a text, …
+  bool prefix_after_special = true;       // … and before what follows a special token
   bool remove_extra_whitespaces = false;  // SPM
   bool ignore_merges = false;             // a pre-token that is in the vocabulary is taken whole
   bool normalize_nfc = false;             // text is brought to Unicode NFC first

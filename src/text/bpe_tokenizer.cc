@@ -1,6 +1,7 @@
 #include "text/bpe_tokenizer.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "text/tokenizer_nfc.h"
 
 namespace minnow {
@@ -41,10 +42,8 @@ class BpeTokenizer::Lease {
   explicit Lease(const BpeTokenizer& owner) : owner_(owner) {
     {
       const std::lock_guard lock(owner.pool_mutex_);
-      if (!owner.pool_.empty()) {
-        scratch_ = std::move(owner.pool_.back());
-        owner.pool_.pop_back();
-      }
+      scratch_ = std::move(owner.pool_);
+      if (scratch_) owner.pool_ = std::move(scratch_->next);
     }
     if (!scratch_) scratch_ = std::make_unique<Scratch>();
   }
@@ -55,7 +54,8 @@ class BpeTokenizer::Lease {
     if (scratch_->pre.ends.capacity() > kKeepTextBytes) scratch_->pre.ends = {};
     if (scratch_->pre.other_ends.capacity() > kKeepTextBytes) scratch_->pre.other_ends = {};
     const std::lock_guard lock(owner_.pool_mutex_);
-    owner_.pool_.push_back(std::move(scratch_));
+    scratch_->next = std::move(owner_.pool_);
+    owner_.pool_ = std::move(scratch_);
   }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
@@ -69,8 +69,13 @@ class BpeTokenizer::Lease {
 BpeTokenizer::BpeTokenizer(TokenizerSpec spec) : Tokenizer(std::move(spec)), all_tokens_(texts_of(spec_)) {
   for (TokenId id = 0; id < n_vocab(); ++id) {
     const TokenEntry& token = spec_.tokens[static_cast<std::size_t>(id)];
+    if (!is_verbatim(token.type) || token.type == TokenType::kUnused) continue;
+    if (token.text.size() > limits::kMaxPieceBytes) {
+      fail(ErrorCode::kLimit, "{}: special token {} of {} bytes is too long", spec_.source, id,
+           token.text.size());
+    }
     if (token.type == TokenType::kUserDefined) user_defined_.add(token.text, id);
-    if (is_verbatim(token.type) && token.type != TokenType::kUnused) all_special_.add(token.text, id);
+    all_special_.add(token.text, id);
   }
 }
 
@@ -107,36 +112,38 @@ void BpeTokenizer::add_listed_merge(std::size_t rank, const TokenIndex& index) {
 }
 
 std::vector<TokenId> BpeTokenizer::encode(std::string_view text, EncodeOptions options) const {
+  if (text.size() >= UINT32_MAX)
+    fail(ErrorCode::kLimit, "a text of {} bytes is too long to tokenize", text.size());
   const Lease lease(*this);
   std::vector<TokenId> out;
   out.reserve(text.size() / 3 + 4);
   if (options.add_special && spec_.add_bos && spec_.bos != kNoToken) out.push_back(spec_.bos);
   const SpecialTokenMatcher& matcher = options.parse_special ? all_special_ : user_defined_;
-  bool follows_break = true;
+  bool prefix = true;
   while (!text.empty()) {
     const SpecialTokenMatcher::Match match = matcher.next(text);
     if (match.id == kNoToken) {
-      encode_between(text, follows_break, *lease, out);
+      encode_between(text, prefix, *lease, out);
       break;
     }
     const TokenEntry& special = spec_.tokens[static_cast<std::size_t>(match.id)];
     const std::string_view before = text.substr(0, match.begin);
-    encode_between(special.lstrip ? trim_right(before) : before, follows_break, *lease, out);
+    encode_between(special.lstrip ? trim_right(before) : before, prefix, *lease, out);
     out.push_back(match.id);
     text.remove_prefix(match.begin + match.length);
     if (special.rstrip) text = trim_left(text);
-    follows_break = true;
+    prefix = spec_.prefix_after_special;
   }
   if (options.add_special && spec_.add_eos && spec_.eos != kNoToken) out.push_back(spec_.eos);
   return out;
 }
 
-void BpeTokenizer::encode_between(std::string_view text, bool follows_break, Scratch& scratch,
+void BpeTokenizer::encode_between(std::string_view text, bool prefix, Scratch& scratch,
                                   std::vector<TokenId>& out) const {
   if (text.empty()) return;
   std::string normalized;
   if (spec_.normalize_nfc && normalize_nfc(text, normalized)) text = normalized;
-  encode_fragment(text, follows_break, scratch, out);
+  encode_fragment(text, prefix, scratch, out);
 }
 
 void BpeTokenizer::encode_word(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const {

@@ -28,14 +28,15 @@ class BpeTokenizer : public Tokenizer {
     PreTokenizerScratch pre;
     BpeMerges::Scratch merges;
     std::vector<uint32_t> symbols;
-    std::string text;  // a changed copy of the fragment at hand
+    std::string text;               // a changed copy of the fragment at hand
+    std::unique_ptr<Scratch> next;  // in the pool
   };
 
   explicit BpeTokenizer(TokenizerSpec spec);
 
-  // Encodes a text without special tokens in it. `follows_break`: it begins the text, or comes after a
-  // special token.
-  virtual void encode_fragment(std::string_view text, bool follows_break, Scratch& scratch,
+  // Encodes a text without special tokens in it. `prefix`: here a space is put before it, if the model wants
+  // one.
+  virtual void encode_fragment(std::string_view text, bool prefix, Scratch& scratch,
                                std::vector<TokenId>& out) const = 0;
   // The symbols of a word before merging: token ids, or numbers from n_vocab() up that mean what the class
   // wants.
@@ -58,15 +59,14 @@ class BpeTokenizer : public Tokenizer {
  private:
   class Lease;
   void encode_word_uncached(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const;
-  void encode_between(std::string_view text, bool follows_break, Scratch& scratch,
-                      std::vector<TokenId>& out) const;
+  void encode_between(std::string_view text, bool prefix, Scratch& scratch, std::vector<TokenId>& out) const;
 
   TokenIndex all_tokens_;
   SpecialTokenMatcher user_defined_, all_special_;
   std::string piece_bytes_;
 
   mutable std::mutex pool_mutex_;
-  mutable std::vector<std::unique_ptr<Scratch>> pool_;
+  mutable std::unique_ptr<Scratch> pool_;  // a list
 };
 
 std::shared_ptr<const Tokenizer> build_byte_bpe_tokenizer(TokenizerSpec spec);

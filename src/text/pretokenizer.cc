@@ -5,6 +5,11 @@
 #include "formats/tokenizer_pre.h"
 
 namespace minnow {
+namespace {
+
+constexpr std::size_t kMaxRules = 32;  // each looks at the whole text; real models have up to 6
+
+}  // namespace
 
 PreTokenizer::PreTokenizer(const TokenizerSpec& spec) {
   std::vector<std::string> patterns = spec.split_patterns;
@@ -15,14 +20,15 @@ PreTokenizer::PreTokenizer(const TokenizerSpec& spec) {
   if (patterns.empty()) {
     fail(ErrorCode::kUnsupported, "{}: pre-tokenizer {} is not known", spec.source, quote_name(spec.pre));
   }
+  if (patterns.size() > kMaxRules) {
+    fail(ErrorCode::kLimit, "{}: {} split expressions are too many", spec.source, patterns.size());
+  }
   for (const std::string& pattern : patterns) {
     rules_.push_back(make_split_rule(canonical_split_pattern(pattern), spec.source));
   }
 }
 
 const std::vector<uint32_t>& PreTokenizer::split(std::string_view text, PreTokenizerScratch& scratch) const {
-  if (text.size() >= UINT32_MAX)
-    fail(ErrorCode::kLimit, "a text of {} bytes is too long to tokenize", text.size());
   scratch.ends.clear();
   if (text.empty()) return scratch.ends;
   rules_.front()->split(text, 0, scratch, scratch.ends);

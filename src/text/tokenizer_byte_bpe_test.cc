@@ -157,6 +157,8 @@ TEST(ByteBpe, RefusesBadSpecs) {
   refuses([](TokenizerSpec& s) { s.merges.push_back("a z"); });
   refuses([](TokenizerSpec& s) { s.tokens[3].score = std::numeric_limits<float>::quiet_NaN(); });
   refuses([](TokenizerSpec& s) { s.pre = "no-such"; });
+  refuses([](TokenizerSpec& s) { s.split_patterns.assign(100, "a"); });
+  refuses([](TokenizerSpec& s) { s.tokens.back().text.assign(5000, 'x'); });
 }
 
 TEST(ByteBpe, GivesTheSameIdsFromManyThreads) {

@@ -36,10 +36,10 @@ class SpmTokenizer final : public BpeTokenizer {
   }
 
  protected:
-  void encode_fragment(std::string_view text, bool follows_break, Scratch& scratch,
+  void encode_fragment(std::string_view text, bool prefix, Scratch& scratch,
                        std::vector<TokenId>& out) const override {
     const std::size_t begin = out.size();
-    text = with_plain_spaces(text, spec_.add_space_prefix && follows_break, scratch.text);
+    text = with_plain_spaces(text, spec_.add_space_prefix && prefix, scratch.text);
     if (!splits_at_spaces_) {
       encode_word(text, scratch, out);
     } else {

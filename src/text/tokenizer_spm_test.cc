@@ -141,6 +141,14 @@ TEST(Spm, SplitsSpecialTokensOutBeforeMerging) {
   EXPECT_EQ(tokenizer->encode("<s>a", {.add_special = false, .parse_special = true}), (Ids{1, kFirst}));
 }
 
+TEST(Spm, PutsTheSpaceOnlyBeforeTheTextWhenTheModelWantsThat) {
+  TokenizerSpec spec = spm({"▁a", "▁", "a"});
+  const TokenId user = add(spec, "<x>", TokenType::kUserDefined);
+  spec.prefix_after_special = false;
+  const auto tokenizer = Tokenizer::build(spec);
+  EXPECT_EQ(tokenizer->encode("a<x>a", kPlain), (Ids{kFirst, user, kFirst + 2}));
+}
+
 TEST(Spm, NeverMergesIntoAControlToken) {
   TokenizerSpec spec = spm({"▁", "<", "s>", "s", ">"});
   EXPECT_EQ(Tokenizer::build(spec)->encode("<s>", kPlain), (Ids{kFirst, kFirst + 1, kFirst + 2}));

@@ -77,7 +77,7 @@ std::vector<TokenId> LocalResponder::prompt(const ChatRequest& request) const {
     const std::string_view part = std::string_view(text).substr(begin, end - begin);
     // Templates write BOS themselves, or leave it to the tokenizer: never two.
     const bool wants_bos = begin == 0 && (input.bos_token.empty() || !part.starts_with(input.bos_token));
-    const auto ids = tokenizer.encode(part, {.add_special = wants_bos, .parse_special = !guarded});
+    const auto ids = tokenizer.encode(part, {.add_special = wants_bos, .parse_special = !guarded, .continues = begin > 0});
     tokens.insert(tokens.end(), ids.begin(), ids.end());
     begin = end + kGuard.size();
   }

@@ -119,7 +119,7 @@ std::vector<TokenId> BpeTokenizer::encode(std::string_view text, EncodeOptions o
   out.reserve(text.size() / 3 + 4);
   if (options.add_special && spec_.add_bos && spec_.bos != kNoToken) out.push_back(spec_.bos);
   const SpecialTokenMatcher& matcher = options.parse_special ? all_special_ : user_defined_;
-  bool prefix = true;
+  bool prefix = !options.continues;
   while (!text.empty()) {
     const SpecialTokenMatcher::Match match = matcher.next(text);
     if (match.id == kNoToken) {

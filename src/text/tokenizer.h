@@ -14,6 +14,7 @@ namespace minnow {
 struct EncodeOptions {
   bool add_special = true;     // BOS / EOS as the model wants them
   bool parse_special = false;  // text that spells a control or user-defined token becomes that token
+  bool continues = false;      // the text goes on from another: no space is put before it (SPM)
 };
 
 // Immutable once built; may be used from many threads at once.

@@ -58,6 +58,16 @@ TEST(ByteReader, LengthsNearTheTopOfTheRangeDoNotWrapAround) {
   }
 }
 
+TEST(ByteReader, ReadsArraysOnlyWhenTheirBytesAreThere) {
+  ByteReader reader(bytes(std::string_view("\x01\x00\x02\x00\x03", 5)), "x");
+  for (const uint64_t n : {uint64_t{3}, uint64_t{1} << 40, uint64_t{1} << 63, UINT64_MAX}) {
+    EXPECT_THROW(reader.read_array<uint16_t>(n), Error);
+  }
+  EXPECT_EQ(reader.read_array<uint16_t>(2), (std::vector<uint16_t>{1, 2}));
+  EXPECT_TRUE(reader.read_array<double>(0).empty());
+  EXPECT_EQ(reader.remaining(), 1u);
+}
+
 TEST(ByteReader, AnEmptySpanHasNothing) {
   ByteReader reader({}, "empty");
   EXPECT_EQ(reader.remaining(), 0u);

@@ -12,8 +12,7 @@ namespace minnow {
 namespace {
 
 // Builds a document from the library's parser events, with bounds. The library's own way to watch a parse (a
-// callback) goes through all elements of the surrounding container at the end of every object: quadratic
-// time.
+// callback) looks at all elements of the surrounding container at the end of every object: quadratic time.
 template <typename T>
 class Builder final : public nlohmann::json_sax<T> {
  public:

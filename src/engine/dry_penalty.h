@@ -47,8 +47,9 @@ class DryPenalty {
   void apply(std::span<float> logits);
 
  private:
-  // Length of the repeat that ends `distance` tokens before the end of the sequence, for distance < window.
-  void measure_repeats(std::size_t window, int32_t longest_of_use);
+  // Fills repeats_[i], 0 < i < window: the length, at most `limit`, of the repeat that ends i tokens from the
+  // end.
+  void measure_repeats(std::size_t window, int32_t limit);
   float penalty(int32_t length) const;
 
   float multiplier_;

@@ -29,7 +29,7 @@ double Mirostat::zipf_exponent(std::span<const Candidate> best, float temperatur
   return tt > 0 ? tb / tt : 0;
 }
 
-// The k at which the surprise of Zipf's law with this exponent is max_surprise_ (equation 3 of the paper).
+// The k at which the surprise of Zipf's law with this exponent is max_surprise_.
 std::size_t Mirostat::kept_tokens(double exponent, std::size_t n_vocab) const {
   const auto n = static_cast<double>(n_vocab);
   const double epsilon = exponent - 1;

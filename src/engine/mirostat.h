@@ -1,6 +1,6 @@
 // Mirostat: truncation steered so that the mean surprise of the drawn tokens approaches a target.
 // Basu, Ramachandran, Keskar, Varshney: "Mirostat: a neural text decoding algorithm that directly controls
-// perplexity", ICLR 2021 (version 1); version 2 is from the authors' later note.
+// perplexity", ICLR 2021 (version 1); version 2 is from the authors' code.
 #pragma once
 
 #include <span>

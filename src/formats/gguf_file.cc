@@ -1,5 +1,4 @@
 // A whole GGUF model: one file, or all parts of a split one.
-#include <cstdio>
 #include <fstream>
 #include <optional>
 

@@ -158,13 +158,14 @@ TEST(Gguf, RefusesBoolsThatAreNeitherTrueNorFalse) {
           ErrorCode::kInvalidInput, "a bool is 9");
 }
 
-TEST(Gguf, RefusesArraysThatTheFileCannotHold) {
+TEST(Gguf, RefusesArraysThatTheFileCannotHoldBeforeAllocatingThem) {
   for (const uint32_t type : {kU8, kF32, kBoolType, kStringType, 10u, 12u}) {
     const auto array = [&](uint64_t count) {
       return with_entries(1, Bytes().text("key").u32(kArrayType).u32(type).u64(count).zeros(4).str());
     };
-    refuses(array(1000), ErrorCode::kInvalidInput, "truncated");
-    refuses(array(limits::kMaxArrayElements), ErrorCode::kInvalidInput, "truncated");
+    // The whole array is named, not one of its elements.
+    refuses(array(1000), ErrorCode::kInvalidInput, "truncated: array of");
+    refuses(array(limits::kMaxArrayElements), ErrorCode::kInvalidInput, "truncated: array of");
     refuses(array(uint64_t{1} << 61), ErrorCode::kLimit, "at most");
     refuses(array(uint64_t{1} << 63), ErrorCode::kLimit, "at most");
   }

@@ -123,16 +123,24 @@ class Walk {
     layers("ffn_up", {h_.hidden_dim, h_.dim});    // w3
   }
   void layers(std::string_view kind, const Shape& shape) {
+    if (reader_ == nullptr) {
+      bytes_ = bytes_ + Checked(h_.n_layers) * bytes_of(shape);
+      return;
+    }
     for (int i = 0; i < h_.n_layers; ++i) one(fmt::format("blk.{}.{}.weight", i, kind), shape);
   }
   // An unnamed tensor is passed over.
   void one(std::string name, const Shape& shape) {
-    // At most 2^24 * 2^20 elements: nothing wraps.
-    const uint64_t bytes = static_cast<uint64_t>(shape.elements()) * sizeof(float);
-    bytes_ = bytes_ + bytes;
-    if (reader_ == nullptr) return;
-    const auto data = reader_->take(bytes, name);
+    if (reader_ == nullptr) {
+      bytes_ = bytes_ + bytes_of(shape);
+      return;
+    }
+    const auto data = reader_->take(bytes_of(shape), name);
     if (!name.empty()) tensors_.push_back({std::move(name), {DType::kF32, shape, data.data(), owner_}});
+  }
+  // Dimensions are at most 2^24 and 2^20: nothing wraps.
+  static uint64_t bytes_of(const Shape& shape) {
+    return static_cast<uint64_t>(shape.elements()) * sizeof(float);
   }
 
   const Llama2cHeader& h_;

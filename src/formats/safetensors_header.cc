@@ -316,11 +316,19 @@ void check_file_name(const IndexEntry& entry, const std::string& source) {
   }
 }
 
+// The parser takes a zero byte for the end of the text, and would not see what hides behind it.
+void parse(std::string_view json, StrictEvents& events, const std::string& source) {
+  const auto zero = json.find('\0');
+  if (zero != std::string_view::npos)
+    fail(ErrorCode::kInvalidInput, "{}: a zero byte in JSON, at {}", source, zero);
+  nlohmann::json::sax_parse(json.begin(), json.end(), &events);
+}
+
 }  // namespace
 
 Header parse_header(std::string_view json, const std::string& source) {
   HeaderEvents events(source);
-  nlohmann::json::sax_parse(json.begin(), json.end(), &events);
+  parse(json, events, source);
   Header header = events.take();
   refuse_twins(
       header.metadata, [](const auto& m) -> const std::string& { return m.first; }, source);
@@ -329,7 +337,7 @@ Header parse_header(std::string_view json, const std::string& source) {
 
 std::vector<IndexEntry> parse_index(std::string_view json, const std::string& source) {
   IndexEvents events(source);
-  nlohmann::json::sax_parse(json.begin(), json.end(), &events);
+  parse(json, events, source);
   std::vector<IndexEntry> entries = events.take();
   refuse_twins(
       entries, [](const auto& e) -> const std::string& { return e.tensor; }, source);

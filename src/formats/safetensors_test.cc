@@ -140,6 +140,7 @@ TEST(Safetensors, RefusesWhatIsNotAHeader) {
   refuses(file_of(R"({"w":{"dtype":"F32","shape":[[[[)", 0),
           "an array where it does not belong, in the entry 'w'");
   refuses(file_of("{" + std::string(100'000, '['), 0), "not valid JSON");
+  refuses(file_of(std::string("{}\0 hidden", 10), 0), "a zero byte");
 }
 
 TEST(Safetensors, RefusesBadEntries) {

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
@@ -22,7 +23,8 @@ const std::string& text_of(const TokenizerSpec& spec, TokenId id) {
   return spec.tokens[static_cast<std::size_t>(id)].text;
 }
 
-// Pieces of normal tokens joined from two others, in the order in which SPM would join them: by score, then as found.
+// Pieces of normal tokens joined from two others, in the order in which SPM would join them: by score, then
+// as found.
 std::vector<std::string> merges_from_scores(const TokenizerSpec& spec) {
   std::unordered_map<std::string_view, TokenId> ids;
   std::vector<TokenId> by_score;
@@ -87,17 +89,19 @@ OrderedJson added_tokens_json(const TokenizerSpec& spec) {
 }
 
 OrderedJson byte_level_json(bool use_regex) {
-  return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
+  return {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
 }
 
 OrderedJson pre_tokenizer_json(const TokenizerSpec& spec) {
   if (spec.kind == TokenizerKind::kSpmBpe) return nullptr;
   std::vector<std::string> patterns = spec.split_patterns;
   if (patterns.empty()) {
-    for (const std::string_view pattern : find_pre_tokenizer(spec.pre).patterns) patterns.emplace_back(pattern);
+    for (const std::string_view pattern : find_pre_tokenizer(spec.pre).patterns)
+      patterns.emplace_back(pattern);
   }
   if (patterns.empty()) {
-    fail(ErrorCode::kUnsupported, "{}: pre-tokenizer \"{}\" is not known", spec.source, spec.pre.substr(0, 60));
+    fail(ErrorCode::kUnsupported, "{}: pre-tokenizer {} is not known", spec.source, quote_name(spec.pre));
   }
   if (patterns.size() == 1 && patterns[0] == split_patterns::kGpt2) return byte_level_json(true);
   OrderedJson parts = OrderedJson::array();
@@ -155,7 +159,8 @@ std::string tokenizer_json_text(const TokenizerSpec& spec) {
   const bool spm = spec.kind == TokenizerKind::kSpmBpe;
   const bool has_bytes = std::ranges::any_of(
       spec.tokens, [](const TokenEntry& token) { return token.type == TokenType::kByte; });
-  const OrderedJson unknown = spm && spec.unk != kNoToken ? OrderedJson(to_valid_utf8(text_of(spec, spec.unk))) : nullptr;
+  const OrderedJson unknown =
+      spm && spec.unk != kNoToken ? OrderedJson(to_valid_utf8(text_of(spec, spec.unk))) : nullptr;
   const std::vector<std::string> merges = spm && spec.merges.empty() ? merges_from_scores(spec) : spec.merges;
   std::string out = "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n";
   const auto section = [&](const char* key, const OrderedJson& value) {
@@ -167,7 +172,8 @@ std::string tokenizer_json_text(const TokenizerSpec& spec) {
   section("post_processor", post_processor_json(spec));
   section("decoder", decoder_json(spec));
   out += fmt::format(
-      "  \"model\": {{\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": {},\n    \"fuse_unk\": {},\n"
+      "  \"model\": {{\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": {},\n    "
+      "\"fuse_unk\": {},\n"
       "    \"byte_fallback\": {},\n    \"ignore_merges\": {},\n    \"vocab\": ",
       unknown.dump(), spm, spm && has_bytes, spec.ignore_merges);
   out += vocab_json(spec);

@@ -1,8 +1,8 @@
 // Tokenizer files other than GGUF: Hugging Face folders, SentencePiece models, llama2.c's tokenizer.bin.
 //
-// The parse functions work on bytes in memory, which may come from anybody. All throw kInvalidInput for a file that
-// breaks its format and kUnsupported for a kind of tokenizer that minnow does not run (WordPiece, Unigram, …), each
-// naming `source`.
+// The parse functions work on bytes in memory, which may come from anybody. All throw kInvalidInput for a
+// file that breaks its format and kUnsupported for a kind of tokenizer that minnow does not run (WordPiece,
+// Unigram, …), each naming `source`.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,8 @@ namespace minnow {
 // tokenizer.json with a BPE model: byte-level, or SentencePiece-like (U+2581 for space, byte fallback).
 TokenizerSpec parse_tokenizer_json(std::string_view text, const std::string& source);
 
-// vocab.json and merges.txt of GPT-2 and its heirs. `pre` stays "gpt-2" until a tokenizer_config.json says otherwise.
+// vocab.json and merges.txt of GPT-2 and its heirs. `pre` stays "gpt-2" until a tokenizer_config.json says
+// otherwise.
 TokenizerSpec parse_vocab_and_merges(std::string_view vocab_json, std::string_view merges_txt,
                                      const std::string& source);
 
@@ -36,14 +37,15 @@ struct TokenizerSideFiles {
   std::optional<std::string> added_tokens;        // added_tokens.json
   std::optional<std::string> generation_config;   // generation_config.json
   std::optional<std::string> chat_template;       // chat_template.jinja
-  bool split_by_class = false;                    // the vocabulary is vocab.json + merges.txt: see tokenizer_class
+  bool split_by_class = false;  // the vocabulary is vocab.json + merges.txt: see tokenizer_class
 };
 
 // Adds what they say to a spec made by one of the functions above.
 void apply_tokenizer_side_files(TokenizerSpec& spec, const TokenizerSideFiles& files);
 
-// The first of tokenizer.json, vocab.json + merges.txt, tokenizer.model (or *.model.v*) and tokenizer.bin that is in
-// the folder, with its side files. A path to one of these files itself works too. kNotFound when there is none.
+// The first of tokenizer.json, vocab.json + merges.txt, tokenizer.model (or *.model.v*) and tokenizer.bin
+// that is in the folder, with its side files. A path to one of these files itself works too. kNotFound when
+// there is none.
 TokenizerSpec load_tokenizer_folder(const std::filesystem::path& path);
 
 // The way back to a Hugging Face folder. SPM specs without merges get them from their scores.

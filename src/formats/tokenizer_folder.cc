@@ -18,7 +18,8 @@ VocabularyFile kind_of(const fs::path& file) {
   const std::string name = file.filename().string();
   if (name == "vocab.json" || name == "merges.txt") return VocabularyFile::kVocabAndMerges;
   if (name.ends_with(".json")) return VocabularyFile::kTokenizerJson;
-  if (name.ends_with(".model") || name.find(".model.v") != std::string::npos) return VocabularyFile::kSentencePiece;
+  if (name.ends_with(".model") || name.find(".model.v") != std::string::npos)
+    return VocabularyFile::kSentencePiece;
   if (name.ends_with(".bin")) return VocabularyFile::kLlama2c;
   return VocabularyFile::kNone;
 }
@@ -32,7 +33,8 @@ fs::path vocabulary_in(const fs::path& folder) {
   }
   std::vector<fs::path> versioned;  // "tokenizer.model.v3": the newest
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename().string().find(".model.v") != std::string::npos) versioned.push_back(entry.path());
+    if (entry.path().filename().string().find(".model.v") != std::string::npos)
+      versioned.push_back(entry.path());
   }
   return versioned.empty() ? fs::path() : *std::ranges::max_element(versioned, {}, &fs::path::extension);
 }
@@ -52,9 +54,12 @@ TokenizerSpec parse_vocabulary(const fs::path& file, VocabularyFile kind) {
       return parse_vocab_and_merges(read_text_file(folder / "vocab.json", limits::kMaxJsonFileBytes),
                                     read_text_file(folder / "merges.txt", limits::kMaxJsonFileBytes), source);
     }
-    case VocabularyFile::kSentencePiece: return parse_sentencepiece_model(MappedFile::open(file)->bytes(), source);
-    case VocabularyFile::kLlama2c: return parse_llama2c_tokenizer(MappedFile::open(file)->bytes(), source);
-    case VocabularyFile::kNone: break;
+    case VocabularyFile::kSentencePiece:
+      return parse_sentencepiece_model(MappedFile::open(file)->bytes(), source);
+    case VocabularyFile::kLlama2c:
+      return parse_llama2c_tokenizer(MappedFile::open(file)->bytes(), source);
+    case VocabularyFile::kNone:
+      break;
   }
   fail(ErrorCode::kUnsupported, "{}: not a tokenizer file that minnow knows", source);
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
 
@@ -30,8 +31,10 @@ struct IdKey {
   TokenId TokenizerSpec::*member;
 };
 constexpr IdKey kIdKeys[] = {
-    {"tokenizer.ggml.bos_token_id", &TokenizerSpec::bos},     {"tokenizer.ggml.eos_token_id", &TokenizerSpec::eos},
-    {"tokenizer.ggml.unknown_token_id", &TokenizerSpec::unk}, {"tokenizer.ggml.padding_token_id", &TokenizerSpec::pad},
+    {"tokenizer.ggml.bos_token_id", &TokenizerSpec::bos},
+    {"tokenizer.ggml.eos_token_id", &TokenizerSpec::eos},
+    {"tokenizer.ggml.unknown_token_id", &TokenizerSpec::unk},
+    {"tokenizer.ggml.padding_token_id", &TokenizerSpec::pad},
     {"tokenizer.ggml.eot_token_id", &TokenizerSpec::eot},
 };
 
@@ -39,14 +42,14 @@ TokenizerKind read_kind(const GgufMetadata& metadata) {
   const std::string model = metadata.require_text(kModel);
   if (model == "llama") return TokenizerKind::kSpmBpe;
   if (model == "gpt2") return TokenizerKind::kByteBpe;
-  fail(ErrorCode::kUnsupported, "{}: tokenizer model \"{}\" is not supported (only llama and gpt2 are)",
-       metadata.source(), model.substr(0, 40));
+  fail(ErrorCode::kUnsupported, "{}: tokenizer model {} is not supported (only llama and gpt2 are)",
+       metadata.source(), quote_name(model));
 }
 
 void check_length(const GgufMetadata& metadata, const char* key, std::size_t length, std::size_t n_tokens) {
   if (length != n_tokens) {
-    fail(ErrorCode::kInvalidInput, "{}: {} has {} entries but there are {} tokens", metadata.source(), key, length,
-         n_tokens);
+    fail(ErrorCode::kInvalidInput, "{}: {} has {} entries but there are {} tokens", metadata.source(), key,
+         length, n_tokens);
   }
 }
 
@@ -65,7 +68,8 @@ void read_tokens(const GgufMetadata& metadata, TokenizerSpec& spec) {
     check_length(metadata, kScores, scores->size(), n);
     for (std::size_t i = 0; i < n; ++i) {
       if (!std::isfinite((*scores)[i])) {
-        fail(ErrorCode::kInvalidInput, "{}: {}: entry {} is not a finite number", metadata.source(), kScores, i);
+        fail(ErrorCode::kInvalidInput, "{}: {}: entry {} is not a finite number", metadata.source(), kScores,
+             i);
       }
       spec.tokens[i].score = (*scores)[i];
     }
@@ -89,7 +93,8 @@ TokenId read_id(const GgufMetadata& metadata, const char* key, std::size_t n_tok
   const uint64_t id = metadata.require_integer(key, 0, UINT32_MAX);
   if (id == UINT32_MAX) return kNoToken;
   if (id >= n_tokens) {
-    fail(ErrorCode::kInvalidInput, "{}: {} is {} but there are only {} tokens", metadata.source(), key, id, n_tokens);
+    fail(ErrorCode::kInvalidInput, "{}: {} is {} but there are only {} tokens", metadata.source(), key, id,
+         n_tokens);
   }
   return static_cast<TokenId>(id);
 }
@@ -99,7 +104,8 @@ void add_end_of_generation(TokenizerSpec& spec, TokenId id) {
   if (std::ranges::find(spec.extra_eog, id) == spec.extra_eog.end()) spec.extra_eog.push_back(id);
 }
 
-// Phi-3's control tokens swallow the white space that its template puts after them; GGUF has no field for that.
+// Phi-3's control tokens swallow the white space that its template puts after them; GGUF has no field for
+// that.
 void apply_phi3_strip(const GgufMetadata& metadata, TokenizerSpec& spec) {
   if (spec.kind != TokenizerKind::kSpmBpe || metadata.text("general.architecture", "") != "phi3") return;
   for (TokenEntry& token : spec.tokens) {

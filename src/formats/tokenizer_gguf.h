@@ -6,8 +6,8 @@
 
 namespace minnow {
 
-// Reads tokenizer.ggml.model "llama" (SPM) and "gpt2" (byte-level BPE). kInvalidInput for wrong element types, lengths
-// that disagree and ids out of range; kUnsupported for other models, naming them.
+// Reads tokenizer.ggml.model "llama" (SPM) and "gpt2" (byte-level BPE). kInvalidInput for wrong element
+// types, lengths that disagree and ids out of range; kUnsupported for other models, naming them.
 TokenizerSpec tokenizer_spec_from_gguf(const GgufMetadata& metadata);
 
 // Sets the keys that the ecosystem expects. kUnsupported when the split expressions have no GGUF name.

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
@@ -14,7 +15,7 @@ namespace {
 constexpr int kMaxNesting = 8;  // Sequence inside Sequence
 
 [[noreturn]] void fail_unsupported(const std::string& source, std::string_view what, std::string_view name) {
-  fail(ErrorCode::kUnsupported, "{}: {} \"{}\" is not supported", source, what, name.substr(0, 60));
+  fail(ErrorCode::kUnsupported, "{}: {} {} is not supported", source, what, quote_name(name));
 }
 
 // A member that is an object or an array; a shared null otherwise.
@@ -56,7 +57,8 @@ class JsonTokenizerReader {
     if (!type.empty() && type != "BPE") fail_unsupported(source_, "tokenizer model", type);
     if (!member(model, "vocab").is_object() || !member(model, "merges").is_array()) {
       if (type.empty()) {
-        fail(ErrorCode::kUnsupported, "{}: not a BPE tokenizer (model.vocab and model.merges are missing)", source_);
+        fail(ErrorCode::kUnsupported, "{}: not a BPE tokenizer (model.vocab and model.merges are missing)",
+             source_);
       }
       fail(ErrorCode::kInvalidInput, "{}: model.vocab must be an object and model.merges an array", source_);
     }
@@ -68,7 +70,8 @@ class JsonTokenizerReader {
 
   bool is_sentencepiece_like(const Json& model) const {
     if (JsonFields{model, source_}.boolean("byte_fallback", false)) return true;
-    return mentions(member(root_, "normalizer"), "Replace", 0) || mentions(member(root_, "pre_tokenizer"), "Metaspace", 0);
+    return mentions(member(root_, "normalizer"), "Replace", 0) ||
+           mentions(member(root_, "pre_tokenizer"), "Metaspace", 0);
   }
 
   // Whether a component, or one in its sequence, has this type.
@@ -115,7 +118,8 @@ class JsonTokenizerReader {
       read_sentencepiece_pre_tokenizer(pre, type);
     } else if (type == "ByteLevel") {
       const JsonFields fields{pre, source_};
-      if (fields.boolean("add_prefix_space", false)) fail_unsupported(source_, "pre-tokenizer option", "add_prefix_space");
+      if (fields.boolean("add_prefix_space", false))
+        fail_unsupported(source_, "pre-tokenizer option", "add_prefix_space");
       if (fields.boolean("use_regex", true)) spec_.split_patterns.emplace_back(split_patterns::kGpt2);
       byte_level_ = true;
     } else if (type == "Digits") {
@@ -123,8 +127,10 @@ class JsonTokenizerReader {
       spec_.split_patterns.emplace_back(individual ? split_patterns::kDigit : split_patterns::kDigits);
     } else if (type == "Punctuation") {
       const std::string behavior = JsonFields{pre, source_}.text("behavior", "Isolated");
-      if (behavior != "Isolated" && behavior != "Contiguous") fail_unsupported(source_, "split behavior", behavior);
-      spec_.split_patterns.push_back(std::string(R"([\p{P}!-/:-@\[-`{-~])") + (behavior == "Contiguous" ? "+" : ""));
+      if (behavior != "Isolated" && behavior != "Contiguous")
+        fail_unsupported(source_, "split behavior", behavior);
+      spec_.split_patterns.push_back(std::string(R"([\p{P}!-/:-@\[-`{-~])") +
+                                     (behavior == "Contiguous" ? "+" : ""));
     } else if (type == "Split") {
       read_split(pre);
     } else {
@@ -148,7 +154,8 @@ class JsonTokenizerReader {
   void read_split(const Json& split) {
     const JsonFields fields{split, source_};
     const std::string behavior = fields.text("behavior", "Isolated");
-    // "Removed" with invert keeps the matches; these expressions match everything, so nothing is ever removed.
+    // "Removed" with invert keeps the matches; these expressions match everything, so nothing is ever
+    // removed.
     const bool keeps_matches = behavior == "Removed" && fields.boolean("invert", false);
     if (behavior != "Isolated" && !keeps_matches) fail_unsupported(source_, "split behavior", behavior);
     const Json& pattern = member(split, "pattern");
@@ -167,8 +174,10 @@ class JsonTokenizerReader {
     const Json& vocab = member(model, "vocab");
     int64_t n_ids = 0;
     for (const auto& [text, id] : vocab.items()) {
-      if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= std::numeric_limits<TokenId>::max()) {
-        fail(ErrorCode::kInvalidInput, "{}: model.vocab has a token whose id is not a number from 0 up", source_);
+      if (!id.is_number_integer() || id.get<int64_t>() < 0 ||
+          id.get<int64_t>() >= std::numeric_limits<TokenId>::max()) {
+        fail(ErrorCode::kInvalidInput, "{}: model.vocab has a token whose id is not a number from 0 up",
+             source_);
       }
       n_ids = std::max(n_ids, id.get<int64_t>() + 1);
     }

@@ -15,12 +15,18 @@ namespace {
 enum ModelField { kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3 };
 enum PieceField { kPieceText = 1, kPieceScore = 2, kPieceType = 3 };
 enum TrainerField { kModelType = 3, kByteFallback = 35, kUnkId = 40, kBosId = 41, kEosId = 42, kPadId = 43 };
-enum NormalizerField { kCharsmap = 2, kAddDummyPrefix = 3, kRemoveExtraWhitespaces = 4, kEscapeWhitespaces = 5 };
+enum NormalizerField {
+  kCharsmap = 2,
+  kAddDummyPrefix = 3,
+  kRemoveExtraWhitespaces = 4,
+  kEscapeWhitespaces = 5
+};
 
 constexpr uint64_t kModelTypeUnigram = 1;
 constexpr uint64_t kModelTypeBpe = 2;
 
-// One field of a message: a varint or fixed value in `number`, or the bytes of a string or message in `bytes`.
+// One field of a message: a varint or fixed value in `number`, or the bytes of a string or message in
+// `bytes`.
 struct WireField {
   uint64_t key = 0;  // field number and wire type together
   uint64_t number = 0;
@@ -39,19 +45,28 @@ uint64_t read_varint(ByteReader& reader) {
     value |= static_cast<uint64_t>(byte & 0x7F) << shift;
     if (byte < 0x80) return value;
   }
-  fail(ErrorCode::kInvalidInput, "{}: number of more than 10 bytes before offset {}", reader.name(), reader.offset());
+  fail(ErrorCode::kInvalidInput, "{}: number of more than 10 bytes before offset {}", reader.name(),
+       reader.offset());
 }
 
 WireField read_field(ByteReader& reader) {
   WireField field{.key = read_varint(reader)};
   switch (field.key & 7) {
-    case 0: field.number = read_varint(reader); break;
-    case 1: field.number = reader.read<uint64_t>(); break;
-    case 2: field.bytes = reader.take_text(read_varint(reader), "protobuf field"); break;
-    case 5: field.number = reader.read<uint32_t>(); break;
+    case 0:
+      field.number = read_varint(reader);
+      break;
+    case 1:
+      field.number = reader.read<uint64_t>();
+      break;
+    case 2:
+      field.bytes = reader.take_text(read_varint(reader), "protobuf field");
+      break;
+    case 5:
+      field.number = reader.read<uint32_t>();
+      break;
     default:
-      fail(ErrorCode::kInvalidInput, "{}: not a SentencePiece model (wire type {} before offset {})", reader.name(),
-           field.key & 7, reader.offset());
+      fail(ErrorCode::kInvalidInput, "{}: not a SentencePiece model (wire type {} before offset {})",
+           reader.name(), field.key & 7, reader.offset());
   }
   return field;
 }
@@ -81,7 +96,8 @@ TokenEntry read_piece(std::string_view bytes, const std::string& name) {
       entry.type = static_cast<TokenType>(field.number);
     }
   }
-  if (!std::isfinite(entry.score)) fail(ErrorCode::kInvalidInput, "{}: a piece has a score that is no number", name);
+  if (!std::isfinite(entry.score))
+    fail(ErrorCode::kInvalidInput, "{}: a piece has a score that is no number", name);
   // Elsewhere such tokens hold the text that they stand for.
   if (entry.type == TokenType::kUserDefined) entry.text = replace_all(entry.text, kSpaceSymbol, " ");
   return entry;
@@ -95,12 +111,23 @@ TrainerFacts read_trainer(std::string_view bytes, const std::string& name) {
     if (!field.is_varint()) continue;
     const auto id = static_cast<int32_t>(field.number);
     switch (field.field()) {
-      case kModelType: facts.model_type = field.number; break;
-      case kUnkId: facts.unk = id; break;
-      case kBosId: facts.bos = id; break;
-      case kEosId: facts.eos = id; break;
-      case kPadId: facts.pad = id; break;
-      default: break;
+      case kModelType:
+        facts.model_type = field.number;
+        break;
+      case kUnkId:
+        facts.unk = id;
+        break;
+      case kBosId:
+        facts.bos = id;
+        break;
+      case kEosId:
+        facts.eos = id;
+        break;
+      case kPadId:
+        facts.pad = id;
+        break;
+      default:
+        break;
     }
   }
   return facts;
@@ -112,13 +139,15 @@ void read_normalizer(std::string_view bytes, TokenizerSpec& spec) {
     const WireField field = read_field(reader);
     const bool on = field.number != 0;
     if (field.field() == kCharsmap && field.is_bytes() && !field.bytes.empty()) {
-      fail(ErrorCode::kUnsupported, "{}: SentencePiece models with a normalization table are not supported", spec.source);
+      fail(ErrorCode::kUnsupported, "{}: SentencePiece models with a normalization table are not supported",
+           spec.source);
     }
     if (!field.is_varint()) continue;
     if (field.field() == kAddDummyPrefix) spec.add_space_prefix = on;
     if (field.field() == kRemoveExtraWhitespaces) spec.remove_extra_whitespaces = on;
     if (field.field() == kEscapeWhitespaces && !on) {
-      fail(ErrorCode::kUnsupported, "{}: SentencePiece models that keep plain spaces are not supported", spec.source);
+      fail(ErrorCode::kUnsupported, "{}: SentencePiece models that keep plain spaces are not supported",
+           spec.source);
     }
   }
 }
@@ -162,7 +191,8 @@ TokenizerSpec parse_sentencepiece_model(std::span<const std::byte> bytes, const 
       normalizer = field.bytes;
     }
   }
-  if (spec.tokens.empty()) fail(ErrorCode::kInvalidInput, "{}: not a SentencePiece model (it has no pieces)", source);
+  if (spec.tokens.empty())
+    fail(ErrorCode::kInvalidInput, "{}: not a SentencePiece model (it has no pieces)", source);
   check_model_type(trainer, source);
   read_normalizer(normalizer, spec);
   spec.unk = checked_id(trainer.unk, spec);
@@ -185,14 +215,15 @@ TokenizerSpec parse_llama2c_tokenizer(std::span<const std::byte> bytes, const st
     entry.score = reader.read<float>();
     const auto length = reader.read<int32_t>();
     if (length < 0 || length > max_length || !std::isfinite(entry.score)) {
-      fail(ErrorCode::kInvalidInput, "{}: not a llama2.c tokenizer (token {} has length {} of at most {})", source,
-           spec.tokens.size(), length, max_length);
+      fail(ErrorCode::kInvalidInput, "{}: not a llama2.c tokenizer (token {} has length {} of at most {})",
+           source, spec.tokens.size(), length, max_length);
     }
     entry.text = replace_all(reader.take_text(static_cast<uint64_t>(length), "token"), " ", kSpaceSymbol);
     if (byte_token_value(entry.text) >= 0) entry.type = TokenType::kByte;
     spec.tokens.push_back(std::move(entry));
   }
-  if (spec.tokens.size() < 3) fail(ErrorCode::kInvalidInput, "{}: has only {} tokens", source, spec.tokens.size());
+  if (spec.tokens.size() < 3)
+    fail(ErrorCode::kInvalidInput, "{}: has only {} tokens", source, spec.tokens.size());
   spec.tokens[0] = {.text = "<unk>", .type = TokenType::kUnknown};
   spec.tokens[1] = {.text = "<s>", .type = TokenType::kControl};
   spec.tokens[2] = {.text = "</s>", .type = TokenType::kControl};

@@ -21,8 +21,21 @@ constexpr std::string_view kDefaultPunctuation = R"([\p{P}\$\+<=>\^~\|]+)";
 constexpr std::string_view kHanAndHangul = R"([一-龥ࠀ-一가-퟿]+)";
 constexpr std::string_view kHanAndKana = R"([一-龥぀-ゟ゠-ヿ]+)";
 constexpr std::string_view kBloom = R"( ?[^(\s|.,!?…。，、।۔،)]+)";
+// Letters that editors like to normalize to others are written as escapes.
 constexpr std::string_view kDeepseekLetters =
-    R"(\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+)";
+    R"(\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-)"
+    "\u1F7D"
+    R"(ᾀ-ᾴᾶ-ᾼ)"
+    "\u1FBE"
+    R"(ῂ-ῄῆ-ῌῐ-)"
+    "\u1FD3"
+    R"(ῖ-)"
+    "\u1FDB"
+    R"(ῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤ)"
+    "\u2126"
+    R"(ℨ)"
+    "\u212A"
+    R"(-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+)";
 constexpr std::string_view kDeepseekPunctuation = R"(\s?[!-/:-~！-／：-～‘-‟　-。]+)";
 constexpr std::string_view kDeepseek3 =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
@@ -40,7 +53,6 @@ constexpr std::string_view kSentinel = R"(<sentinel:[0-9]+>)";
 constexpr std::string_view kImageToken = R"((IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z)";
 constexpr std::string_view kTabOrSpaces = R"(([\t\n]|    |  ))";
 constexpr std::string_view kOnePunctuation = R"([\p{P}!-/:-@\[-`{-~])";
-constexpr std::string_view kThousands = R"((?=(\d{3})+(?!\d)))";
 
 struct Family {
   std::vector<std::string_view> names;  // the first one is written into files
@@ -56,7 +68,8 @@ std::vector<Family> families() {
       {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"},
        {{kLlama3}, true, true}},
       {{"dbrx", "smaug-bpe", "glm4", "chatglm-bpe"}, {{kLlama3}}},
-      {{"qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "stablelm2", "megrez", "hunyuan", "solar-open", "grok-2"},
+      {{"qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "stablelm2", "megrez", "hunyuan", "solar-open",
+        "grok-2"},
        {{kQwen2}}},
       {{"qwen35"}, {{kQwen35}}},
       {{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"},
@@ -73,7 +86,6 @@ std::vector<Family> families() {
       {{"bailingmoe", "bailingmoe2", "llada-moe"}, {{kBailing}}},
       {{"seed-coder"}, {{kSeedCoder}}},
       {{"chameleon"}, {{kSentinel, kImageToken, kTabOrSpaces, kDigit, kOnePunctuation, kGpt2}, false, true}},
-      {{"superbpe"}, {{kDigits, kThousands}}},
       {{"default"}, {{kDefaultPunctuation, kGpt2, kDigits, kThreeAsciiDigits}}},
   };
 }
@@ -110,7 +122,8 @@ std::string pre_tokenizer_name(std::span<const std::string> patterns, bool ignor
     return canonical_split_pattern(ours) == canonical_split_pattern(theirs);
   };
   for (const Family& family : families()) {
-    if (family.facts.ignore_merges == ignore_merges && std::ranges::equal(family.facts.patterns, patterns, same)) {
+    if (family.facts.ignore_merges == ignore_merges &&
+        std::ranges::equal(family.facts.patterns, patterns, same)) {
       return std::string(family.names.front());
     }
   }

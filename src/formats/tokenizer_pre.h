@@ -1,6 +1,7 @@
 // The pre-tokenizers that GGUF files call by name (tokenizer.ggml.pre), as the expressions they stand for.
 //
-// Source of the names and expressions: llama.cpp's vocabulary loader and the tokenizer.json files of the models.
+// Source of the names and expressions: llama.cpp's vocabulary loader and the tokenizer.json files of the
+// models.
 #pragma once
 
 #include <span>
@@ -24,7 +25,8 @@ inline constexpr std::string_view kTrailingSpace = R"(\s+$)";
 }  // namespace split_patterns
 
 struct KnownPreTokenizer {
-  std::vector<std::string_view> patterns;  // applied in order; matches and the gaps between them become pieces
+  std::vector<std::string_view>
+      patterns;  // applied in order; matches and the gaps between them become pieces
   bool ignore_merges = false;
   bool add_bos = false;  // when the file does not say
 };

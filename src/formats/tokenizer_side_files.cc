@@ -1,10 +1,12 @@
-// The small JSON files beside a vocabulary: which tokens are special, which begin and end a text, the chat template.
+// The small JSON files beside a vocabulary: which tokens are special, which begin and end a text, the chat
+// template.
 #include <algorithm>
 #include <charconv>
 #include <limits>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
@@ -21,7 +23,8 @@ struct SideFile {
   JsonFields fields() const { return {json, source}; }
 };
 
-SideFile parse_side_file(const std::optional<std::string>& text, const TokenizerSpec& spec, const char* name) {
+SideFile parse_side_file(const std::optional<std::string>& text, const TokenizerSpec& spec,
+                         const char* name) {
   const std::string source = spec.source + ": " + name;
   if (!text) return {Json::object(), source};
   SideFile file{parse_json(*text, source), source};
@@ -64,14 +67,17 @@ std::optional<std::string> token_text(const SideFile& file, const char* key) {
   if (!file.fields().has(key)) return std::nullopt;
   const Json& value = file.json.at(key);
   if (value.is_string()) return value.get<std::string>();
+  if (!value.is_object())
+    fail(ErrorCode::kInvalidInput, "{}: {} must be a string or an object", file.source, key);
   return JsonFields{value, file.source}.text("content", "");
 }
 
 void set_named_tokens(TokenizerSpec& spec, const SideFile& file) {
-  static constexpr std::pair<const char*, TokenId TokenizerSpec::*> kNamed[] = {{"bos_token", &TokenizerSpec::bos},
-                                                                                {"eos_token", &TokenizerSpec::eos},
-                                                                                {"pad_token", &TokenizerSpec::pad},
-                                                                                {"unk_token", &TokenizerSpec::unk}};
+  static constexpr std::pair<const char*, TokenId TokenizerSpec::*> kNamed[] = {
+      {"bos_token", &TokenizerSpec::bos},
+      {"eos_token", &TokenizerSpec::eos},
+      {"pad_token", &TokenizerSpec::pad},
+      {"unk_token", &TokenizerSpec::unk}};
   for (const auto& [key, token] : kNamed) {
     const std::optional<std::string> text = token_text(file, key);
     if (!text) continue;
@@ -97,7 +103,8 @@ void set_generation_ids(TokenizerSpec& spec, const SideFile& generation) {
     for (const Json& item : value.is_array() ? value : Json::array({value})) {
       const TokenId id = checked(item);
       if (spec.eos == kNoToken) spec.eos = id;
-      if (id != spec.eos && std::ranges::find(spec.extra_eog, id) == spec.extra_eog.end()) spec.extra_eog.push_back(id);
+      if (id != spec.eos && std::ranges::find(spec.extra_eog, id) == spec.extra_eog.end())
+        spec.extra_eog.push_back(id);
     }
   }
   if (spec.bos == kNoToken && generation.fields().has("bos_token_id")) {
@@ -112,6 +119,8 @@ std::string chat_template_of(const SideFile& config) {
   if (!value.is_array()) return config.fields().text("chat_template", "");
   std::string result;
   for (const Json& item : value) {
+    if (!item.is_object())
+      fail(ErrorCode::kInvalidInput, "{}: chat_template must list objects", config.source);
     const JsonFields fields{item, config.source};
     if (result.empty() || fields.text("name", "") == "default") result = fields.text("template", "");
   }
@@ -125,10 +134,10 @@ void apply_tokenizer_class(TokenizerSpec& spec, const SideFile& config) {
     spec.pre = "qwen2";
     spec.normalize_nfc = true;
   } else if (!name.starts_with("GPT2Tokenizer") && !name.starts_with("CodeGenTokenizer")) {
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("{}: tokenizer_class \"{}\" is not known to use vocab.json", config.source,
-                            name.substr(0, 60)),
-                "convert the folder so that it has a tokenizer.json");
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("{}: tokenizer_class {} is not known to use vocab.json", config.source, quote_name(name)),
+        "convert the folder so that it has a tokenizer.json");
   }
 }
 

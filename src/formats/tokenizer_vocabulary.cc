@@ -12,7 +12,9 @@ namespace {
 constexpr int64_t kMaxHoles = 262'144;
 constexpr int64_t kMaxHolesPerToken = 8;
 
-bool is_special_type(TokenType type) { return type == TokenType::kControl || type == TokenType::kUserDefined; }
+bool is_special_type(TokenType type) {
+  return type == TokenType::kControl || type == TokenType::kUserDefined;
+}
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -47,8 +49,8 @@ void add_tokens(TokenizerSpec& spec, const std::vector<AddedToken>& added) {
     TokenEntry& entry = spec.tokens[static_cast<std::size_t>(token.id)];
     const std::string normal_form = replace_all(token.text, " ", kSpaceSymbol);
     if (entry.type != TokenType::kUnused && entry.text != token.text && entry.text != normal_form) {
-      fail(ErrorCode::kInvalidInput, "{}: added token with id {}, which already stands for another token", spec.source,
-           token.id);
+      fail(ErrorCode::kInvalidInput, "{}: added token with id {}, which already stands for another token",
+           spec.source, token.id);
     }
     entry.lstrip = token.lstrip;
     entry.rstrip = token.rstrip;
@@ -73,7 +75,8 @@ TokenId find_token(const TokenizerSpec& spec, std::string_view text) {
 
 bool looks_like_control_token(std::string_view text) {
   return (text.starts_with("<|") && text.ends_with("|>") && text.size() > 4) ||
-         (text.starts_with("<｜") && text.ends_with("｜>")) || text == "<start_of_turn>" || text == "<end_of_turn>";
+         (text.starts_with("<｜") && text.ends_with("｜>")) || text == "<start_of_turn>" ||
+         text == "<end_of_turn>";
 }
 
 int byte_token_value(std::string_view text) {

@@ -20,7 +20,8 @@ struct AddedToken {
   bool lstrip = false, rstrip = false;
 };
 
-// Grows the vocabulary to `n_ids`, where `n_named` of them have a name in the file. New ids are unused tokens called
+// Grows the vocabulary to `n_ids`, where `n_named` of them have a name in the file. New ids are unused tokens
+// called
 // "[PAD<id>]" until they are set. Throws kInvalidInput when the ids are so sparse that they must be wrong.
 void grow_vocabulary(TokenizerSpec& spec, int64_t n_ids, std::size_t n_named);
 

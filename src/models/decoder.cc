@@ -42,9 +42,14 @@ class DecoderBuilder {
 
   NodeId norm(NodeId x, const std::string& name) { return g_.rms_norm(x, weight(name), config_.norm_eps); }
 
-  // x W^T, plus the bias when the file has one.
-  NodeId linear(NodeId x, const std::string& name) {
-    NodeId y = g_.matmul(x, weight(name));
+  // x W^T with n_out features, plus the bias when the file has one.
+  NodeId linear(NodeId x, const std::string& name, int64_t n_out) {
+    const NodeId w = weight(name);
+    if (g_.node(w).shape.rank() != 2 || g_.node(w).shape[0] != n_out) {
+      fail(ErrorCode::kInvalidInput, "model: {}.weight has shape {}, but the config wants {} rows", name,
+           g_.node(w).shape.text(), n_out);
+    }
+    NodeId y = g_.matmul(x, w);
     if (const Tensor* bias = weights_.find(name + ".bias")) y = g_.add(y, g_.weight(name + ".bias", *bias));
     return y;
   }
@@ -53,7 +58,9 @@ class DecoderBuilder {
 
   NodeId attention(NodeId x, int64_t layer, const std::string& block) {
     const bool local = config_.is_local(layer);
-    NodeId q = linear(x, block + "attn_q"), k = linear(x, block + "attn_k"), v = linear(x, block + "attn_v");
+    const int64_t kv_width = config_.n_kv_heads * config_.head_dim;
+    NodeId q = linear(x, block + "attn_q", config_.n_heads * config_.head_dim);
+    NodeId k = linear(x, block + "attn_k", kv_width), v = linear(x, block + "attn_v", kv_width);
     q = heads(q, config_.n_heads);
     k = heads(k, config_.n_kv_heads);
     v = heads(v, config_.n_kv_heads);
@@ -71,12 +78,12 @@ class DecoderBuilder {
                                    .scale = static_cast<float>(scale),
                                    .window = local ? static_cast<int32_t>(config_.sliding_window) : 0,
                                    .softcap = static_cast<float>(config_.attention_softcap)});
-    return linear(y, block + "attn_output");
+    return linear(y, block + "attn_output", config_.n_embd);
   }
 
   NodeId feed_forward(NodeId x, const std::string& block) {
-    const NodeId gate = linear(x, block + "ffn_gate"), up = linear(x, block + "ffn_up");
-    return linear(g_.mul(g_.unary(gate, facts_.activation), up), block + "ffn_down");
+    const NodeId gate = linear(x, block + "ffn_gate", config_.n_ff), up = linear(x, block + "ffn_up", config_.n_ff);
+    return linear(g_.mul(g_.unary(gate, facts_.activation), up), block + "ffn_down", config_.n_embd);
   }
 
   NodeId block(NodeId x, int64_t layer) {

@@ -117,14 +117,23 @@ bool all_blocks(const std::byte* src, int64_t n, F predicate) {
 
 void decode_row(DType dtype, const std::byte* src, float* dst, int64_t n) {
   switch (dtype) {
-    case DType::kF32: std::memcpy(dst, src, static_cast<std::size_t>(n) * 4); return;
-    case DType::kF16: return convert_from<uint16_t>(src, dst, n, f16_to_f32);
-    case DType::kBF16: return convert_from<uint16_t>(src, dst, n, bf16_to_f32);
-    case DType::kQ8_0: return decode_blocks<BlockQ8_0, 32>(src, dst, n);
-    case DType::kQ4_0: return decode_blocks<BlockQ4_0, 32>(src, dst, n);
-    case DType::kQ4_K: return decode_blocks<BlockQ4_K, 256>(src, dst, n);
-    case DType::kQ6_K: return decode_blocks<BlockQ6_K, 256>(src, dst, n);
-    default: fail(ErrorCode::kUnsupported, "cannot decode {} to f32", name(dtype));
+    case DType::kF32:
+      std::memcpy(dst, src, static_cast<std::size_t>(n) * 4);
+      return;
+    case DType::kF16:
+      return convert_from<uint16_t>(src, dst, n, f16_to_f32);
+    case DType::kBF16:
+      return convert_from<uint16_t>(src, dst, n, bf16_to_f32);
+    case DType::kQ8_0:
+      return decode_blocks<BlockQ8_0, 32>(src, dst, n);
+    case DType::kQ4_0:
+      return decode_blocks<BlockQ4_0, 32>(src, dst, n);
+    case DType::kQ4_K:
+      return decode_blocks<BlockQ4_K, 256>(src, dst, n);
+    case DType::kQ6_K:
+      return decode_blocks<BlockQ6_K, 256>(src, dst, n);
+    default:
+      fail(ErrorCode::kUnsupported, "cannot decode {} to f32", name(dtype));
   }
 }
 
@@ -135,24 +144,36 @@ bool can_encode(DType dtype) {
 
 void encode_row(DType dtype, const float* src, std::byte* dst, int64_t n) {
   switch (dtype) {
-    case DType::kF32: std::memcpy(dst, src, static_cast<std::size_t>(n) * 4); return;
-    case DType::kF16: return convert_to_16(src, dst, n, f32_to_f16);
-    case DType::kBF16: return convert_to_16(src, dst, n, f32_to_bf16);
-    case DType::kQ8_0: return encode_blocks<BlockQ8_0>(src, dst, n);
-    case DType::kQ4_0: return encode_blocks<BlockQ4_0>(src, dst, n);
-    default: fail(ErrorCode::kUnsupported, "cannot encode to {}", name(dtype));
+    case DType::kF32:
+      std::memcpy(dst, src, static_cast<std::size_t>(n) * 4);
+      return;
+    case DType::kF16:
+      return convert_to_16(src, dst, n, f32_to_f16);
+    case DType::kBF16:
+      return convert_to_16(src, dst, n, f32_to_bf16);
+    case DType::kQ8_0:
+      return encode_blocks<BlockQ8_0>(src, dst, n);
+    case DType::kQ4_0:
+      return encode_blocks<BlockQ4_0>(src, dst, n);
+    default:
+      fail(ErrorCode::kUnsupported, "cannot encode to {}", name(dtype));
   }
 }
 
 bool has_finite_scales(DType dtype, const std::byte* src, int64_t n) {
   const auto one = [](const auto& b) { return finite_f16(b.d); };
   switch (dtype) {
-    case DType::kQ8_0: return all_blocks<BlockQ8_0, 32>(src, n, one);
-    case DType::kQ4_0: return all_blocks<BlockQ4_0, 32>(src, n, one);
-    case DType::kQ6_K: return all_blocks<BlockQ6_K, 256>(src, n, one);
+    case DType::kQ8_0:
+      return all_blocks<BlockQ8_0, 32>(src, n, one);
+    case DType::kQ4_0:
+      return all_blocks<BlockQ4_0, 32>(src, n, one);
+    case DType::kQ6_K:
+      return all_blocks<BlockQ6_K, 256>(src, n, one);
     case DType::kQ4_K:
-      return all_blocks<BlockQ4_K, 256>(src, n, [](const auto& b) { return finite_f16(b.d) && finite_f16(b.dmin); });
-    default: return true;
+      return all_blocks<BlockQ4_K, 256>(src, n,
+                                        [](const auto& b) { return finite_f16(b.d) && finite_f16(b.dmin); });
+    default:
+      return true;
   }
 }
 

@@ -1,5 +1,6 @@
-// Rows of weights to f32 and back: the reference for every format. Kernels have their own, faster decoders and are
-// tested against these. Rules and checksums: the ggml block formats, rounding as its plain encoders do.
+// Rows of weights to f32 and back: the reference for every format. Kernels have their own, faster decoders
+// and are tested against these. Rules and checksums: the ggml block formats, rounding as its plain encoders
+// do.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,8 @@ void decode_row(DType dtype, const std::byte* src, float* dst, int64_t n);
 bool can_encode(DType dtype);
 void encode_row(DType dtype, const float* src, std::byte* dst, int64_t n);
 
-// Whether every scale of these blocks is finite (always true for float types, whose values are not looked at).
+// Whether every scale of these blocks is finite (always true for float types, whose values are not looked
+// at).
 bool has_finite_scales(DType dtype, const std::byte* src, int64_t n);
 
 // The whole tensor as f32, row-major.

@@ -16,7 +16,7 @@ struct DTypeInfo {
   uint32_t gguf_id;       // ggml_type
   uint32_t block_size;    // elements per block, along the innermost dimension
   uint32_t block_bytes;
-  bool is_weight;         // has a codec: can be decoded to f32 and multiplied
+  bool is_weight;  // has a codec: can be decoded to f32 and multiplied
 };
 
 const DTypeInfo& info(DType dtype);

@@ -12,7 +12,8 @@ Shape::Shape(std::initializer_list<int64_t> dims) : Shape(std::span(dims.begin()
 
 Shape::Shape(std::span<const int64_t> dims) : rank_(static_cast<int>(dims.size())) {
   if (dims.size() > limits::kMaxDims) {
-    fail(ErrorCode::kInvalidInput, "a tensor of {} dimensions, at most {} are allowed", dims.size(), limits::kMaxDims);
+    fail(ErrorCode::kInvalidInput, "a tensor of {} dimensions, at most {} are allowed", dims.size(),
+         limits::kMaxDims);
   }
   std::copy(dims.begin(), dims.end(), dims_);
 }
@@ -44,12 +45,14 @@ uint64_t checked_tensor_bytes(DType dtype, const Shape& shape, const std::string
     if (shape[d] < 0) fail(ErrorCode::kInvalidInput, "{}: negative dimension in {}", what, shape.text());
     const bool innermost = d == shape.rank() - 1;
     if (innermost && shape[d] % i.block_size != 0) {
-      fail(ErrorCode::kInvalidInput, "{}: rows of {} elements are not whole blocks of {} ({})", what, shape[d],
-           i.block_size, i.name);
+      fail(ErrorCode::kInvalidInput, "{}: rows of {} elements are not whole blocks of {} ({})", what,
+           shape[d], i.block_size, i.name);
     }
     blocks = blocks * static_cast<uint64_t>(innermost ? shape[d] / i.block_size : shape[d]);
-    // The element count has to fit as well, also before a dimension of 0: shape.elements() is used freely afterwards.
-    if ((blocks * uint64_t{i.block_bytes}).exceeds(INT64_MAX) || (blocks * uint64_t{i.block_size}).exceeds(INT64_MAX)) {
+    // The element count has to fit as well, also before a dimension of 0: shape.elements() is used freely
+    // afterwards.
+    if ((blocks * uint64_t{i.block_bytes}).exceeds(INT64_MAX) ||
+        (blocks * uint64_t{i.block_size}).exceeds(INT64_MAX)) {
       fail(ErrorCode::kInvalidInput, "{}: shape {} is too large", what, shape.text());
     }
   }
@@ -70,7 +73,7 @@ Tensor Tensor::from_f32(std::span<const float> values, const Shape& shape) {
   }
   std::byte* data = nullptr;
   Tensor tensor = allocate(DType::kF32, shape, &data);
-  std::memcpy(data, values.data(), values.size_bytes());
+  if (!values.empty()) std::memcpy(data, values.data(), values.size_bytes());
   return tensor;
 }
 

@@ -1,4 +1,5 @@
-// A tensor is a typed, shaped view on storage that it keeps alive. Rows (the innermost dimension) are contiguous.
+// A tensor is a typed, shaped view on storage that it keeps alive. Rows (the innermost dimension) are
+// contiguous.
 #pragma once
 
 #include <cstddef>
@@ -41,8 +42,8 @@ class Shape {
 // Bytes of a row of n elements; n must be a whole number of blocks.
 uint64_t row_bytes(DType dtype, int64_t n);
 
-// Bytes of a whole tensor. Throws kInvalidInput (beginning with `what`) for negative dimensions, rows that are not
-// whole blocks, or a size past 2^63.
+// Bytes of a whole tensor. Throws kInvalidInput (beginning with `what`) for negative dimensions, rows that
+// are not whole blocks, or a size past 2^63.
 uint64_t checked_tensor_bytes(DType dtype, const Shape& shape, const std::string& what);
 
 struct Tensor {
@@ -54,7 +55,9 @@ struct Tensor {
   explicit operator bool() const { return data != nullptr; }
   uint64_t bytes() const { return static_cast<uint64_t>(shape.rows()) * row_bytes(dtype, shape.last()); }
   std::span<const std::byte> span() const { return {data, bytes()}; }
-  const std::byte* row(int64_t r) const { return data + static_cast<uint64_t>(r) * row_bytes(dtype, shape.last()); }
+  const std::byte* row(int64_t r) const {
+    return data + static_cast<uint64_t>(r) * row_bytes(dtype, shape.last());
+  }
   // Meaningful only for dtype kF32.
   const float* f32() const { return reinterpret_cast<const float*>(data); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <functional>
 
 #include "text/tokenizer_hash.h"
 
@@ -16,12 +17,10 @@ constexpr std::size_t kKeepSymbols = 1 << 16;
 
 uint64_t pair_key(uint32_t left, uint32_t right) { return static_cast<uint64_t>(left) << 32 | right; }
 
-// std heaps keep the largest on top.
-bool later(const BpeMerges::Scratch::Candidate& a, const BpeMerges::Scratch::Candidate& b) { return a.order > b.order; }
-
 }  // namespace
 
-BpeMerges::BpeMerges(std::size_t n_pairs) : slots_(std::bit_ceil(n_pairs * 4 / 3 + 2)), seed_(random_hash_seed()) {}
+BpeMerges::BpeMerges(std::size_t n_pairs)
+    : slots_(std::bit_ceil(n_pairs * 4 / 3 + 2)), seed_(random_hash_seed()) {}
 
 void BpeMerges::add(uint32_t left, uint32_t right, Merge merge) {
   const uint64_t key = pair_key(left, right);
@@ -75,41 +74,36 @@ void BpeMerges::apply_long(std::vector<uint32_t>& symbols, Scratch& scratch) con
   heap.clear();
   next.resize(n);
   previous.resize(n);
-  const auto candidate_at = [&](uint32_t at) {
-    const uint32_t left = symbols[at], right = symbols[next[at]];
-    const Merge merge = find(left, right);
-    return Scratch::Candidate{static_cast<uint64_t>(merge.rank) << 32 | at, left, right, merge.id};
-  };
   for (uint32_t i = 0; i < n; ++i) {
     previous[i] = i == 0 ? kEnd : i - 1;
     next[i] = i + 1 == n ? kEnd : i + 1;
   }
-  for (uint32_t i = 0; i + 1 < n; ++i) {
-    if (const auto candidate = candidate_at(i); candidate.id != kNone) heap.push_back(candidate);
-  }
-  std::make_heap(heap.begin(), heap.end(), later);
-  const auto push = [&](uint32_t at) {
-    if (const auto candidate = candidate_at(at); candidate.id != kNone) {
-      heap.push_back(candidate);
-      std::push_heap(heap.begin(), heap.end(), later);
-    }
+  const auto add = [&](uint32_t at) {
+    const uint32_t rank = find(symbols[at], symbols[next[at]]).rank;
+    if (rank == kNone) return false;
+    heap.push_back(static_cast<uint64_t>(rank) << 32 | at);
+    return true;
   };
+  for (uint32_t i = 0; i + 1 < n; ++i) add(i);
+  std::ranges::make_heap(heap, std::greater<>());
   while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), later);
-    const Scratch::Candidate best = heap.back();
+    const uint64_t best = heap.front();
+    std::ranges::pop_heap(heap, std::greater<>());
     heap.pop_back();
-    const auto at = static_cast<uint32_t>(best.order);
+    const auto at = static_cast<uint32_t>(best);
     const uint32_t right = next[at];
-    // Stale when either side has been merged since: merged-away symbols are kNone.
-    if (symbols[at] != best.left || right == kEnd || symbols[right] != best.right) continue;
-    symbols[at] = best.id;
+    // Out of date when either side has been merged since (symbols that are gone are kNone).
+    if (symbols[at] == kNone || right == kEnd) continue;
+    const Merge merge = find(symbols[at], symbols[right]);
+    if (merge.rank != best >> 32) continue;
+    symbols[at] = merge.id;
     symbols[right] = kNone;
     next[at] = next[right];
     if (next[at] != kEnd) {
       previous[next[at]] = at;
-      push(at);
+      if (add(at)) std::ranges::push_heap(heap, std::greater<>());
     }
-    if (previous[at] != kEnd) push(previous[at]);
+    if (previous[at] != kEnd && add(previous[at])) std::ranges::push_heap(heap, std::greater<>());
   }
   std::erase(symbols, kNone);
 }

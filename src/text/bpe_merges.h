@@ -23,11 +23,7 @@ class BpeMerges {
 
   // Buffers for apply(), kept between calls.
   struct Scratch {
-    struct Candidate {
-      uint64_t order;  // rank, then position
-      uint32_t left, right, id;
-    };
-    std::vector<Candidate> heap;
+    std::vector<uint64_t> heap;  // pairs that may merge: rank, then position of the left one
     std::vector<uint32_t> next, previous;
     void release_if_large();
   };

@@ -99,8 +99,8 @@ void BpeTokenizer::add_listed_merge(std::size_t rank, const TokenIndex& index) {
   const TokenId left_id = index.find(left), right_id = index.find(right);
   const TokenId id = index.find(std::string(left).append(right));
   if (left_id == kNoToken || right_id == kNoToken || id == kNoToken) {
-    fail(ErrorCode::kInvalidInput, "{}: merge {} has a part or a result that is not in the vocabulary", spec_.source,
-         rank);
+    fail(ErrorCode::kInvalidInput, "{}: merge {} has a part or a result that is not in the vocabulary",
+         spec_.source, rank);
   }
   merges_.add(static_cast<uint32_t>(left_id), static_cast<uint32_t>(right_id),
               {static_cast<uint32_t>(rank), static_cast<uint32_t>(id)});
@@ -155,7 +155,8 @@ void BpeTokenizer::encode_word(std::string_view word, Scratch& scratch, std::vec
   scratch.cache.insert(key, std::span<const TokenId>(out).subspan(begin));
 }
 
-void BpeTokenizer::encode_word_uncached(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const {
+void BpeTokenizer::encode_word_uncached(std::string_view word, Scratch& scratch,
+                                        std::vector<TokenId>& out) const {
   if (const TokenId id = whole_word(word); id != kNoToken) {
     out.push_back(id);
     return;

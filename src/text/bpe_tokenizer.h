@@ -1,5 +1,5 @@
-// What SentencePiece-like and byte-level BPE have in common: special tokens cut out first, then words, each word made
-// of symbols that are merged, with the words seen lately kept in a cache.
+// What SentencePiece-like and byte-level BPE have in common: special tokens cut out first, then words, each
+// word made of symbols that are merged, with the words seen lately kept in a cache.
 #pragma once
 
 #include <memory>
@@ -33,10 +33,12 @@ class BpeTokenizer : public Tokenizer {
 
   explicit BpeTokenizer(TokenizerSpec spec);
 
-  // Encodes a text without special tokens in it. `follows_break`: it begins the text, or comes after a special token.
+  // Encodes a text without special tokens in it. `follows_break`: it begins the text, or comes after a
+  // special token.
   virtual void encode_fragment(std::string_view text, bool follows_break, Scratch& scratch,
                                std::vector<TokenId>& out) const = 0;
-  // The symbols of a word before merging: token ids, or numbers from n_vocab() up that mean what the class wants.
+  // The symbols of a word before merging: token ids, or numbers from n_vocab() up that mean what the class
+  // wants.
   virtual void word_symbols(std::string_view word, std::vector<uint32_t>& symbols) const = 0;
   virtual void append_symbol(uint32_t symbol, std::vector<TokenId>& out) const = 0;
   // The bytes that a normal or byte token stands for.
@@ -56,7 +58,8 @@ class BpeTokenizer : public Tokenizer {
  private:
   class Lease;
   void encode_word_uncached(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const;
-  void encode_between(std::string_view text, bool follows_break, Scratch& scratch, std::vector<TokenId>& out) const;
+  void encode_between(std::string_view text, bool follows_break, Scratch& scratch,
+                      std::vector<TokenId>& out) const;
 
   TokenIndex all_tokens_;
   SpecialTokenMatcher user_defined_, all_special_;

@@ -1,6 +1,7 @@
 // Words seen lately and their tokens. Texts repeat few words so often that most of them are found here.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -13,8 +14,8 @@
 
 namespace minnow {
 
-// A fixed number of entries of one cache line each; a new word takes the place of an older one. Not for sharing
-// between threads.
+// A fixed number of entries of one cache line each; a new word takes the place of an older one. Not for
+// sharing between threads.
 class BpeWordCache {
  public:
   static constexpr std::size_t kMaxWordBytes = 30;
@@ -25,7 +26,7 @@ class BpeWordCache {
     std::array<uint64_t, 4> words{};
     std::size_t slot;
 
-    // At most kMaxWordBytes.
+    // From 1 to kMaxWordBytes bytes.
     explicit Key(std::string_view word) {
       std::memcpy(words.data(), word.data(), word.size());
       words[3] |= static_cast<uint64_t>(word.size()) << kLengthShift;
@@ -40,7 +41,9 @@ class BpeWordCache {
     std::array<uint64_t, 4> words;  // as in Key, and the number of ids in the topmost byte
     std::array<TokenId, kMaxIds> ids;
 
-    std::span<const TokenId> tokens() const { return {ids.data(), static_cast<std::size_t>(words[3] >> kCountShift)}; }
+    std::span<const TokenId> tokens() const {
+      return {ids.data(), static_cast<std::size_t>(words[3] >> kCountShift)};
+    }
     bool holds(const Key& key) const {
       return ((words[0] ^ key.words[0]) | (words[1] ^ key.words[1]) | (words[2] ^ key.words[2]) |
               ((words[3] ^ key.words[3]) & kKeyMask)) == 0;
@@ -64,7 +67,7 @@ class BpeWordCache {
     Entry& entry = entries_[key.slot];
     entry.words = key.words;
     entry.words[3] |= static_cast<uint64_t>(ids.size()) << kCountShift;
-    std::memcpy(entry.ids.data(), ids.data(), ids.size() * sizeof(TokenId));
+    std::copy(ids.begin(), ids.end(), entry.ids.begin());
   }
 
  private:

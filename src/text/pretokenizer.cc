@@ -1,6 +1,7 @@
 #include "text/pretokenizer.h"
 
 #include "base/error.h"
+#include "formats/quote_name.h"
 #include "formats/tokenizer_pre.h"
 
 namespace minnow {
@@ -8,10 +9,11 @@ namespace minnow {
 PreTokenizer::PreTokenizer(const TokenizerSpec& spec) {
   std::vector<std::string> patterns = spec.split_patterns;
   if (patterns.empty()) {
-    for (const std::string_view pattern : find_pre_tokenizer(spec.pre).patterns) patterns.emplace_back(pattern);
+    for (const std::string_view pattern : find_pre_tokenizer(spec.pre).patterns)
+      patterns.emplace_back(pattern);
   }
   if (patterns.empty()) {
-    fail(ErrorCode::kUnsupported, "{}: pre-tokenizer \"{}\" is not known", spec.source, spec.pre.substr(0, 60));
+    fail(ErrorCode::kUnsupported, "{}: pre-tokenizer {} is not known", spec.source, quote_name(spec.pre));
   }
   for (const std::string& pattern : patterns) {
     rules_.push_back(make_split_rule(canonical_split_pattern(pattern), spec.source));
@@ -19,7 +21,8 @@ PreTokenizer::PreTokenizer(const TokenizerSpec& spec) {
 }
 
 const std::vector<uint32_t>& PreTokenizer::split(std::string_view text, PreTokenizerScratch& scratch) const {
-  if (text.size() >= UINT32_MAX) fail(ErrorCode::kLimit, "a text of {} bytes is too long to tokenize", text.size());
+  if (text.size() >= UINT32_MAX)
+    fail(ErrorCode::kLimit, "a text of {} bytes is too long to tokenize", text.size());
   scratch.ends.clear();
   if (text.empty()) return scratch.ends;
   rules_.front()->split(text, 0, scratch, scratch.ends);

@@ -28,17 +28,17 @@ class PreTokenizerScratch {
 class SplitRule {
  public:
   virtual ~SplitRule() = default;
-  // Appends the end of each piece of `text`, plus `offset`; the last one is text.size() + offset. Any bytes are
-  // accepted; what is not UTF-8 counts as punctuation.
+  // Appends the end of each piece of `text`, plus `offset`; the last one is text.size() + offset. Any bytes
+  // are accepted; what is not UTF-8 counts as punctuation.
   virtual void split(std::string_view text, uint32_t offset, PreTokenizerScratch& scratch,
                      std::vector<uint32_t>& ends) const = 0;
 };
 
-// Hand-written for the expressions of tokenizer_pre.h's split_patterns, else run by PCRE2. Throws kInvalidInput for an
-// expression that PCRE2 cannot compile.
+// Hand-written for the expressions of tokenizer_pre.h's split_patterns, else run by PCRE2. Throws
+// kInvalidInput for an expression that PCRE2 cannot compile.
 std::unique_ptr<SplitRule> make_split_rule(const std::string& pattern, const std::string& source);
-// Always by PCRE2; its pieces are at most kMaxRegexPiece bytes long, which bounds the time of expressions that search
-// the rest of the text from every position.
+// Always by PCRE2; its pieces are at most kMaxRegexPiece bytes long, which bounds the time of expressions
+// that search the rest of the text from every position.
 std::unique_ptr<SplitRule> make_regex_rule(const std::string& pattern, const std::string& source);
 inline constexpr std::size_t kMaxRegexPiece = 16 << 10;
 

@@ -11,7 +11,8 @@
 namespace minnow {
 namespace {
 
-constexpr uint32_t kMatchLimit = 1'000'000;  // steps of one match; honest expressions need a few for each character
+constexpr uint32_t kMatchLimit =
+    1'000'000;  // steps of one match; honest expressions need a few for each character
 constexpr uint32_t kHeapLimitKib = 16 << 10;
 constexpr std::size_t kJitStackBytes = 1 << 20;
 constexpr std::size_t kMaxPatternBytes = 64 << 10;
@@ -97,8 +98,8 @@ class RegexRule final : public SplitRule {
       last = std::max(last, at);
     };
     for (std::size_t from = 0; from < text.size();) {
-      const int found = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, 0,
-                                    regex.match.get(), regex.context.get());
+      const int found = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                                    0, regex.match.get(), regex.context.get());
       if (found == PCRE2_ERROR_NOMATCH) break;
       if (found < 0) {
         fail(ErrorCode::kLimit, "{}: a split expression gave up on this text: {}", source_, message(found));

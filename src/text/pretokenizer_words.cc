@@ -34,8 +34,8 @@ constexpr std::array<CharClass, 256> kByteClasses = make_byte_classes();
 
 // Unicode's White_Space beyond ASCII.
 bool is_unicode_space(char32_t c) {
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-         c == 0x202F || c == 0x205F || c == 0x3000;
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 CharClass unicode_class(char32_t c) {
@@ -90,7 +90,8 @@ class Scanner {
     return at;
   }
 
-  // \s+(?!\S)|\s+ : the run without its last character, which belongs to what follows, unless nothing follows.
+  // \s+(?!\S)|\s+ : the run without its last character, which belongs to what follows, unless nothing
+  // follows.
   uint32_t spaces(uint32_t at) const {
     uint32_t end = at, last = at;
     while (!at_end(end)) {
@@ -111,7 +112,8 @@ template <typename NextEnd>
 class WordRule final : public SplitRule {
  public:
   explicit WordRule(NextEnd next_end) : next_end_(next_end) {}
-  void split(std::string_view text, uint32_t offset, PreTokenizerScratch&, std::vector<uint32_t>& ends) const override {
+  void split(std::string_view text, uint32_t offset, PreTokenizerScratch&,
+             std::vector<uint32_t>& ends) const override {
     const Scanner scanner(text);
     for (uint32_t at = 0; !scanner.at_end(at);) {
       at = next_end_(scanner, at);
@@ -202,7 +204,8 @@ struct DigitsEnd {
 // \s+$ ; as an expression it would look at every space of a long run again and again.
 class TrailingSpaceRule final : public SplitRule {
  public:
-  void split(std::string_view text, uint32_t offset, PreTokenizerScratch&, std::vector<uint32_t>& ends) const override {
+  void split(std::string_view text, uint32_t offset, PreTokenizerScratch&,
+             std::vector<uint32_t>& ends) const override {
     const Scanner scanner(text);
     uint32_t spaces_begin = 0;
     for (uint32_t at = 0; !scanner.at_end(at);) {

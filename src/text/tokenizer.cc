@@ -13,15 +13,24 @@ namespace minnow {
 namespace {
 
 // Control tokens of these names end an answer in every model that has them, whatever its files say.
-constexpr std::array<std::string_view, 19> kEndNames = {"<|eot_id|>",      "<|im_end|>",
-                                                        "<|end|>",         "<end_of_turn>",
-                                                        "<|endoftext|>",   "<|eom_id|>",
-                                                        "</s>",            "<|end_of_text|>",
-                                                        "<|end_of_turn|>", "<|END_OF_TURN_TOKEN|>",
-                                                        "<|endofturn|>",   "<end_of_utterance>",
-                                                        "<EOT>",           "_<EOT>",
-                                                        "<|return|>",      "<|call|>",
-                                                        "<eos>",           "[EOS]",
+constexpr std::array<std::string_view, 19> kEndNames = {"<|eot_id|>",
+                                                        "<|im_end|>",
+                                                        "<|end|>",
+                                                        "<end_of_turn>",
+                                                        "<|endoftext|>",
+                                                        "<|eom_id|>",
+                                                        "</s>",
+                                                        "<|end_of_text|>",
+                                                        "<|end_of_turn|>",
+                                                        "<|END_OF_TURN_TOKEN|>",
+                                                        "<|endofturn|>",
+                                                        "<end_of_utterance>",
+                                                        "<EOT>",
+                                                        "_<EOT>",
+                                                        "<|return|>",
+                                                        "<|call|>",
+                                                        "<eos>",
+                                                        "[EOS]",
                                                         "<｜end▁of▁sentence｜>"};
 
 void check_id(const TokenizerSpec& spec, const char* name, TokenId id) {
@@ -56,7 +65,8 @@ std::shared_ptr<const Tokenizer> Tokenizer::build(TokenizerSpec spec) {
                                              : build_byte_bpe_tokenizer(std::move(spec));
 }
 
-Tokenizer::Tokenizer(TokenizerSpec spec) : spec_(std::move(spec)), end_of_generation_(spec_.tokens.size(), false) {
+Tokenizer::Tokenizer(TokenizerSpec spec)
+    : spec_(std::move(spec)), end_of_generation_(spec_.tokens.size(), false) {
   const auto mark = [&](TokenId id) {
     if (is_valid(id)) end_of_generation_[static_cast<std::size_t>(id)] = true;
   };
@@ -64,7 +74,8 @@ Tokenizer::Tokenizer(TokenizerSpec spec) : spec_(std::move(spec)), end_of_genera
   mark(spec_.eot);
   for (const TokenId id : spec_.extra_eog) mark(id);
   for (TokenId id = 0; id < n_vocab(); ++id) {
-    if (is_control(id) && std::ranges::find(kEndNames, spec_.tokens[static_cast<std::size_t>(id)].text) != kEndNames.end()) {
+    if (is_control(id) &&
+        std::ranges::find(kEndNames, spec_.tokens[static_cast<std::size_t>(id)].text) != kEndNames.end()) {
       mark(id);
     }
   }

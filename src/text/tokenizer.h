@@ -19,8 +19,8 @@ struct EncodeOptions {
 // Immutable once built; may be used from many threads at once.
 class Tokenizer {
  public:
-  // Checks the spec (ids in range, byte tokens well formed, merges whose parts exist) and builds the lookup tables.
-  // Throws kInvalidInput or kUnsupported (an unknown pre-tokenizer), naming spec.source.
+  // Checks the spec (ids in range, byte tokens well formed, merges whose parts exist) and builds the lookup
+  // tables. Throws kInvalidInput or kUnsupported (an unknown pre-tokenizer), naming spec.source.
   static std::shared_ptr<const Tokenizer> build(TokenizerSpec spec);
   virtual ~Tokenizer() = default;
 
@@ -49,8 +49,8 @@ class Tokenizer {
   std::vector<bool> end_of_generation_;
 };
 
-// Turns a stream of tokens into a stream of text that is always whole UTF-8: bytes that may begin a longer character
-// are held back until it is complete or known to be broken (then U+FFFD).
+// Turns a stream of tokens into a stream of text that is always whole UTF-8: bytes that may begin a longer
+// character are held back until it is complete or known to be broken (then U+FFFD).
 class StreamDecoder {
  public:
   // at_text_start: drop the leading space that SPM tokenizers add (true when no text precedes).

@@ -1,4 +1,5 @@
-// Byte-level BPE (GPT-2 and heirs): every byte is a symbol, merges by rank inside the pieces of a pre-tokenizer.
+// Byte-level BPE (GPT-2 and heirs): every byte is a symbol, merges by rank inside the pieces of a
+// pre-tokenizer.
 #include <array>
 
 #include "base/error.h"
@@ -8,7 +9,8 @@
 namespace minnow {
 namespace {
 
-// Vocabulary files write each byte as a printable letter: printable Latin-1 as itself, the others from U+0100 up.
+// Vocabulary files write each byte as a printable letter: printable Latin-1 as itself, the others from U+0100
+// up.
 std::array<char32_t, 256> byte_letters() {
   std::array<char32_t, 256> letters{};
   char32_t next = 0x100;
@@ -46,7 +48,8 @@ class ByteBpeTokenizer final : public BpeTokenizer {
   }
 
  protected:
-  void encode_fragment(std::string_view text, bool, Scratch& scratch, std::vector<TokenId>& out) const override {
+  void encode_fragment(std::string_view text, bool, Scratch& scratch,
+                       std::vector<TokenId>& out) const override {
     uint32_t begin = 0;
     for (const uint32_t end : splitter_.split(text, scratch.pre)) {
       encode_word(text.substr(begin, end - begin), scratch, out);
@@ -59,10 +62,9 @@ class ByteBpeTokenizer final : public BpeTokenizer {
     for (std::size_t i = 0; i < word.size(); ++i) symbols[i] = byte_symbols_[static_cast<uint8_t>(word[i])];
   }
 
-  // A byte that the vocabulary lacks.
-  void append_symbol(uint32_t, std::vector<TokenId>& out) const override {
-    if (spec_.unk != kNoToken) out.push_back(spec_.unk);
-  }
+  // A byte that the vocabulary lacks (rare control characters) is dropped, as the libraries that models are
+  // trained with do: the "unknown" token of such models is often the one that ends a text.
+  void append_symbol(uint32_t, std::vector<TokenId>&) const override {}
 
   TokenId whole_word(std::string_view word) const override { return whole_words_.find(word); }
 
@@ -71,7 +73,8 @@ class ByteBpeTokenizer final : public BpeTokenizer {
     std::string_view text = token.text;
     while (!text.empty()) {
       const Utf8Char letter = decode_utf8(text);
-      const bool maps = letter.valid && letter.code_point < kLetterEnd && letter_bytes_[letter.code_point] >= 0;
+      const bool maps =
+          letter.valid && letter.code_point < kLetterEnd && letter_bytes_[letter.code_point] >= 0;
       if (maps) {
         bytes += static_cast<char>(letter_bytes_[letter.code_point]);
       } else {
@@ -84,7 +87,9 @@ class ByteBpeTokenizer final : public BpeTokenizer {
 
  private:
   // So that no text that a user writes merges into a control token.
-  static bool is_mergeable(TokenType type) { return type == TokenType::kNormal || type == TokenType::kUserDefined; }
+  static bool is_mergeable(TokenType type) {
+    return type == TokenType::kNormal || type == TokenType::kUserDefined;
+  }
 
   void index_whole_words() {
     std::vector<std::string_view> words(spec_.tokens.size());

@@ -12,7 +12,8 @@ namespace minnow {
 class TokenIndex {
  public:
   TokenIndex() = default;
-  // keys[id] is the text of id and must outlive the index; empty keys are left out, and of equal ones the first counts.
+  // keys[id] is the text of id and must outlive the index; empty keys are left out, and of equal ones the
+  // first counts.
   explicit TokenIndex(std::vector<std::string_view> keys);
 
   // kNoToken when absent.

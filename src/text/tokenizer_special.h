@@ -33,8 +33,8 @@ class SpecialTokenMatcher {
   };
   uint32_t child(uint32_t node, uint8_t byte) const;
 
-  std::vector<Node> nodes_;                 // 0 is the root
-  std::array<uint32_t, 256> roots_ = {};    // its children, by byte
+  std::vector<Node> nodes_;               // 0 is the root
+  std::array<uint32_t, 256> roots_ = {};  // its children, by byte
 };
 
 }  // namespace minnow

@@ -1,5 +1,5 @@
-// SentencePiece BPE (Llama 2, Mistral, Phi-3, Gemma): characters are symbols, the pair whose piece has the best score
-// merges first, and characters that no piece has become byte tokens.
+// SentencePiece BPE (Llama 2, Mistral, Phi-3, Gemma): characters are symbols, the pair whose piece has the
+// best score merges first, and characters that no piece has become byte tokens.
 #include <algorithm>
 #include <array>
 
@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kBytes = 256;
 
-// Symbols: token ids; then the 256 bytes of characters that no piece has; then the characters that are a part of pieces
-// without being one.
+// Symbols: token ids; then the 256 bytes of characters that no piece has; then the characters that are a part
+// of pieces without being one.
 class SpmTokenizer final : public BpeTokenizer {
  public:
   explicit SpmTokenizer(TokenizerSpec spec) : BpeTokenizer(std::move(spec)) {
@@ -76,7 +76,8 @@ class SpmTokenizer final : public BpeTokenizer {
   }
 
   std::string token_bytes(const TokenEntry& token) const override {
-    if (token.type == TokenType::kByte) return std::string(1, static_cast<char>(byte_token_value(token.text)));
+    if (token.type == TokenType::kByte)
+      return std::string(1, static_cast<char>(byte_token_value(token.text)));
     return replace_all(token.text, kSpaceSymbol, " ");
   }
 
@@ -92,7 +93,8 @@ class SpmTokenizer final : public BpeTokenizer {
       const TokenEntry& token = spec_.tokens[static_cast<std::size_t>(id)];
       if (token.type != TokenType::kByte) continue;
       const int value = byte_token_value(token.text);
-      if (value < 0) fail(ErrorCode::kInvalidInput, "{}: byte token {} is not of the form <0x4F>", spec_.source, id);
+      if (value < 0)
+        fail(ErrorCode::kInvalidInput, "{}: byte token {} is not of the form <0x4F>", spec_.source, id);
       byte_tokens_[static_cast<std::size_t>(value)] = id;
     }
   }
@@ -121,7 +123,8 @@ class SpmTokenizer final : public BpeTokenizer {
     part_characters_ = std::move(characters);
   }
 
-  // By symbol; of equal texts TokenIndex takes the first, so that characters which are tokens count as tokens.
+  // By symbol; of equal texts TokenIndex takes the first, so that characters which are tokens count as
+  // tokens.
   std::vector<std::string_view> symbol_texts() const {
     std::vector<std::string_view> texts(spec_.tokens.size() + kBytes);
     for (std::size_t id = 0; id < spec_.tokens.size(); ++id) {
@@ -179,7 +182,8 @@ class SpmTokenizer final : public BpeTokenizer {
       symbols.push_back(symbol);
       return;
     }
-    for (const char c : character) symbols.push_back(static_cast<uint32_t>(n_vocab()) + static_cast<uint8_t>(c));
+    for (const char c : character)
+      symbols.push_back(static_cast<uint32_t>(n_vocab()) + static_cast<uint8_t>(c));
   }
 
   void append_byte(std::size_t byte, std::vector<TokenId>& out) const {
@@ -187,8 +191,8 @@ class SpmTokenizer final : public BpeTokenizer {
     if (id != kNoToken) out.push_back(id);
   }
 
-  // The text with a space put before it where wanted, U+2581 as the space that it means, and spaces collapsed where the
-  // model wants that. Copies to `buffer` only when something changes.
+  // The text with a space put before it where wanted, U+2581 as the space that it means, and spaces collapsed
+  // where the model wants that. Copies to `buffer` only when something changes.
   std::string_view with_plain_spaces(std::string_view text, bool prefix, std::string& buffer) const {
     const bool has_symbol = text.find(kSpaceSymbol) != std::string_view::npos;
     if (!prefix && !has_symbol && !spec_.remove_extra_whitespaces) return text;
@@ -220,7 +224,8 @@ class SpmTokenizer final : public BpeTokenizer {
   void fuse_unknown(std::size_t begin, std::vector<TokenId>& out) const {
     if (spec_.unk == kNoToken) return;
     const auto first = out.begin() + static_cast<std::ptrdiff_t>(begin);
-    out.erase(std::unique(first, out.end(), [&](TokenId a, TokenId b) { return a == b && a == spec_.unk; }), out.end());
+    out.erase(std::unique(first, out.end(), [&](TokenId a, TokenId b) { return a == b && a == spec_.unk; }),
+              out.end());
   }
 
   std::array<TokenId, kBytes> byte_tokens_{};

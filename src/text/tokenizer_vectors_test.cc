@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -90,13 +91,81 @@ TEST_F(TokenizerVectors, Stories260kInAllItsFiles) {
       {"Once upon a time", {1, 403, 407, 261, 378}},
       {"Lily and Tom", {1, 317, 269, 274, 287}},
       {"Ünïcode 🙂 test 123", {1,   410, 198, 159, 416, 198, 178, 429, 414, 418, 411, 410,
-                               243, 162, 156, 133, 259, 411, 356, 410, 475, 479, 472}}};
+                                   243, 162, 156, 133, 259, 411, 356, 410, 475, 479, 472}}};
   for (const auto& tokenizer :
        {from_folder("models/stories260k/tok512.bin"), from_gguf("models/stories260k/stories260K-f32.gguf"),
         from_gguf("models/stories260k/stories260K-F16.gguf")}) {
     for (const auto& [text, ids] : reference) {
       EXPECT_EQ(tokenizer->encode(text), ids) << tokenizer->spec().source;
       EXPECT_EQ(tokenizer->decode(ids), text) << tokenizer->spec().source;
+    }
+  }
+}
+
+TEST_F(TokenizerVectors, Gpt2LongTextOfTransformers) {
+  const Json vector =
+      parse_json(read(kData / "tokenizers/vectors/swift-transformers/gpt2_encoded_tokens.json"), "gpt2");
+  const auto tokenizer = from_folder("tokenizers/gpt2");
+  const auto ids = vector.at("token_ids").get<std::vector<TokenId>>();
+  EXPECT_EQ(tokenizer->encode(vector.at("text").get<std::string>()), ids);
+  EXPECT_EQ(tokenizer->decode(ids), vector.at("text").get<std::string>());
+}
+
+// Llama 2 and Phi-3 share their first 32,000 pieces.
+TEST_F(TokenizerVectors, Llama2LongTextOfTransformers) {
+  const Json vector =
+      parse_json(read(kData / "tokenizers/vectors/swift-transformers/llama_encoded.json"), "llama");
+  const auto tokenizer = from_gguf("tokenizers/ggml-vocab/ggml-vocab-phi-3.gguf");
+  EXPECT_EQ(tokenizer->encode(vector.at("text").get<std::string>()),
+            vector.at("token_ids").get<std::vector<TokenId>>());
+}
+
+TEST_F(TokenizerVectors, ShortTextsOfTransformers) {
+  const Json all =
+      parse_json(read(kData / "tokenizers/vectors/swift-transformers/tokenizer_tests.json"), "tests");
+  const auto expect = [&](const char* name, const Tokenizer& tokenizer) {
+    for (const Json& test : all.at(name)) {
+      const auto text = test.at("input").get<std::string>();
+      const auto ids = test.at("encoded").at("input_ids").get<std::vector<TokenId>>();
+      EXPECT_EQ(tokenizer.encode(text), ids) << name << ": " << text;
+      EXPECT_EQ(tokenizer.decode(ids), text) << name;
+    }
+  };
+  expect("distilgpt2", *from_folder("tokenizers/gpt2"));
+  expect("coreml-projects/Llama-2-7b-chat-coreml", *from_gguf("tokenizers/ggml-vocab/ggml-vocab-phi-3.gguf"));
+}
+
+// The same model's pieces from a SentencePiece file and from a GGUF differ only in what converters add.
+TEST_F(TokenizerVectors, MistralSentencePiece) {
+  const auto tokenizer =
+      Tokenizer::build(load_tokenizer_folder(kData / "tokenizers/mistral/tokenizer.model.v1"));
+  EXPECT_EQ(tokenizer->n_vocab(), 32000);
+  EXPECT_EQ(tokenizer->encode("Hello, world!"), (std::vector<TokenId>{1, 22557, 28725, 1526, 28808}));
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("Hello, world! 🙂")), "Hello, world! 🙂");
+}
+
+TEST_F(TokenizerVectors, MistralInstructControlTokens) {
+  const auto tokenizer = from_folder("tokenizers/mistral");  // the newest version of the two
+  EXPECT_EQ(tokenizer->n_vocab(), 32768);
+  const auto ids = tokenizer->encode("[INST] hi [/INST]", {.parse_special = true});
+  EXPECT_EQ(ids.front(), tokenizer->spec().bos);
+  EXPECT_EQ(ids[1], tokenizer->find("[INST]"));
+  EXPECT_EQ(ids.back(), tokenizer->find("[/INST]"));
+}
+
+TEST_F(TokenizerVectors, UnigramAndWordPieceAreRefusedByName) {
+  for (const char* path :
+       {"tokenizers/sentencepiece/test_model.model", "tokenizers/t5-small", "tokenizers/bert-base-uncased",
+        "tokenizers/ggml-vocab/ggml-vocab-bert-bge.gguf"}) {
+    try {
+      if (std::string_view(path).ends_with(".gguf")) {
+        from_gguf(path);
+      } else {
+        from_folder(path);
+      }
+      ADD_FAILURE() << path;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUnsupported) << error.what();
     }
   }
 }

@@ -6,6 +6,8 @@
 
 namespace minnow::body {
 
+inline constexpr int kRowPrefetchBytes = 2048;
+
 template <class V>
 struct LoadF32 {
   using T = float;
@@ -43,7 +45,10 @@ inline __attribute__((always_inline)) void row_tile(const typename Load::T* w, c
   for (; i + V::kLanes <= k; i += V::kLanes) {
     typename V::F wv[R];
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) wv[r] = Load::whole(w + r * k + i);
+    for (int r = 0; r < R; ++r) {
+      wv[r] = Load::whole(w + r * k + i);
+      if (C == 1) __builtin_prefetch(reinterpret_cast<const char*>(w + r * k + i) + kRowPrefetchBytes);
+    }
 #pragma GCC unroll 8
     for (int c = 0; c < C; ++c) {
       const auto xv = V::load(x + c * k + i);
@@ -71,10 +76,10 @@ inline void row_columns(const RowMatMul& m, int64_t column) {
   const auto* w = static_cast<const typename Load::T*>(m.w);
   const float* x = m.x + column * m.k;
   float* y = m.y + column * m.y_stride;
+  // For one column the weights are what is read: row after row is one contiguous stream.
+  constexpr int kRows = C == 1 ? 1 : V::kTileRows;
   int64_t r = m.row_begin;
-  for (; r + V::kTileRows <= m.row_end; r += V::kTileRows) {
-    row_tile<V, Load, V::kTileRows, C>(w + r * m.k, x, m.k, y + r, m.y_stride);
-  }
+  for (; r + kRows <= m.row_end; r += kRows) row_tile<V, Load, kRows, C>(w + r * m.k, x, m.k, y + r, m.y_stride);
   for (; r < m.row_end; ++r) row_tile<V, Load, 1, C>(w + r * m.k, x, m.k, y + r, m.y_stride);
 }
 

@@ -154,7 +154,7 @@ Value get_slice(Runtime& rt, const Value& object, const SliceBounds& bounds) {
   if (object.is_undefined()) rt.fail_undefined(object);
   const bool sliceable =
       object.is_string() || (object.is(Kind::kList) && object.as_list().kind <= ListKind::kRange);
-  if (!sliceable) return Value::undefined("slice", Missing::kAttribute, object.kind());
+  if (!sliceable) rt.fail("a {} cannot be sliced", type_name(object));
   const int64_t step = bounds.step.value_or(1);
   if (step == 0) rt.fail("slice step cannot be zero");
   const auto size = static_cast<int64_t>(length(rt, object));

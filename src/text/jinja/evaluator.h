@@ -67,6 +67,7 @@ class Evaluator {
   void assign(const Target& target, const Value& value, Scope& scope);
   void assign_name(std::string_view name, const Value& value, Scope& scope);
   void assign_attribute(const Target& target, const Value& value, Scope& scope);
+  Value assigned(const Target& target, Scope& scope);
   Scope* new_scope(Scope& parent);
   Value capture(const Body& body, Scope& scope);
   void write(std::string_view text);

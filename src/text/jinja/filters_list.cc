@@ -75,6 +75,7 @@ Value filter_unique(Call& call) {
   List* unique = call.rt.new_list(ListKind::kGenerator);
   std::vector<const Keyed*> seen;
   for (const Keyed& k : keyed) {
+    need_hashable(call.rt, k.key);
     const auto same = [&](const Keyed* other) { return equals(call.rt, other->key, k.key); };
     if (std::any_of(seen.begin(), seen.end(), same)) continue;
     seen.push_back(&k);
@@ -103,7 +104,7 @@ Value extreme(Call& call, bool largest) {
       keyed_items(call.rt, elements(call.rt, call.self), call.argument(1), call.flag(0, false));
   if (keyed.empty()) return Value::undefined(largest ? "max" : "min");
   const Keyed* best = &keyed[0];
-  for (const Keyed& k : keyed) {
+  for (const Keyed& k : keyed.subspan(1)) {
     if (largest ? less(call.rt, best->key, k.key) : less(call.rt, k.key, best->key)) best = &k;
   }
   return best->item;

@@ -12,12 +12,17 @@ const Value* find_named(std::span<const Binding> named, std::string_view name) {
   return nullptr;
 }
 
+// Unlike a loop, these filters take none and the like for an empty list.
+std::span<const Value> elements_if_any(Call& call) {
+  return truthy(call.self) ? elements(call.rt, call.self) : std::span<const Value>();
+}
+
 Value map_attribute(Call& call) {
   const Value* attribute = find_named(call.rest.named, "attribute");
   const Value* otherwise = find_named(call.rest.named, "default");
   if (attribute == nullptr) call.rt.fail("map needs a filter name or attribute=");
   List* mapped = call.rt.new_list(ListKind::kGenerator);
-  for (const Value& item : elements(call.rt, call.self)) {
+  for (const Value& item : elements_if_any(call)) {
     call.rt.step();
     const Value value = get_path(call.rt, item, *attribute);
     mapped->items.push_back(call.rt.arena, value.is_undefined() && otherwise != nullptr ? *otherwise : value);
@@ -34,7 +39,7 @@ Value filter_map(Call& call) {
   const Arguments arguments{call.rest.positional.subspan(1), call.rest.named};
   const Deeper deeper(call.rt);  // map('map', 'map', …)
   List* mapped = call.rt.new_list(ListKind::kGenerator);
-  for (const Value& item : elements(call.rt, call.self)) {
+  for (const Value& item : elements_if_any(call)) {
     mapped->items.push_back(call.rt.arena, invoke(call.rt, *filter, item, arguments));
   }
   return Value::list(mapped);
@@ -63,7 +68,7 @@ Value select(Call& call, Selection selection) {
     positional = positional.subspan(1);
   }
   List* selected = call.rt.new_list(ListKind::kGenerator);
-  for (const Value& item : elements(call.rt, call.self)) {
+  for (const Value& item : elements_if_any(call)) {
     call.rt.step();
     const Value tested = attribute == nullptr ? item : get_path(call.rt, item, *attribute);
     const bool passes =

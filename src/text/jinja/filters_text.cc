@@ -116,6 +116,7 @@ Value filter_center(Call& call) {
 }
 
 Value filter_truncate(Call& call) {
+  if (!call.self.is_string()) call.rt.fail("truncate needs text, not {}", type_name(call.self));
   const std::string_view text = to_text(call.rt, call.self), end = call.text(2, "...");
   const int64_t wanted = call.integer(0, 255), leeway = std::clamp<int64_t>(call.integer(3, 5), 0, INT32_MAX);
   call.rt.scan_bytes(text.size() + end.size());

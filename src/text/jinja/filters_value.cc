@@ -176,7 +176,8 @@ Value filter_round(Call& call) {
   if (method != "ceil" && method != "floor") call.rt.fail("round: method must be common, ceil or floor");
   const double unit = std::pow(10.0, static_cast<double>(precision));
   const double scaled = call.self.as_number() * unit;
-  return Value::real((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / unit);
+  const double whole = method == "ceil" ? std::ceil(scaled) : std::floor(scaled);
+  return Value::real((whole + 0.0) / unit);  // + 0.0: Python rounds to an integer here, which has no -0
 }
 
 Value filter_string(Call& call) { return to_string(call.rt, call.self); }

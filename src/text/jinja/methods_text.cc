@@ -60,13 +60,15 @@ void split_words_from_right(Call& call, List& parts, uint64_t limit) {
       parts.items.push_back(call.rt.arena, part(call, strip_left(rest)));
       break;
     }
-    std::string_view scan = rest, word = rest;  // the word begins after the last space
-    while (!scan.empty()) {
-      if (is_space(next_char(scan))) word = scan;
+    std::string_view before = rest;
+    while (!before.empty()) {
+      std::string_view shorter = before;
+      if (is_space(drop_last_char(shorter))) break;
+      before = shorter;
     }
-    call.rt.scan_bytes(rest.size());
+    const std::string_view word = rest.substr(before.size());
     parts.items.push_back(call.rt.arena, part(call, word));
-    rest = strip_right(rest.substr(0, rest.size() - word.size()));
+    rest = strip_right(before);
   }
   std::reverse(parts.items.begin(), parts.items.end());
 }

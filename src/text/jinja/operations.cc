@@ -9,8 +9,11 @@
 namespace minnow::jinja {
 namespace {
 
+// A group is a tuple with names.
+ListKind plain_kind(const List& list) { return list.kind == ListKind::kGroup ? ListKind::kTuple : list.kind; }
+
 bool lists_equal(Runtime& rt, const List& a, const List& b) {
-  const bool by_items = a.kind == b.kind && a.kind != ListKind::kGenerator;
+  const bool by_items = plain_kind(a) == plain_kind(b) && a.kind != ListKind::kGenerator;
   if (&a == &b) return true;
   if (!by_items || a.items.size() != b.items.size()) return false;
   for (uint32_t i = 0; i < a.items.size(); ++i) {
@@ -37,12 +40,8 @@ bool lists_less(Runtime& rt, const List& a, const List& b) {
   return a.items.size() < b.items.size();
 }
 
-bool is_ordered(const List& list) { return list.kind == ListKind::kList || list.kind == ListKind::kTuple; }
-
-void need_hashable(Runtime& rt, const Value& key) {
-  if (key.is(Kind::kDict) || (key.is(Kind::kList) && key.as_list().kind == ListKind::kList)) {
-    rt.fail("a {} cannot be the key of a dict", type_name(key));
-  }
+bool have_order(const List& a, const List& b) {
+  return a.kind <= ListKind::kGroup && plain_kind(a) == plain_kind(b);
 }
 
 }  // namespace
@@ -144,8 +143,7 @@ bool less(Runtime& rt, const Value& a, const Value& b) {
     rt.scan_bytes(std::min(a.as_text().size(), b.as_text().size()));
     return a.as_text() < b.as_text();  // bytes of UTF-8 sort as code points do
   }
-  if (a.is(Kind::kList) && b.is(Kind::kList) && is_ordered(a.as_list()) &&
-      a.as_list().kind == b.as_list().kind) {
+  if (a.is(Kind::kList) && b.is(Kind::kList) && have_order(a.as_list(), b.as_list())) {
     return lists_less(rt, a.as_list(), b.as_list());
   }
   if (a.is_undefined()) rt.fail_undefined(a);
@@ -257,6 +255,16 @@ std::span<const Value> elements(Runtime& rt, const Value& value) {
     default:
       rt.fail("'{}' object is not iterable", type_name(value));
   }
+}
+
+void need_hashable(Runtime& rt, const Value& key) {
+  const Deeper deeper(rt);
+  if (key.is(Kind::kDict) || (key.is(Kind::kList) && key.as_list().kind == ListKind::kList)) {
+    rt.fail("a {} cannot be hashed", type_name(key));
+  }
+  if (!key.is(Kind::kList) || key.as_list().kind > ListKind::kGroup) return;
+  rt.scan_elements(key.as_list().items.size());
+  for (const Value& item : key.as_list().items) need_hashable(rt, item);
 }
 
 const Value* dict_find(Runtime& rt, const Dict& dict, const Value& key) {

@@ -49,6 +49,8 @@ uint64_t length(Runtime& rt, const Value& value);
 std::span<const Value> elements(Runtime& rt, const Value& value);
 bool is_iterable(const Value& value);
 
+// Throws for what Python cannot hash: lists, dicts, and tuples that hold some.
+void need_hashable(Runtime& rt, const Value& key);
 // The value of a key, or null. Throws for keys that Python cannot hash.
 const Value* dict_find(Runtime& rt, const Dict& dict, const Value& key);
 void dict_set(Runtime& rt, Dict& dict, const Value& key, const Value& value);

@@ -45,6 +45,16 @@ Value is_callable(Call& call) {
                         call.self.is_undefined());
 }
 
+Value is_filter(Call& call) {
+  need_hashable(call.rt, call.self);
+  return Value::boolean(call.self.is_string() && find_filter(call.self.as_text()) != nullptr);
+}
+
+Value is_test(Call& call) {
+  need_hashable(call.rt, call.self);
+  return Value::boolean(call.self.is_string() && find_test(call.self.as_text()) != nullptr);
+}
+
 constexpr Builtin kTable[] = {
     {"defined", "", 0, [](Call& c) { return Value::boolean(!c.self.is_undefined()); }},
     {"undefined", "", 0, [](Call& c) { return Value::boolean(c.self.is_undefined()); }},
@@ -83,10 +93,8 @@ constexpr Builtin kTable[] = {
     {">", "other", 1, compare_to<Op::kGreater>},
     {"ge", "other", 1, compare_to<Op::kGreaterEqual>},
     {">=", "other", 1, compare_to<Op::kGreaterEqual>},
-    {"filter", "", 0,
-     [](Call& c) { return Value::boolean(c.self.is_string() && find_filter(c.self.as_text())); }},
-    {"test", "", 0,
-     [](Call& c) { return Value::boolean(c.self.is_string() && find_test(c.self.as_text())); }},
+    {"filter", "", 0, is_filter},
+    {"test", "", 0, is_test},
 };
 
 }  // namespace

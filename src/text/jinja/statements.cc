@@ -98,13 +98,21 @@ Evaluator::Flow Evaluator::execute_for(const ForStmt& stmt, Scope& scope) {
   return Flow::kNormal;
 }
 
-// The items for which `for … if condition` holds.
+// What a target was assigned, as one value again.
+Value Evaluator::assigned(const Target& target, Scope& scope) {
+  if (target.parts.empty()) return lookup(target.name, scope);
+  List* tuple = rt_.new_list(ListKind::kTuple);
+  for (const Target& part : target.parts) tuple->items.push_back(rt_.arena, assigned(part, scope));
+  return Value::list(tuple);
+}
+
+// The items for which `for … if condition` holds. With several targets, they become tuples of these.
 std::span<const Value> Evaluator::filtered(const ForStmt& stmt, std::span<const Value> items, Scope& scope) {
   ArenaVector<Value> kept;
   for (const Value& item : items) {
     Scope* inner = new_scope(scope);
     assign(stmt.target, item, *inner);
-    if (truthy(evaluate(*stmt.condition, *inner))) kept.push_back(rt_.arena, item);
+    if (truthy(evaluate(*stmt.condition, *inner))) kept.push_back(rt_.arena, assigned(stmt.target, *inner));
   }
   return kept.span();
 }
@@ -118,18 +126,19 @@ void Evaluator::run_loop(const ForStmt& stmt, const Value& items, Scope& scope, 
   loop->depth0 = depth0;
   loop->recursive = stmt.recursive ? &stmt : nullptr;
   loop->scope = &scope;
-  if (loop->items.empty()) {
-    execute(stmt.otherwise, *new_scope(scope));
-    return;
-  }
+  bool completed = false;  // a pass ran to its end
   for (; loop->index0 < loop->items.size(); ++loop->index0) {
     rt_.line = stmt.line;
     rt_.step();
     Scope* inner = new_scope(scope);
     inner->names.push_back(rt_.arena, {"loop", Value::loop(loop)});
     assign(stmt.target, loop->items[loop->index0], *inner);
-    if (execute(stmt.body, *inner) == Flow::kBreak) break;
+    const Flow flow = execute(stmt.body, *inner);
+    if (flow == Flow::kBreak) break;
+    completed = completed || flow == Flow::kNormal;
   }
+  // As in Jinja: `else` also follows a loop whose every pass was cut short.
+  if (!completed) execute(stmt.otherwise, *new_scope(scope));
 }
 
 void Evaluator::execute_set(const SetStmt& stmt, Scope& scope) {

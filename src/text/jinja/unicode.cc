@@ -39,19 +39,24 @@ char32_t next_char(std::string_view& text) {
   return c.code_point;
 }
 
+char32_t drop_last_char(std::string_view& text) {
+  const Utf8Char c = last_char(text);
+  text.remove_suffix(c.length);
+  return c.code_point;
+}
+
 uint64_t count_chars(std::string_view text) {
   uint64_t n = 0;
-  while (!text.empty()) {
-    next_char(text);
-    ++n;
+  for (std::size_t i = 0; i < text.size(); ++n) {
+    i += (text[i] & 0x80) == 0 ? 1 : decode_utf8(text.substr(i)).length;
   }
   return n;
 }
 
 uint64_t char_offset(std::string_view text, uint64_t n) {
-  std::string_view rest = text;
-  for (; n > 0 && !rest.empty(); --n) next_char(rest);
-  return text.size() - rest.size();
+  std::size_t i = 0;
+  for (; n > 0 && i < text.size(); --n) i += (text[i] & 0x80) == 0 ? 1 : decode_utf8(text.substr(i)).length;
+  return i;
 }
 
 bool is_space(char32_t c) {

@@ -14,6 +14,9 @@ uint64_t char_offset(std::string_view text, uint64_t n);
 // Removes the first character and returns it, U+FFFD for an invalid byte.
 char32_t next_char(std::string_view& text);
 
+// Removes the last character and returns it.
+char32_t drop_last_char(std::string_view& text);
+
 bool is_space(char32_t c);      // str.isspace
 bool is_printable(char32_t c);  // str.isprintable
 bool is_letter(char32_t c);

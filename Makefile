@@ -1,0 +1,77 @@
+# The front door. On a bare Debian 12, `make run` and `make test` do everything: packages, configuration, build.
+
+PRESET ?= release
+JOBS ?= $(shell nproc)
+MODEL ?=
+PROMPT ?= Once upon a time
+STORIES := ../shared/data/models/stories260k/stories260K-f32.gguf
+SECONDS_EACH ?= 60
+
+PACKAGES := build-essential cmake ninja-build pkg-config ccache mold git python3 \
+  libcli11-dev libfmt-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev libedit-dev libgtest-dev libgmock-dev \
+  python3-jinja2
+FUZZ_PACKAGES := clang-14 libclang-rt-14-dev googletest
+CROSS_PACKAGES := g++-aarch64-linux-gnu qemu-user googletest
+# install(1): the packages that are missing, with sudo when not root
+install = missing=$$(for p in $(1); do dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+  if [ -n "$$missing" ]; then echo "installing: $$missing"; \
+    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+    $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+.PHONY: all build run test unit asan tsan fuzz cross format clean packages
+all: build
+
+packages:
+	@$(call install,$(PACKAGES))
+
+build: packages
+	@cmake --preset $(PRESET) >build-$(PRESET).log 2>&1 || { cat build-$(PRESET).log; rm -f build-$(PRESET).log; exit 1; }
+	@rm -f build-$(PRESET).log
+	@cmake --build build/$(PRESET) -j $(JOBS) --target minnow
+
+# Tells a story with the little model of the test data when it lies at hand, or answers with MODEL.
+run: build
+	@model="$(MODEL)"; \
+	if [ -z "$$model" ] && [ -f "$(STORIES)" ]; then model="$(STORIES)"; fi; \
+	if [ -z "$$model" ]; then \
+	  echo "Nothing to run yet: give a model, a .gguf file or a folder with safetensors, of an architecture that"; \
+	  echo "'minnow run' knows (llama, qwen3, gemma3):"; \
+	  echo "    make run MODEL=path/to/model.gguf PROMPT='Why is the sky blue?'"; \
+	else build/$(PRESET)/minnow run "$$model" "$(PROMPT)" -n 200; fi
+
+# Everything that has to hold before a change lands: all tests of the release build, then the unit tests again under
+# the address, leak and undefined-behaviour sanitizers.
+test: unit asan
+
+unit: packages
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build build/$(PRESET) -j $(JOBS)
+	@ctest --test-dir build/$(PRESET) --output-on-failure -j $(JOBS)
+
+asan: packages
+	@cmake --preset asan >/dev/null
+	@cmake --build build/asan -j $(JOBS) --target unit_tests
+	@ctest --test-dir build/asan --output-on-failure -j $(JOBS) -L unit
+
+tsan: packages
+	@cmake --preset tsan >/dev/null
+	@cmake --build build/tsan -j $(JOBS) --target base_tests cpu_tests engine_tests
+	@ctest --test-dir build/tsan --output-on-failure -R 'unit.(base|cpu|engine)'
+
+fuzz: packages
+	@$(call install,$(FUZZ_PACKAGES))
+	@cmake --preset fuzz >/dev/null
+	@cmake --build build/fuzz -j $(JOBS) --target fuzzers
+	@fuzz/run.sh $(SECONDS_EACH)
+
+cross: packages
+	@$(call install,$(CROSS_PACKAGES))
+	@cmake --preset aarch64 >/dev/null
+	@cmake --build build/aarch64 -j $(JOBS)
+	@ctest --test-dir build/aarch64 --output-on-failure -j $(JOBS)
+
+format:
+	@clang-format -i $$(git ls-files 'src/*.cc' 'src/*.h' 'fuzz/*.cc' 'tests/*.cc')
+
+clean:
+	@rm -rf build

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""fuzz/seeds.py FOLDER: writes the seed corpora of the fuzz targets, one folder per target.
+
+A target without an entry here starts from nothing, or from what lies in fuzz/seeds/NAME/ of the source tree.
+"""
+
+import pathlib
+import shutil
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+import tiny_models as tm  # noqa: E402
+
+
+def gguf():
+    yield "small-v3", tm.small_gguf().build()
+    yield "small-v2", tm.small_gguf(2).build()
+    empty = tm.Gguf()
+    empty.put("general.architecture", tm.STR, "llama")
+    yield "metadata-only", empty.build()
+    split = tm.small_gguf()
+    split.put("split.no", tm.U16, 0)
+    split.put("split.count", tm.U16, 1)
+    yield "split-of-one", split.build()
+
+
+def safetensors():
+    yield "empty", tm.safetensors({})
+    yield "two", tm.safetensors(*tm.tiny_safetensors())
+    header = {"s": {"dtype": "I64", "shape": [], "data_offsets": [0, 8]},
+              "e": {"dtype": "BOOL", "shape": [0, 5], "data_offsets": [8, 8]},
+              "\u00fc\n": {"dtype": "F16", "shape": [1, 1, 1, 1], "data_offsets": [8, 10]}}
+    yield "odd", tm.safetensors(header, bytes(10))
+    yield "escapes", tm.safetensors('{ "\\u0061\\ud83d\\ude00" : {"shape":[1],"data_offsets":[0,1],"dtype":"U8"} }  ', b"x")
+
+
+def safetensors_index():
+    yield "two", b'{"metadata":{"total_size":8},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors"}}'
+    yield "odd", b'{"x":[1,-2.5,null,true,{"y":"z"}],"weight_map":{},"after":1e3}'
+
+
+def llama2c():
+    # 2 wide, 1 layer, 1 head, 2 tokens: 4 + 2 + 2 + 4 * 4 + 2 + 3 * 2 + 2 floats and 2 rotary tables of 1.
+    numbers = [2, 1, 1, 1, 1, 2, 1]
+    yield "legacy", tm.llama2c_legacy(numbers, 4 + 2 + 16 + 2 + 6 + 2 + 2)
+    yield "legacy-unshared", tm.llama2c_legacy(numbers[:5] + [-2, 1], 4 + 2 + 16 + 2 + 6 + 2 + 2 + 4)
+    yield "v1", tm.llama2c_version_1(numbers, 1, 1, 4 + 2 + 16 + 2 + 6 + 2)
+    yield "v1-unshared", tm.llama2c_version_1(numbers, 0, 1, 4 + 2 + 16 + 2 + 6 + 2 + 4)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    root = pathlib.Path(sys.argv[1])
+    for make in (gguf, safetensors, safetensors_index, llama2c):
+        folder = root / make.__name__
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in make():
+            (folder / name).write_bytes(data)
+    for folder in sorted((HERE / "seeds").glob("*/")):
+        shutil.copytree(folder, root / folder.name, dirs_exist_ok=True)
+
+
+main()

@@ -1,0 +1,18 @@
+// One file per command: it declares its arguments on the CLI11 app and runs when they were given.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace minnow {
+
+void add_run(CLI::App& app);
+void add_tokenize(CLI::App& app);
+void add_logits(CLI::App& app);
+void add_perplexity(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_show(CLI::App& app);
+void add_convert(CLI::App& app);
+void add_quantize(CLI::App& app);
+void add_doctor(CLI::App& app);
+
+}  // namespace minnow

@@ -1,0 +1,44 @@
+// How fast a model runs here.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cpu/machine.h"
+#include "engine/engine.h"
+
+namespace minnow {
+
+struct BenchOptions {
+  int64_t n_prompt = 512;      // tokens read at once; 0: skip
+  int64_t n_generate = 128;    // tokens made one after the other; 0: skip
+  int repetitions = 5;         // after one warm-up
+  uint64_t seed = 1;
+};
+
+struct Rate {
+  double median = 0, min = 0, max = 0;  // tokens per second
+  std::vector<double> all;
+};
+
+struct BenchResult {
+  Rate prompt, generation;
+  uint64_t peak_rss = 0;         // bytes, of model and runs, before the machine's limits were measured
+  MachineLimits limits;          // measured right after the runs
+  double bandwidth_share = 0;    // of the read limit, reached while generating
+  double multiply_share = 0;     // of the multiply rate (int8 for quantized weights, else f32), while reading the prompt
+};
+
+// The engine must have a context of at least max(n_prompt, n_generate) + 1 and reuse_prefixes off.
+BenchResult bench(Engine& engine, const BenchOptions& options);
+
+// Weight bytes that one token has to read, and multiply-adds that it costs: the matrices of the model, the embedding
+// only when it is the output projection too.
+struct TokenCost {
+  uint64_t bytes = 0;
+  uint64_t multiply_adds = 0;
+  bool mostly_quantized = false;
+};
+TokenCost token_cost(const Model& model);
+
+}  // namespace minnow

@@ -1,0 +1,256 @@
+#include "models/save.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "formats/safetensors.h"
+#include "formats/tokenizer_files.h"
+#include "formats/tokenizer_gguf.h"
+#include "models/family.h"
+#include "tensor/codec.h"
+
+namespace minnow {
+namespace fs = std::filesystem;
+
+namespace {
+
+bool holds_queries_or_keys(const std::string& name) {
+  for (const char* part : {".attn_q.weight", ".attn_k.weight", ".attn_q.bias", ".attn_k.bias"}) {
+    if (name.ends_with(part)) return true;
+  }
+  return false;
+}
+
+// Rotary pairs lie side by side (interleaved) or half a head apart (halves); this gives, for each row of the wanted
+// layout, the row of the present one.
+std::vector<int64_t> rope_row_order(int64_t n_rows, int64_t head_dim, RopeLayout wanted) {
+  std::vector<int64_t> order(static_cast<std::size_t>(n_rows));
+  const int64_t half = head_dim / 2;
+  for (int64_t r = 0; r < n_rows; ++r) {
+    const int64_t head = r / head_dim * head_dim, i = r % head_dim;
+    const bool to_interleaved = wanted == RopeLayout::kInterleaved;
+    order[static_cast<std::size_t>(r)] = head + (to_interleaved ? (i % 2) * half + i / 2 : (i % half) * 2 + i / half);
+  }
+  return order;
+}
+
+// How one tensor leaves: its rows in some order, its values shifted, in some type.
+struct Outgoing {
+  Tensor tensor;
+  Shape shape;
+  DType dtype = DType::kF32;
+  std::vector<int64_t> row_order;  // empty: as it is. Of a vector, "rows" are its elements.
+  float shift = 0;
+  std::string name;
+};
+
+int64_t rows_of(const Outgoing& o) { return o.row_order.empty() || o.shape.rank() > 1 ? o.shape.rows() : 1; }
+
+std::vector<float> row_values(const Outgoing& o, int64_t row) {
+  const int64_t n = o.shape.last();
+  std::vector<float> values(static_cast<std::size_t>(n));
+  if (o.shape.rank() > 1) {
+    const int64_t from = o.row_order.empty() ? row : o.row_order[static_cast<std::size_t>(row)];
+    decode_row(o.tensor.dtype, o.tensor.row(from), values.data(), n);
+  } else {
+    decode_row(o.tensor.dtype, o.tensor.row(0), values.data(), n);
+    if (!o.row_order.empty()) {
+      const std::vector<float> source = values;
+      for (int64_t i = 0; i < n; ++i) {
+        values[static_cast<std::size_t>(i)] = source[static_cast<std::size_t>(o.row_order[static_cast<std::size_t>(i)])];
+      }
+    }
+  }
+  for (float& v : values) v += o.shift;
+  return values;
+}
+
+void check_finite(const Outgoing& o, const std::vector<float>& values) {
+  if (!is_quantized(o.dtype)) return;
+  for (const float v : values) {
+    if (!std::isfinite(v)) fail(ErrorCode::kInvalidInput, "{}: holds a value that is not finite, it cannot be quantized", o.name);
+  }
+}
+
+void produce(const Outgoing& o, const std::function<void(std::span<const std::byte>)>& sink) {
+  const bool as_it_is = o.dtype == o.tensor.dtype && o.shift == 0;
+  if (as_it_is && o.row_order.empty()) return sink(o.tensor.span());
+  std::vector<std::byte> out(row_bytes(o.dtype, o.shape.last()));
+  for (int64_t r = 0; r < rows_of(o); ++r) {
+    if (as_it_is && o.shape.rank() > 1) {
+      const std::byte* row = o.tensor.row(o.row_order[static_cast<std::size_t>(r)]);
+      sink({row, out.size()});
+      continue;
+    }
+    const std::vector<float> values = row_values(o, r);
+    check_finite(o, values);
+    encode_row(o.dtype, values.data(), out.data(), o.shape.last());
+    sink(out);
+  }
+}
+
+// The row order that brings a tensor of the model to the wanted layout; empty when it is there already.
+std::vector<int64_t> order_for(const Model& model, const NamedTensor& t, RopeLayout wanted) {
+  if (model.config.rope.layout == wanted || !holds_queries_or_keys(t.name)) return {};
+  return rope_row_order(t.tensor.shape[0], model.config.head_dim, wanted);
+}
+
+Outgoing to_gguf(const Model& model, const NamedTensor& t, const ChooseDType& choose) {
+  Outgoing o{t.tensor, t.tensor.shape, choose(t), {}, 0, t.name};
+  o.row_order = order_for(model, t, model.config.family->gguf_rope_layout);
+  // GGUF readers expect vectors in f32.
+  if (t.tensor.shape.rank() == 1 && info(o.dtype).is_weight) o.dtype = DType::kF32;
+  if (o.dtype != t.tensor.dtype && !can_encode(o.dtype)) fail(ErrorCode::kUnsupported, "cannot encode to {}", name(o.dtype));
+  checked_tensor_bytes(o.dtype, o.shape, t.name);
+  return o;
+}
+
+// general.file_type of llama.cpp: what most of the file is.
+uint32_t file_type(DType dtype) {
+  switch (dtype) {
+    case DType::kF32: return 0;
+    case DType::kF16: return 1;
+    case DType::kQ4_0: return 2;
+    case DType::kQ8_0: return 7;
+    case DType::kQ4_K: return 15;
+    case DType::kQ6_K: return 18;
+    case DType::kBF16: return 32;
+    default: return 0;
+  }
+}
+
+GgufMetadata gguf_metadata(const Model& model, const std::string& target) {
+  if (model.format == ModelFormat::kGguf) {
+    GgufMetadata m = model.metadata;
+    for (const char* key : {"split.no", "split.count", "split.tensors.count"}) m.erase(key);
+    if (model.tokenizer && !m.has("tokenizer.ggml.model")) tokenizer_spec_to_gguf(*model.tokenizer, m);
+    return m;
+  }
+  GgufMetadata m(target);
+  config_to_gguf(model.config, m);
+  if (model.config.name.empty()) m.set("general.name", model.path.stem().string());
+  if (model.tokenizer) tokenizer_spec_to_gguf(*model.tokenizer, m);
+  return m;
+}
+
+DType most_bytes(const std::vector<Outgoing>& all) {
+  std::map<DType, uint64_t> bytes;
+  for (const Outgoing& o : all) {
+    if (o.shape.rank() > 1) bytes[o.dtype] += static_cast<uint64_t>(o.shape.rows()) * row_bytes(o.dtype, o.shape.last());
+  }
+  const auto most = std::max_element(bytes.begin(), bytes.end(), [](auto& a, auto& b) { return a.second < b.second; });
+  return most == bytes.end() ? DType::kF32 : most->first;
+}
+
+void write_json(const fs::path& path, const Json& json) {
+  AtomicFile file(path);
+  file.write(json.dump(2) + "\n");
+  file.commit();
+}
+
+Json generation_config(const TokenizerSpec& t) {
+  Json j = Json::object();
+  if (t.bos != kNoToken) j["bos_token_id"] = t.bos;
+  if (t.pad != kNoToken) j["pad_token_id"] = t.pad;
+  Json ends = Json::array();
+  for (const TokenId id : {t.eos, t.eot}) {
+    if (id != kNoToken && std::find(ends.begin(), ends.end(), id) == ends.end()) ends.push_back(id);
+  }
+  if (ends.size() == 1) j["eos_token_id"] = ends[0];
+  if (ends.size() > 1) j["eos_token_id"] = ends;
+  return j;
+}
+
+// A GGUF's rope_freqs.weight of Llama 3 becomes numbers again: the scaling is known by its factor.
+void recover_llama3_scaling(const Model& model, ModelConfig& config) {
+  const Tensor* t = model.weights.find("rope_freqs.weight");
+  if (t == nullptr || config.rope.scaling != RopeScaling::kNone) return;
+  const std::vector<float> divisors = to_f32(*t);
+  RopeConfig guess = config.rope;
+  guess.scaling = RopeScaling::kLlama3;
+  guess.factor = static_cast<double>(*std::max_element(divisors.begin(), divisors.end()));
+  for (const int64_t context : {int64_t{8192}, config.n_ctx_train, config.n_ctx_train / 2, config.n_ctx_train / 4,
+                                config.n_ctx_train / 8, config.n_ctx_train / 16, config.n_ctx_train / 32}) {
+    guess.original_context = context;
+    const std::vector<float> made = llama3_divisors(guess);
+    const bool same = made.size() == divisors.size() &&
+                      std::equal(made.begin(), made.end(), divisors.begin(),
+                                 [](float a, float b) { return std::abs(a - b) <= 1e-3f * std::abs(b); });
+    if (same) {
+      config.rope = guess;
+      return;
+    }
+  }
+  fail(ErrorCode::kUnsupported, "rope_freqs.weight is not a Llama 3 scaling, a config.json cannot express it");
+}
+
+}  // namespace
+
+DType keep_dtype(const NamedTensor& tensor) { return tensor.tensor.dtype; }
+
+uint64_t saved_bytes(const Model& model, const ChooseDType& choose) {
+  uint64_t bytes = 0;
+  for (const NamedTensor& t : model.weights.all()) {
+    const Outgoing o = to_gguf(model, t, choose);
+    bytes += static_cast<uint64_t>(o.shape.rows()) * row_bytes(o.dtype, o.shape.last());
+  }
+  return bytes;
+}
+
+void save_gguf(const Model& model, const fs::path& path, const ChooseDType& choose, const SaveProgress& progress) {
+  std::vector<Outgoing> all;
+  for (const NamedTensor& t : model.weights.all()) all.push_back(to_gguf(model, t, choose));
+  if (model.config.rope.scaling == RopeScaling::kLlama3 && model.weights.find("rope_freqs.weight") == nullptr) {
+    const std::vector<float> divisors = llama3_divisors(model.config.rope);
+    const Tensor t = Tensor::from_f32(divisors, {static_cast<int64_t>(divisors.size())});
+    all.push_back({t, t.shape, DType::kF32, {}, 0, "rope_freqs.weight"});
+  }
+  GgufMetadata metadata = gguf_metadata(model, path.string());
+  const DType most = most_bytes(all);
+  metadata.set("general.file_type", file_type(most));
+  if (is_quantized(most)) metadata.set("general.quantization_version", uint32_t{2});
+  GgufWriter writer(std::move(metadata));
+  for (const Outgoing& o : all) {
+    writer.add(o.name, o.dtype, o.shape, [&o](const auto& sink) { produce(o, sink); });
+  }
+  writer.write(path, progress);
+}
+
+void save_hf(const Model& model, const fs::path& folder, const SaveHfOptions& options, const SaveProgress& progress) {
+  ModelConfig config = model.config;
+  recover_llama3_scaling(model, config);
+  std::vector<Outgoing> all;
+  for (const NamedTensor& t : model.weights.all()) {
+    if (t.name == "rope_freqs.weight") continue;
+    Outgoing o{t.tensor, t.tensor.shape, t.tensor.dtype, order_for(model, t, RopeLayout::kHalves), 0, {}};
+    o.name = hf_tensor_name(*config.family, t.name);
+    if (o.name.empty()) fail(ErrorCode::kUnsupported, "{}: no Hugging Face name for this tensor is known", t.name);
+    if (is_quantized(o.dtype)) o.dtype = options.decoded_dtype;
+    if (config.family->hf_norm_minus_one && t.tensor.shape.rank() == 1 && t.name.ends_with("norm.weight")) o.shift = -1;
+    all.push_back(std::move(o));
+  }
+  SafetensorsWriter writer;
+  for (const Outgoing& o : all) {
+    writer.add(o.name, o.dtype, o.shape, [&o](const auto& sink) { produce(o, sink); });
+  }
+  fs::create_directories(folder);
+  writer.write_folder(folder, options.max_shard_bytes, progress);
+  if (model.tokenizer) {
+    write_tokenizer_folder(*model.tokenizer, folder);
+    write_json(folder / "generation_config.json", generation_config(*model.tokenizer));
+  }
+  Json json = config_to_hf(config);
+  json["tie_word_embeddings"] = model.weights.find("output.weight") == nullptr;
+  const DType most = most_bytes(all);
+  json["torch_dtype"] = most == DType::kF32 ? "float32" : most == DType::kBF16 ? "bfloat16" : "float16";
+  if (model.tokenizer) {
+    if (model.tokenizer->bos != kNoToken) json["bos_token_id"] = model.tokenizer->bos;
+    if (model.tokenizer->eos != kNoToken) json["eos_token_id"] = model.tokenizer->eos;
+  }
+  write_json(folder / "config.json", json);
+}
+
+}  // namespace minnow

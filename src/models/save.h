@@ -1,0 +1,40 @@
+// Models to files: GGUF, or a folder as Hugging Face tools read it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+
+#include "models/model.h"
+
+namespace minnow {
+
+// The type to store a tensor as; called once for each tensor under its GGUF name.
+using ChooseDType = std::function<DType(const NamedTensor&)>;
+// Told how many bytes have been written so far; may be empty.
+using SaveProgress = std::function<void(uint64_t)>;
+
+// Keeps every tensor as it is.
+DType keep_dtype(const NamedTensor& tensor);
+
+// Writes one GGUF file, whole or absent. Metadata of a GGUF model are kept as they are; other models get theirs from
+// config and tokenizer. Query and key rows are put in GGUF's order, a Llama 3 rope scaling becomes rope_freqs.weight.
+// Throws kInvalidInput when a weight holds values that are not finite where a block format cannot express them,
+// kUnsupported for types without an encoder, kIo.
+void save_gguf(const Model& model, const std::filesystem::path& path, const ChooseDType& choose = keep_dtype,
+               const SaveProgress& progress = {});
+
+// Bytes that save_gguf would write for the tensors.
+uint64_t saved_bytes(const Model& model, const ChooseDType& choose);
+
+// Writes model.safetensors (in shards of at most max_shard_bytes), config.json, generation_config.json and, when the
+// model has a tokenizer, tokenizer.json and tokenizer_config.json. Quantized tensors are decoded to `decoded_dtype`
+// (F32, F16 or BF16). The folder is created; config.json comes last.
+struct SaveHfOptions {
+  DType decoded_dtype = DType::kF16;
+  uint64_t max_shard_bytes = 5'000'000'000;
+};
+void save_hf(const Model& model, const std::filesystem::path& folder, const SaveHfOptions& options,
+             const SaveProgress& progress = {});
+
+}  // namespace minnow

@@ -1,0 +1,45 @@
+// Whatever can answer a chat. Today: a local model.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "text/chat_template.h"
+
+namespace minnow {
+
+struct ChatRequest {
+  OrderedJson messages = OrderedJson::array();  // role and content, as in the OpenAI API
+  OrderedJson tools;                            // null or an array
+  OrderedJson template_variables = OrderedJson::object();
+  SamplingParams sampling;
+  int64_t max_tokens = -1;
+  std::vector<std::string> stop;
+};
+
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  // Starts an answer; its events stream from the result. Throws for requests that cannot be answered at all.
+  virtual std::unique_ptr<Generation> respond(ChatRequest request) = 0;
+};
+
+// Renders the chat with the model's template and lets the engine go on from there.
+class LocalResponder final : public Responder {
+ public:
+  // The engine must outlive the responder. `template_override` replaces the model's template when not empty.
+  // Throws kNotFound when there is neither, kInvalidInput when it does not parse.
+  explicit LocalResponder(Engine& engine, const std::string& template_override = {});
+
+  std::unique_ptr<Generation> respond(ChatRequest request) override;
+  // The prompt's tokens, for showing and counting.
+  std::vector<TokenId> prompt(const ChatRequest& request) const;
+
+ private:
+  Engine& engine_;
+  ChatTemplate template_;
+};
+
+}  // namespace minnow

@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Every command of the program, run on a tiny model made here (standard library only).
+
+    commands.py --minnow build/release/minnow
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import pty
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from tiny_models import STR, tiny_gguf
+
+TEMPLATE = "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
+
+
+class Checks:
+    def __init__(self, minnow, folder):
+        self.minnow, self.folder, self.passed, self.failed = minnow, folder, 0, 0
+
+    def check(self, good, what):
+        self.passed += bool(good)
+        self.failed += not good
+        if not good:
+            print("FAILED", what, flush=True)
+
+    def call(self, *args, stdin=""):
+        return subprocess.run([self.minnow, *map(str, args)], input=stdin, capture_output=True, text=True, timeout=60)
+
+    def ok(self, *args, stdin=""):
+        r = self.call(*args, stdin=stdin)
+        self.check(r.returncode == 0 and "error" not in r.stderr, f"minnow {' '.join(map(str, args))}: {r.returncode} {r.stderr}")
+        return r.stdout
+
+    def refused(self, code, words, *args, stdin=""):
+        r = self.call(*args, stdin=stdin)
+        lines = r.stderr.splitlines()
+        good = r.returncode == code and len(lines) == 1 and lines[0].startswith("error: ") and all(w in lines[0] for w in words)
+        self.check(good, f"minnow {' '.join(map(str, args))}: wanted exit {code} and one error with {words}; got {r.returncode} {r.stderr!r}")
+
+
+def write_model(path, template=None):
+    gguf = tiny_gguf()
+    if template:
+        gguf.put("tokenizer.chat_template", STR, template)
+    path.write_bytes(gguf.build())
+    return path
+
+
+def help_pages(c):
+    for command in ("run", "tokenize", "logits", "show", "convert", "quantize", "perplexity", "bench", "doctor"):
+        page = c.ok(command, "--help")
+        c.check("Example" in page, f"{command} --help has an example")
+    c.refused(2, [], "fly")
+    c.refused(2, [])
+    c.refused(2, ["MODEL"], "run")
+    c.refused(2, ["--ctx"], "run", "x.gguf", "hi", "--ctx", "-5")
+
+
+def running(c, model, chat):
+    text = c.ok("run", model, "abc", "-n", 8, "--temp", 0, "--seed", 1, "--raw")
+    c.check(text.startswith("abc"), "--raw prints the prompt first")
+    c.check(text == c.ok("run", model, "abc", "-n", 8, "--temp", 0, "--seed", 7, "--raw"), "temperature 0 does not depend on the seed")
+    c.check(c.ok("run", model, "-n", 8, "--temp", 0, "--raw", stdin="abc") == text, "standard input is the prompt")
+    sampled = c.ok("run", model, "abc", "-n", 8, "--temp", 1.5, "--seed", 3, "--raw")
+    c.check(sampled == c.ok("run", model, "abc", "-n", 8, "--temp", 1.5, "--seed", 3, "--raw"), "a seed repeats")
+    c.check(not c.ok("run", chat, "abc", "-n", 4, "--temp", 0).startswith("abc"), "a chat prints the answer only")
+    answer = json.loads(c.ok("run", chat, "abc", "-n", 4, "--temp", 0, "--json"))
+    c.check({"text", "finish_reason", "prompt_tokens", "generated_tokens", "tokens"} <= answer.keys(), "run --json keys")
+    r = c.call("run", model, "abc", "-n", -1, "--ignore-eos", "--raw", "--temp", 0, "--ctx", 24)
+    c.check(r.returncode == 0 and "context of 24 tokens is full" in r.stderr, f"a full context is said: {r.stderr!r}")
+    verbose = c.call("run", model, "abc", "-n", 4, "--raw", "-v").stderr
+    c.check("tokens/s" in verbose, "--verbose prints rates")
+    c.refused(1, ["no such file"], "run", "nowhere.gguf", "hi")
+    c.refused(1, ["prompt has", "context"], "run", model, "a b c d e f g h", "--raw", "--ctx", 4)
+    c.refused(1, ["top_p"], "run", model, "a", "--raw", "--top-p", 3)
+    c.refused(2, ["--logit-bias"], "run", model, "a", "--raw", "--logit-bias", "x")
+    c.refused(2, ["q5_1"], "run", model, "a", "--kv", "q5_1")
+    broken = c.folder / "broken.jinja"
+    broken.write_text("{% for m in %}")
+    c.refused(1, ["chat template", "line 1"], "run", chat, "hi", "--template", broken)
+
+
+def batches(c, model):
+    source, out = c.folder / "in.jsonl", c.folder / "out.jsonl"
+    prompts = [{"id": i, "prompt": "ab" * (1 + i % 9)} for i in range(70)]
+    source.write_text("\n".join(map(json.dumps, prompts)) + "\n")
+    c.ok("run", model, "--batch", source, "-o", out, "-n", 6, "--temp", 0, "--raw")
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    c.check([line["id"] for line in lines] == list(range(70)), "a batch keeps order and fields")
+    alone = c.ok("run", model, prompts[4]["prompt"], "-n", 6, "--temp", 0, "--raw")
+    c.check(prompts[4]["prompt"] + lines[4]["text"] + "\n" == alone, "a batch answers as one shot does")
+    before = out.read_bytes()
+    source.write_text('{"prompt": "a"}\n{"prompt": 5}\n')
+    c.refused(1, ["line 2", "prompt"], "run", model, "--batch", source, "-o", out, "--raw")
+    c.check(out.read_bytes() == before, "a failed batch leaves the old output")
+    c.check(not list(c.folder.glob("out.jsonl.*")), "a failed batch leaves nothing beside it")
+    c.refused(2, ["--batch"], "run", model, "--batch", source)
+
+
+def conversation(c, chat):
+    """On a terminal: a question, an interrupted answer, commands."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="dumb", XDG_STATE_HOME=str(c.folder / "state"))
+        os.execv(c.minnow, [c.minnow, "run", str(chat), "--temp", "0", "--ctx", "4096", "-v"])
+    seen = ""
+
+    def expect(text, seconds=20):
+        nonlocal seen
+        end = time.monotonic() + seconds
+        while text not in seen and time.monotonic() < end:
+            if select.select([fd], [], [], 0.2)[0]:
+                try:
+                    seen += os.read(fd, 65536).decode(errors="replace")
+                except OSError:
+                    break
+        good = text in seen
+        seen = seen.split(text, 1)[1] if good else ""
+        c.check(good, f"conversation: waited for {text!r}")
+
+    expect(">>> ")
+    os.write(fd, b"/help\n")
+    expect("/clear")
+    os.write(fd, b"/set max_tokens 5\n")
+    os.write(fd, b"hello\n")
+    expect("length]")
+    os.write(fd, b"/nonsense\n")
+    expect("unknown command")
+    os.write(fd, b"/set max_tokens -1\n")
+    os.write(fd, b"go on\n")
+    time.sleep(0.3)
+    os.write(fd, b"\x03")  # stops the answer, or at the prompt only says how to leave
+    time.sleep(0.3)
+    os.write(fd, b"/show\n")
+    expect("messages, context")
+    os.write(fd, b"/save " + str(c.folder / "chat.json").encode() + b"\n/quit\n")
+    deadline = time.monotonic() + 20
+    status = None
+    while time.monotonic() < deadline and status is None:
+        done, code = os.waitpid(pid, os.WNOHANG)
+        status = code if done else None
+        if select.select([fd], [], [], 0.1)[0]:
+            try:
+                os.read(fd, 65536)
+            except OSError:
+                pass
+    if status is None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    c.check(status == 0, f"conversation ends with /quit: {status}")
+    saved = c.folder / "chat.json"
+    c.check(saved.exists() and json.loads(saved.read_text())["messages"][0]["content"] == "hello", "a conversation is saved")
+
+
+def converting(c, model):
+    folder, back = c.folder / "hf", c.folder / "back.gguf"
+    c.ok("convert", model, folder)
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"):
+        c.check((folder / name).exists(), f"convert writes {name}")
+    c.ok("convert", folder, back)
+    tokens = c.folder / "tokens.json"
+    tokens.write_text(json.dumps({"n_ctx": 64, "prompts": [[1, 5, 9, 30], [7]]}))
+    rows = []
+    for i, source in enumerate((model, folder, back)):
+        out = c.folder / f"logits{i}.bin"
+        c.ok("logits", source, "--tokens", tokens, "-o", out, "--kv", "f32")
+        rows.append(out.read_bytes())
+    c.check(rows[0] == rows[2], "GGUF -> safetensors -> GGUF keeps every logit")
+    c.check(len(rows[0]) == len(rows[1]), "safetensors gives as many logits")
+    text = c.ok("run", model, "abc", "-n", 8, "--temp", 0, "--raw")
+    c.check(text == c.ok("run", folder, "abc", "-n", 8, "--temp", 0, "--raw"), "safetensors continue as GGUF does")
+    c.check(c.ok("tokenize", model, "abc <s> ü", "--ids") == c.ok("tokenize", folder, "abc <s> ü", "--ids"), "tokens survive conversion")
+    c.refused(2, ["same"], "convert", model, model)
+    c.refused(1, ["none.json"], "logits", model, "--tokens", tokens.with_name("none.json"), "-o", c.folder / "x.bin")
+    tokens.write_text(json.dumps({"prompts": [[100000]]}))
+    c.refused(1, ["100000"], "logits", model, "--tokens", tokens, "-o", c.folder / "x.bin")
+    c.check(not (c.folder / "x.bin").exists(), "a failed command leaves no output")
+
+
+def quantizing(c, model):
+    text = c.folder / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog. " * 60)
+    base = json.loads(c.ok("perplexity", model, "-f", text, "--ctx", 32, "--json"))
+    c.check(base["tokens_scored"] == base["chunks"] * 15, "half of each window is scored")
+    for kind, most in (("Q8_0", 0.05), ("Q4_0", 1.5)):
+        small = c.folder / f"{kind}.gguf"
+        c.ok("quantize", model, small, kind)
+        shown = json.loads(c.ok("show", small, "--json"))
+        c.check(any(t["dtype"] == kind for t in shown["tensors"]), f"{kind}: some tensor has the type")
+        got = json.loads(c.ok("perplexity", small, "-f", text, "--ctx", 32, "--json"))["mean_nll"]
+        c.check(abs(got - base["mean_nll"]) < most, f"{kind}: {got} against {base['mean_nll']} nats")
+    strided = json.loads(c.ok("perplexity", model, "-f", text, "--ctx", 32, "--stride", 16, "--json"))
+    c.check(strided["tokens_scored"] == 31 + 16 * (strided["chunks"] - 1), "a stride scores each token once")
+    c.refused(2, ["Q9_9"], "quantize", model, c.folder / "x.gguf", "Q9_9")
+    c.refused(1, ["Q6_K"], "quantize", model, c.folder / "x.gguf", "Q6_K")
+    c.refused(1, ["fewer than one window"], "perplexity", model, "-f", text, "--ctx", 60000)
+    return c.folder / "Q8_0.gguf"
+
+
+def measuring(c, model, small):
+    for path in (model, small):
+        b = json.loads(c.ok("bench", path, "-p", 32, "-n", 8, "-t", 2, "-r", 2, "--json"))
+        for key in ("prompt_tokens_per_second", "generation_tokens_per_second", "load_seconds", "peak_rss_bytes"):
+            c.check(b.get(key, 0) > 0, f"bench --json has {key}")
+    shown = json.loads(c.ok("show", model, "--json"))
+    c.check(shown["architecture"] == "llama" and shown["class"] == "micro" and shown["kv_bytes"] > 0, "show --json")
+    c.check("blk.0.attn_q.weight" in c.ok("show", model, "--tensors", "--metadata"), "show --tensors")
+    d = json.loads(c.ok("doctor", "--json"))
+    c.check(d["kernels"] in d["kernels_available"] and d["read_bytes_per_second"] > 1e8, "doctor --json")
+    bad = subprocess.run([c.minnow, "doctor"], capture_output=True, text=True, env={**os.environ, "MINNOW_ISA": "z80"})
+    c.check(bad.returncode == 1 and "z80" in bad.stderr and "choose one of" in bad.stderr, "an unknown MINNOW_ISA is refused")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minnow", required=True)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        c = Checks(str(pathlib.Path(args.minnow).resolve()), pathlib.Path(name))
+        model = write_model(c.folder / "tiny.gguf")
+        chat = write_model(c.folder / "chat.gguf", TEMPLATE)
+        help_pages(c)
+        running(c, model, chat)
+        batches(c, model)
+        conversation(c, chat)
+        converting(c, model)
+        small = quantizing(c, model)
+        measuring(c, model, small)
+    print(f"{c.passed} passed, {c.failed} failed")
+    return 1 if c.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

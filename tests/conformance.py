@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""The program against what peers computed: logits of ../shared/conformance, and stories260K of ../shared/data as every
+file form, at every instruction-set level. Skipped (exit code 77) without ../shared.
+
+    conformance.py --minnow build/release/minnow
+"""
+
+import argparse
+import array
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
+STORIES = SHARED / "data/models/stories260k"
+CORPUS = SHARED / "data/corpora/tinystories/tiny_stories_1mb.txt"
+
+# family: (largest difference, largest KL divergence) with f32 and with f16 keys and values, from conformance/README.md
+LIMITS = {
+    "llama": {"f32": (1e-4, 1e-9), "f16": (2.3e-2, 2e-5)},
+    "qwen3": {"f32": (1e-4, 1e-9), "f16": (2.3e-2, 2e-5)},
+    "gemma3": {"f32": (1e-2, 2e-6), "f16": (2.3e-2, 2e-5)},
+}
+STORY = """Once upon a time, there was a little girl named Lily. She loved to play outside in the park. \
+One day, she saw a big, red ball. She wanted to play with it, but it was too high.
+Lily's mom said, "Lily, let's go to the park." Lily was sad and didn't know what to do. She said, "I want to play with \
+your ball, but I can'"""
+IDS = {"Once upon a time": [1, 403, 407, 261, 378], "Lily and Tom": [1, 317, 269, 274, 287]}
+
+
+class Checks:
+    def __init__(self, minnow):
+        self.minnow, self.passed, self.failed = minnow, 0, 0
+
+    def run(self, *args, isa=""):
+        result = subprocess.run([self.minnow, *map(str, args)], capture_output=True, text=True, timeout=300,
+                                env={**os.environ, "MINNOW_ISA": isa})
+        if result.returncode != 0:
+            raise RuntimeError(f"minnow {' '.join(map(str, args))}: {result.stderr.strip()}")
+        return result.stdout
+
+    def check(self, good, what):
+        self.passed += bool(good)
+        self.failed += not good
+        if not good:
+            print("FAILED", what, flush=True)
+
+
+def read_f32(path):
+    values = array.array("f")
+    with open(path, "rb") as f:
+        values.frombytes(f.read())
+    return values
+
+
+def compare(got, want, width):
+    """Largest difference, largest KL(want || got) of a row, share of rows with the same largest value."""
+    worst, worst_kl, same, rows = 0.0, 0.0, 0, len(want) // width
+    for r in range(rows):
+        a, b = got[r * width:(r + 1) * width], want[r * width:(r + 1) * width]
+        worst = max(worst, max(abs(x - y) for x, y in zip(a, b)))
+        top_a, top_b = max(a), max(b)
+        sum_a = math.log(sum(math.exp(x - top_a) for x in a)) + top_a
+        sum_b = math.log(sum(math.exp(x - top_b) for x in b)) + top_b
+        worst_kl = max(worst_kl, sum(math.exp(y - sum_b) * ((y - sum_b) - (x - sum_a)) for x, y in zip(a, b)))
+        same += a.index(top_a) == b.index(top_b)
+    return worst, worst_kl, same / rows
+
+
+def logits(c, folder, isas):
+    for family, limits in LIMITS.items():
+        source = SHARED / "conformance" / family
+        want = read_f32(source / "logits.bin")
+        width = json.loads((source / "tokens.json").read_text())["n_vocab"]
+        for kv, (most, most_kl) in limits.items():
+            for isa in isas if kv == "f32" else isas[-1:]:
+                out = folder / "logits.bin"
+                c.run("logits", source / "model.gguf", "--tokens", source / "tokens.json", "-o", out, "--kv", kv, isa=isa)
+                got = read_f32(out)
+                c.check(len(got) == len(want), f"{family} {kv} {isa}: {len(got)} values, {len(want)} expected")
+                worst, kl, same = compare(got, want, width)
+                print(f"{family:7} kv {kv} {isa:9} max diff {worst:.2g}  max KL {kl:.2g}  same top {same:.1%}", flush=True)
+                c.check(worst <= most and kl <= most_kl and same >= 0.988, f"{family} {kv} {isa}: beyond {most}, {most_kl}")
+
+
+def stories(c, folder, isas):
+    converted, again = folder / "from-hf.gguf", folder / "hf-again"
+    c.run("convert", STORIES / "stories260K-f32.gguf", again)
+    c.run("convert", again, converted)
+    from_llama2c = folder / "from-llama2c.gguf"
+    c.run("convert", STORIES / "stories260K.bin", from_llama2c)
+    forms = [STORIES / "stories260K-f32.gguf", STORIES / "stories260K.bin", STORIES / "stories260K_v1.bin", STORIES / "hf",
+             again, converted, from_llama2c]
+    for model in forms:
+        for isa in isas:
+            text = c.run("run", model, "Once upon a time", "-n", 120, "--temp", 0, "--seed", 1, "--raw", isa=isa)
+            c.check(text.rstrip("\n").startswith(STORY), f"{model.name} {isa}: another story:\n{text}")
+        for prompt, ids in IDS.items():
+            c.check(json.loads(c.run("tokenize", model, prompt, "--json"))["ids"] == ids, f"{model.name}: ids of {prompt!r}")
+        result = json.loads(c.run("perplexity", model, "-f", CORPUS, "--ctx", 256, "--chunks", 32, "--kv", "f32", "--json"))
+        c.check(abs(result["perplexity"] - 3.9285) < 2e-4, f"{model.name}: perplexity {result['perplexity']}")
+    original, back = (json.loads(c.run("show", m, "--json")) for m in (forms[0], converted))
+    c.check(original["parameters"] == back["parameters"], "parameters differ after GGUF -> safetensors -> GGUF")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minnow", required=True)
+    args = parser.parse_args()
+    if not (SHARED / "conformance").is_dir():
+        print("skipped: ../shared is not here, so there are no golden logits to compare with")
+        return 77
+    c = Checks(args.minnow)
+    isas = json.loads(c.run("doctor", "--json"))["kernels_available"]
+    with tempfile.TemporaryDirectory() as folder:
+        logits(c, pathlib.Path(folder), isas)
+        stories(c, pathlib.Path(folder), isas)
+    print(f"{c.passed} passed, {c.failed} failed")
+    return 1 if c.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -106,7 +106,7 @@ struct Suffix {
   const Builtin* builtin = nullptr;  // of the filter or test; null when there is none of that name
   bool negated = false;              // is not
   ExprPtr start, stop, step;         // of the slice, each may be null; start alone is the item
-  CallArguments arguments;
+  std::unique_ptr<CallArguments> arguments;  // null without any; apart, so that long chains stay small
 };
 
 struct PostfixExpr : Expr {

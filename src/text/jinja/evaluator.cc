@@ -169,15 +169,15 @@ Value Evaluator::apply_builtin(const Suffix& suffix, const Value& value, Scope& 
   return is_test ? Value::boolean(truthy(result) != suffix.negated) : result;
 }
 
-Arguments Evaluator::evaluate_arguments(const CallArguments& arguments, Scope& scope) {
-  if (arguments.empty()) return {};
+Arguments Evaluator::evaluate_arguments(const std::unique_ptr<CallArguments>& arguments, Scope& scope) {
+  if (!arguments) return {};
   ArenaVector<Value> positional;
   ArenaVector<Binding> named;
-  positional.reserve(rt_.arena, arguments.positional.size());
-  named.reserve(rt_.arena, arguments.named.size());
-  for (const ExprPtr& expr : arguments.positional) positional.push_back(rt_.arena, evaluate(*expr, scope));
-  for (const auto& [name, expr] : arguments.named) named.push_back(rt_.arena, {name, evaluate(*expr, scope)});
-  if (arguments.star || arguments.double_star) add_stars(arguments, scope, positional, named);
+  positional.reserve(rt_.arena, arguments->positional.size());
+  named.reserve(rt_.arena, arguments->named.size());
+  for (const ExprPtr& expr : arguments->positional) positional.push_back(rt_.arena, evaluate(*expr, scope));
+  for (const auto& [name, expr] : arguments->named) named.push_back(rt_.arena, {name, evaluate(*expr, scope)});
+  if (arguments->star || arguments->double_star) add_stars(*arguments, scope, positional, named);
   return {positional.span(), named.span()};
 }
 

@@ -41,7 +41,7 @@ class Evaluator {
   Value apply_all(const std::vector<Suffix>& suffixes, Value value, Scope& scope);
   Value apply_slice(const Suffix& suffix, const Value& value, Scope& scope);
   Value apply_builtin(const Suffix& suffix, const Value& value, Scope& scope);
-  Arguments evaluate_arguments(const CallArguments& arguments, Scope& scope);
+  Arguments evaluate_arguments(const std::unique_ptr<CallArguments>& arguments, Scope& scope);
   void add_stars(const CallArguments& arguments, Scope& scope, ArenaVector<Value>& positional,
                  ArenaVector<Binding>& named);
   Value lookup(std::string_view name, Scope& scope);

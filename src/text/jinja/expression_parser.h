@@ -19,8 +19,8 @@ struct ExpressionParser {
   ExprPtr expression_without_choice();
   // One expression or several with commas, which make a tuple.
   ExprPtr tuple(bool with_choice = true);
-  // "(" is the current token.
-  CallArguments call_arguments();
+  // "(" is the current token. Null when nothing stands between the parentheses.
+  std::unique_ptr<CallArguments> call_arguments();
   // The name of a filter and its arguments.
   Suffix filter();
   // An assignment's left side; stops before `=`, `in`, or the end of the tag.

@@ -1,7 +1,7 @@
 // Templates that ask for too much: each must end in one error, soon.
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "text/jinja/expect_rows.h"
 
@@ -14,10 +14,10 @@ std::string repeated(const std::string& text, int n) {
   return out;
 }
 
-constexpr double kPatience = 10.0;  // seconds; generous for sanitizers on a busy machine, 1 s is the aim
+constexpr double kPatience = 10.0;  // seconds of this process's time: generous for sanitizers, 1 s is the aim
 
 void expect_limit(const std::string& source) {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   const std::string shown = source.substr(0, 100);
   try {
     ChatTemplateInput input;
@@ -27,8 +27,7 @@ void expect_limit(const std::string& source) {
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ErrorCode::kLimit) << shown << ": " << e.what();
   }
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-  EXPECT_LT(taken.count(), kPatience) << shown;
+  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, kPatience) << shown;
 }
 
 TEST(JinjaLimits, HoldForMemory) {
@@ -149,6 +148,10 @@ TEST(JinjaLimits, DoNotHitLongButFlatTemplates) {
   EXPECT_EQ(rendered(repeated("{{ 1 }}", kMany)), std::string(kMany, '1'));
   EXPECT_EQ(rendered("{{ " + repeated("(", 150) + "1" + repeated(")", 150) + " }}"), "1");
   EXPECT_EQ(rendered(repeated("{% if 1 %}", 150) + "x" + repeated("{% endif %}", 150)), "x");
+}
+
+TEST(JinjaLimits, TakeTemplatesOfAMegabyte) {
+  EXPECT_EQ(rendered(repeated("{{1}}", 200'000)).size(), 200'000u);
 }
 
 TEST(JinjaLimits, LeaveRoomForRecursionOverNestedSchemas) {

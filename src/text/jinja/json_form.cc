@@ -68,7 +68,7 @@ class ValueSax {
   }
   bool open(Value container) {
     if (open_.size() >= static_cast<std::size_t>(limits::kMaxJsonDepth))
-      rt_.fail("from_json: nested too deep");
+      fail_at(rt_.line, ErrorCode::kLimit, "from_json: nested too deep");
     add(container);
     open_.push_back({container, Value()});
     return true;

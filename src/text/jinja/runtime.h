@@ -39,7 +39,7 @@ class Runtime {
     if (steps_ > limits::kMaxTemplateSteps) fail_steps();
   }
   void scan_bytes(uint64_t bytes) { scan(bytes); }
-  void scan_elements(uint64_t n) { scan(n * 16); }
+  void scan_elements(uint64_t n) { scan(n > limits::kMaxTemplateSteps << 8 ? n : n * 16); }
 
   template <typename... Args>
   [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) const {

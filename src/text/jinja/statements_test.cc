@@ -80,5 +80,15 @@ TEST(JinjaWhiteSpace, IsControlledAsInJinja) {
   expect_rows(rows);
 }
 
+TEST(JinjaMethods, TakeEmptyTexts) {
+  const Row rows[] = {
+      {"{% set e = 'a'[1:] %}{{ e.find('') }}{{ e.find('x') }}{{ e.count('x') }}{{ '' in e }}{{ 'x' in e }}", "0-10TrueFalse"},
+      {"{% set e = 'a'[1:] %}{{ e.replace('x', 'y') }}{{ e.split(',') }}{{ e.partition('x') }}{{ 'ab'.split('b') }}",
+       "['']('', '', '')['a', '']"},
+      {"{% set e %}{% endset %}[{{ e.strip() }}{{ e|upper }}{{ e * 3 }}{{ e ~ e }}{{ e|length }}{{ e == '' }}]", "[0True]"},
+  };
+  expect_rows(rows);
+}
+
 }  // namespace
 }  // namespace minnow::jinja

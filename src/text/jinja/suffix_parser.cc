@@ -54,7 +54,7 @@ void ExpressionParser::subscript(Suffix& suffix) {
   tokens.expect_operator("]");
 }
 
-CallArguments ExpressionParser::call_arguments() {
+std::unique_ptr<CallArguments> ExpressionParser::call_arguments() {
   const Nesting nesting(tokens);
   tokens.expect_operator("(");
   CallArguments arguments;
@@ -79,7 +79,8 @@ CallArguments ExpressionParser::call_arguments() {
       arguments.positional.push_back(expression());
     }
   }
-  return arguments;
+  if (arguments.empty()) return nullptr;
+  return std::make_unique<CallArguments>(std::move(arguments));
 }
 
 Suffix ExpressionParser::filter() {
@@ -116,7 +117,8 @@ Suffix ExpressionParser::test() {
       postfix->suffixes = std::move(suffixes);
       argument = std::move(postfix);
     }
-    suffix.arguments.positional.push_back(std::move(argument));
+    suffix.arguments = std::make_unique<CallArguments>();
+    suffix.arguments->positional.push_back(std::move(argument));
   }
   return suffix;
 }

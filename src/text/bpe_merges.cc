@@ -70,7 +70,9 @@ void BpeMerges::apply_short(std::vector<uint32_t>& symbols) const {
 
 void BpeMerges::apply_long(std::vector<uint32_t>& symbols, Scratch& scratch) const {
   const auto n = static_cast<uint32_t>(symbols.size());
-  auto& [heap, next, previous] = scratch;
+  auto& heap = scratch.heap;
+  auto& next = scratch.next;
+  auto& previous = scratch.previous;
   heap.clear();
   next.resize(n);
   previous.resize(n);

@@ -118,8 +118,7 @@ class SpmTokenizer final : public BpeTokenizer {
       if (!part.empty()) characters.push_back(part);
     }
     std::ranges::sort(characters);
-    const auto repeated = std::ranges::unique(characters);
-    characters.erase(repeated.begin(), repeated.end());
+    characters.erase(std::unique(characters.begin(), characters.end()), characters.end());
     part_characters_ = std::move(characters);
   }
 

@@ -232,7 +232,7 @@ TEST(Gguf, RefusesProductsThatWrap) {
 }
 
 TEST(Gguf, RefusesTypesThatItDoesNotReadByName) {
-  refuses(OneTensor{.type = 13}.bytes(), ErrorCode::kUnsupported, "tensor 'w' has type 13 (Q5_K)");
+  refuses(OneTensor{.type = 16}.bytes(), ErrorCode::kUnsupported, "tensor 'w' has type 16 (IQ2_XXS)");
   refuses(OneTensor{.type = 4}.bytes(), ErrorCode::kUnsupported, "retired");
   refuses(OneTensor{.type = ~0u}.bytes(), ErrorCode::kUnsupported, "unknown");
 }

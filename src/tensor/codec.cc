@@ -5,68 +5,11 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "tensor/blocks.h"
+#include "tensor/decode.h"
 #include "tensor/half.h"
 
 namespace minnow {
 namespace {
-
-void decode(const BlockQ8_0& b, float* x) {
-  const float d = f16_to_f32(b.d);
-  for (int i = 0; i < 32; ++i) x[i] = d * static_cast<float>(b.qs[i]);
-}
-
-void decode(const BlockQ4_0& b, float* x) {
-  const float d = f16_to_f32(b.d);
-  for (int j = 0; j < 16; ++j) {
-    x[j] = d * static_cast<float>((b.qs[j] & 15) - 8);
-    x[j + 16] = d * static_cast<float>((b.qs[j] >> 4) - 8);
-  }
-}
-
-void decode(const BlockQ4_K& b, float* x) {
-  const float d = f16_to_f32(b.d), dmin = f16_to_f32(b.dmin);
-  for (int g = 0; g < 8; ++g) {
-    const auto [scale, min] = q4_k_scale_min(b.scales, g);
-    const float s = d * static_cast<float>(scale), m = dmin * static_cast<float>(min);
-    const uint8_t* q = b.qs + 32 * (g / 2);
-    const int shift = 4 * (g % 2);
-    for (int l = 0; l < 32; ++l) x[32 * g + l] = s * static_cast<float>((q[l] >> shift) & 15) - m;
-  }
-}
-
-void decode(const BlockQ6_K& b, float* x) {
-  const float d = f16_to_f32(b.d);
-  for (int i = 0; i < kSuperBlock; ++i) {
-    x[i] = d * static_cast<float>(b.scales[i / 16]) * static_cast<float>(q6_k_code(b, i) - 32);
-  }
-}
-
-template <typename Block, int kSize>
-void decode_blocks(const std::byte* src, float* dst, int64_t n) {
-  for (int64_t i = 0; i < n / kSize; ++i) {
-    Block block;
-    std::memcpy(&block, src + i * static_cast<int64_t>(sizeof(Block)), sizeof(Block));
-    decode(block, dst + i * kSize);
-  }
-}
-
-template <typename T, typename F>
-void convert_from(const std::byte* src, float* dst, int64_t n, F to_float) {
-  for (int64_t i = 0; i < n; ++i) {
-    T value;
-    std::memcpy(&value, src + i * static_cast<int64_t>(sizeof(T)), sizeof(T));
-    dst[i] = to_float(value);
-  }
-}
-
-template <typename F>
-void convert_to_16(const float* src, std::byte* dst, int64_t n, F from_float) {
-  for (int64_t i = 0; i < n; ++i) {
-    const uint16_t value = from_float(src[i]);
-    std::memcpy(dst + 2 * i, &value, 2);
-  }
-}
 
 // 0 for a scale so small that 1 / d is infinite: its f16 is 0, and any code decodes to 0.
 float inverse_of(float d) { return std::abs(d) >= 0x1.0p-126f ? 1.0f / d : 0.0f; }
@@ -93,88 +36,115 @@ void encode(const float* x, BlockQ4_0& b) {
 }
 
 template <typename Block>
+Block block_at(const std::byte* src, int64_t i) {
+  Block block;
+  std::memcpy(&block, src + i * static_cast<int64_t>(sizeof(Block)), sizeof(Block));
+  return block;
+}
+
+template <typename Block>
+void decode_blocks(const std::byte* src, float* dst, int64_t n) {
+  for (int64_t i = 0; i < n / Block::kSize; ++i) decode(block_at<Block>(src, i), dst + i * Block::kSize);
+}
+
+template <typename Block>
 void encode_blocks(const float* src, std::byte* dst, int64_t n) {
-  for (int64_t i = 0; i < n / kBlock; ++i) {
+  for (int64_t i = 0; i < n / Block::kSize; ++i) {
     Block block;
-    encode(src + i * kBlock, block);
+    encode(src + i * Block::kSize, block);
     std::memcpy(dst + i * static_cast<int64_t>(sizeof(Block)), &block, sizeof(Block));
   }
 }
 
-bool finite_f16(uint16_t bits) { return (bits & 0x7C00) != 0x7C00; }
-
-template <typename Block, int kSize, typename F>
-bool all_blocks(const std::byte* src, int64_t n, F predicate) {
-  for (int64_t i = 0; i < n / kSize; ++i) {
-    Block block;
-    std::memcpy(&block, src + i * static_cast<int64_t>(sizeof(Block)), sizeof(Block));
-    if (!predicate(block)) return false;
+template <typename Block>
+bool finite_blocks(const std::byte* src, int64_t n) {
+  for (int64_t i = 0; i < n / Block::kSize; ++i) {
+    if (!has_finite_scale(block_at<Block>(src, i))) return false;
   }
   return true;
+}
+
+template <typename T, float (*kToFloat)(T)>
+void decode_values(const std::byte* src, float* dst, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    T value;
+    std::memcpy(&value, src + i * static_cast<int64_t>(sizeof(T)), sizeof(T));
+    dst[i] = kToFloat(value);
+  }
+}
+
+template <typename T, T (*kFromFloat)(float)>
+void encode_values(const float* src, std::byte* dst, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const T value = kFromFloat(src[i]);
+    std::memcpy(dst + i * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
+  }
+}
+
+constexpr float same(float x) { return x; }
+
+struct Codec {
+  void (*decode)(const std::byte* src, float* dst, int64_t n) = nullptr;
+  void (*encode)(const float* src, std::byte* dst, int64_t n) = nullptr;
+  bool (*finite)(const std::byte* src, int64_t n) = nullptr;  // nullptr: has no scales
+};
+
+template <typename Block>
+constexpr Codec decoder_of() {
+  return {decode_blocks<Block>, nullptr, finite_blocks<Block>};
+}
+template <typename Block>
+constexpr Codec codec_of() {
+  return {decode_blocks<Block>, encode_blocks<Block>, finite_blocks<Block>};
+}
+
+Codec codec_for(DType dtype) {
+  switch (dtype) {
+    case DType::kF32: return {decode_values<float, same>, encode_values<float, same>, nullptr};
+    case DType::kF16: return {decode_values<uint16_t, f16_to_f32>, encode_values<uint16_t, f32_to_f16>, nullptr};
+    case DType::kBF16: return {decode_values<uint16_t, bf16_to_f32>, encode_values<uint16_t, f32_to_bf16>, nullptr};
+    case DType::kQ4_0: return codec_of<BlockQ4_0>();
+    case DType::kQ4_1: return decoder_of<BlockQ4_1>();
+    case DType::kQ5_0: return decoder_of<BlockQ5_0>();
+    case DType::kQ5_1: return decoder_of<BlockQ5_1>();
+    case DType::kQ8_0: return codec_of<BlockQ8_0>();
+    case DType::kQ2_K: return decoder_of<BlockQ2_K>();
+    case DType::kQ3_K: return decoder_of<BlockQ3_K>();
+    case DType::kQ4_K: return decoder_of<BlockQ4_K>();
+    case DType::kQ5_K: return decoder_of<BlockQ5_K>();
+    case DType::kQ6_K: return decoder_of<BlockQ6_K>();
+    case DType::kIQ4_NL: return decoder_of<BlockIQ4_NL>();
+    case DType::kIQ4_XS: return decoder_of<BlockIQ4_XS>();
+    case DType::kTQ1_0: return decoder_of<BlockTQ1_0>();
+    case DType::kTQ2_0: return decoder_of<BlockTQ2_0>();
+    case DType::kI2_S: return decoder_of<BlockI2_S>();
+    case DType::kMXFP4: return decoder_of<BlockMXFP4>();
+    case DType::kNVFP4: return decoder_of<BlockNVFP4>();
+    case DType::kQ1_0: return decoder_of<BlockQ1_0>();
+    case DType::kQ2_0: return decoder_of<BlockQ2_0>();
+    default: return {};
+  }
 }
 
 }  // namespace
 
 void decode_row(DType dtype, const std::byte* src, float* dst, int64_t n) {
-  switch (dtype) {
-    case DType::kF32:
-      std::memcpy(dst, src, static_cast<std::size_t>(n) * 4);
-      return;
-    case DType::kF16:
-      return convert_from<uint16_t>(src, dst, n, f16_to_f32);
-    case DType::kBF16:
-      return convert_from<uint16_t>(src, dst, n, bf16_to_f32);
-    case DType::kQ8_0:
-      return decode_blocks<BlockQ8_0, 32>(src, dst, n);
-    case DType::kQ4_0:
-      return decode_blocks<BlockQ4_0, 32>(src, dst, n);
-    case DType::kQ4_K:
-      return decode_blocks<BlockQ4_K, 256>(src, dst, n);
-    case DType::kQ6_K:
-      return decode_blocks<BlockQ6_K, 256>(src, dst, n);
-    default:
-      fail(ErrorCode::kUnsupported, "cannot decode {} to f32", name(dtype));
-  }
+  const Codec codec = codec_for(dtype);
+  if (codec.decode == nullptr) fail(ErrorCode::kUnsupported, "cannot decode {} to f32", name(dtype));
+  codec.decode(src, dst, n);
 }
 
-bool can_encode(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 || dtype == DType::kQ8_0 ||
-         dtype == DType::kQ4_0;
-}
+bool can_encode(DType dtype) { return codec_for(dtype).encode != nullptr; }
 
 void encode_row(DType dtype, const float* src, std::byte* dst, int64_t n) {
-  switch (dtype) {
-    case DType::kF32:
-      std::memcpy(dst, src, static_cast<std::size_t>(n) * 4);
-      return;
-    case DType::kF16:
-      return convert_to_16(src, dst, n, f32_to_f16);
-    case DType::kBF16:
-      return convert_to_16(src, dst, n, f32_to_bf16);
-    case DType::kQ8_0:
-      return encode_blocks<BlockQ8_0>(src, dst, n);
-    case DType::kQ4_0:
-      return encode_blocks<BlockQ4_0>(src, dst, n);
-    default:
-      fail(ErrorCode::kUnsupported, "cannot encode to {}", name(dtype));
-  }
+  const Codec codec = codec_for(dtype);
+  if (codec.encode == nullptr) fail(ErrorCode::kUnsupported, "cannot encode to {}", name(dtype));
+  codec.encode(src, dst, n);
 }
 
 bool has_finite_scales(DType dtype, const std::byte* src, int64_t n) {
-  const auto one = [](const auto& b) { return finite_f16(b.d); };
-  switch (dtype) {
-    case DType::kQ8_0:
-      return all_blocks<BlockQ8_0, 32>(src, n, one);
-    case DType::kQ4_0:
-      return all_blocks<BlockQ4_0, 32>(src, n, one);
-    case DType::kQ6_K:
-      return all_blocks<BlockQ6_K, 256>(src, n, one);
-    case DType::kQ4_K:
-      return all_blocks<BlockQ4_K, 256>(src, n,
-                                        [](const auto& b) { return finite_f16(b.d) && finite_f16(b.dmin); });
-    default:
-      return true;
-  }
+  const Codec codec = codec_for(dtype);
+  return codec.finite == nullptr || codec.finite(src, n);
 }
 
 std::vector<float> to_f32(const Tensor& tensor) {

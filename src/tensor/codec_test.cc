@@ -82,13 +82,13 @@ TEST(Codec, AgreesWithAPeersBlocks) {
   };
   const auto input = floats("input.f32");
   ASSERT_EQ(input.size(), 64u * 256u);
-  for (const auto& [dtype, file] : {std::pair(DType::kQ8_0, "q8_0"), std::pair(DType::kQ4_0, "q4_0"),
-                                    std::pair(DType::kQ4_K, "q4_K"), std::pair(DType::kQ6_K, "q6_K")}) {
-    const std::string text = read_text_file(folder / (std::string(file) + ".bin"), 1 << 20);
+  for (const std::string file : {"q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_K", "q3_K", "q4_K", "q5_K", "q6_K", "iq4_nl", "iq4_xs", "tq1_0", "tq2_0"}) {
+    const DType dtype = *dtype_from_name(file);
+    const std::string text = read_text_file(folder / (file + ".bin"), 1 << 20);
     ASSERT_EQ(text.size(), row_bytes(dtype, 64 * 256));
     std::vector<std::byte> bytes(text.size());
     std::memcpy(bytes.data(), text.data(), text.size());
-    const auto expected = floats(std::string(file) + ".f32");
+    const auto expected = floats(file + ".f32");
     const auto decoded = decode(dtype, bytes, input.size());
     EXPECT_EQ(std::memcmp(decoded.data(), expected.data(), decoded.size() * 4), 0) << file;
     EXPECT_TRUE(has_finite_scales(dtype, bytes.data(), 64 * 256));

@@ -11,10 +11,25 @@ constexpr std::array<DTypeInfo, kNumDTypes> kInfos = {{
     {DType::kF32, "F32", 0, 1, 4, true},
     {DType::kF16, "F16", 1, 1, 2, true},
     {DType::kBF16, "BF16", 30, 1, 2, true},
-    {DType::kQ8_0, "Q8_0", 8, 32, 34, true},
     {DType::kQ4_0, "Q4_0", 2, 32, 18, true},
+    {DType::kQ4_1, "Q4_1", 3, 32, 20, true},
+    {DType::kQ5_0, "Q5_0", 6, 32, 22, true},
+    {DType::kQ5_1, "Q5_1", 7, 32, 24, true},
+    {DType::kQ8_0, "Q8_0", 8, 32, 34, true},
+    {DType::kQ2_K, "Q2_K", 10, 256, 84, true},
+    {DType::kQ3_K, "Q3_K", 11, 256, 110, true},
     {DType::kQ4_K, "Q4_K", 12, 256, 144, true},
+    {DType::kQ5_K, "Q5_K", 13, 256, 176, true},
     {DType::kQ6_K, "Q6_K", 14, 256, 210, true},
+    {DType::kIQ4_NL, "IQ4_NL", 20, 32, 18, true},
+    {DType::kIQ4_XS, "IQ4_XS", 23, 256, 136, true},
+    {DType::kTQ1_0, "TQ1_0", 34, 256, 54, true},
+    {DType::kTQ2_0, "TQ2_0", 35, 256, 66, true},
+    {DType::kI2_S, "I2_S", kNoGgufId, 128, 36, true},
+    {DType::kMXFP4, "MXFP4", 39, 32, 17, true},
+    {DType::kNVFP4, "NVFP4", 40, 64, 36, true},
+    {DType::kQ1_0, "Q1_0", 41, 128, 18, true},
+    {DType::kQ2_0, "Q2_0", 42, 64, 18, true},
     {DType::kI8, "I8", 24, 1, 1, false},
     {DType::kI16, "I16", 25, 1, 2, false},
     {DType::kI32, "I32", 26, 1, 4, false},
@@ -34,6 +49,7 @@ constexpr std::array<std::string_view, 43> kGgufNames = {
 const DTypeInfo& info(DType dtype) { return kInfos[static_cast<std::size_t>(dtype)]; }
 
 std::optional<DType> dtype_from_gguf(uint32_t gguf_id) {
+  if (gguf_id == kNoGgufId) return std::nullopt;
   const auto* it =
       std::find_if(kInfos.begin(), kInfos.end(), [&](const auto& i) { return i.gguf_id == gguf_id; });
   if (it == kInfos.end()) return std::nullopt;

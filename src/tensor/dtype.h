@@ -7,13 +7,24 @@
 
 namespace minnow {
 
-enum class DType : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_K, kQ6_K, kI8, kI16, kI32, kI64, kF64 };
-inline constexpr int kNumDTypes = 12;
+enum class DType : uint8_t {
+  kF32, kF16, kBF16,
+  kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0,
+  kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K,
+  kIQ4_NL, kIQ4_XS,
+  kTQ1_0, kTQ2_0, kI2_S,
+  kMXFP4, kNVFP4, kQ1_0, kQ2_0,
+  kI8, kI16, kI32, kI64, kF64
+};
+inline constexpr int kNumDTypes = 27;
+
+// I2_S has no id upstream; the one that the BitNet fork gives it means other things elsewhere.
+inline constexpr uint32_t kNoGgufId = UINT32_MAX;
 
 struct DTypeInfo {
   DType dtype;
   std::string_view name;  // as people write it: "F32", "Q4_0", "Q4_K"
-  uint32_t gguf_id;       // ggml_type
+  uint32_t gguf_id;       // ggml_type, or kNoGgufId
   uint32_t block_size;    // elements per block, along the innermost dimension
   uint32_t block_bytes;
   bool is_weight;  // has a codec: can be decoded to f32 and multiplied

@@ -70,4 +70,8 @@ std::unique_ptr<Step> make_kv_store_step(const AttentionAttrs& attrs, Value k, V
 std::unique_ptr<Step> make_attention_step(const AttentionAttrs& attrs, Value q, Value out, int64_t n_heads,
                                           int64_t n_kv_heads, int team);
 
+// Inputs of a short convolution to the cache (row-wise), and the convolution over them. weight: [D, n_taps].
+std::unique_ptr<Step> make_conv_store_step(int32_t layer, Value x);
+std::unique_ptr<Step> make_conv_step(int32_t layer, Value weight, int64_t n_taps, Value y);
+
 }  // namespace minnow

@@ -175,6 +175,7 @@ void Executor::compile() {
     switch (n.op) {
       case Op::kTokens:
       case Op::kPositions:
+      case Op::kSegments:
       case Op::kWeight:
       case Op::kReshape: break;
       case Op::kMatMul: {
@@ -275,11 +276,15 @@ void Executor::validate(const Batch& batch, const KvCache* kv) const {
 std::span<const float> Executor::run(const Batch& batch, KvCache* kv) {
   validate(batch, kv);
   positions_.clear();
+  segments_.clear();
   for (const SequenceSlice& s : batch.sequences) {
-    for (int32_t i = 0; i < s.count; ++i) positions_.push_back(s.past + i);
+    for (int32_t i = 0; i < s.count; ++i) {
+      positions_.push_back(s.past + i);
+      segments_.push_back(s.second_segment >= 0 && s.past + i >= s.second_segment ? 1 : 0);
+    }
   }
   const StepSize size{static_cast<int64_t>(batch.tokens.size()), static_cast<int64_t>(batch.output_rows.size())};
-  const RunContext run{kernels_, batch, positions_, size, kv, pool_.size()};
+  const RunContext run{kernels_, batch, positions_, segments_, size, kv, pool_.size()};
   for (const auto& step : steps_) step->begin(run);
   pool_.run([&](int member) {
     for (std::size_t s = 0; s < steps_.size(); ++s) {

@@ -20,6 +20,7 @@ struct RunContext {
   const Kernels& kernels;
   const Batch& batch;
   const std::vector<int32_t>& positions;  // by token
+  const std::vector<int32_t>& segments;   // by token
   StepSize size;
   KvCache* kv;
   int team;

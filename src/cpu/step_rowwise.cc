@@ -84,9 +84,9 @@ std::unique_ptr<Step> rope_table_step(const Node& node, Value y) {
 
 std::unique_ptr<Step> embed_step(const Graph& graph, const Node& node, Value y) {
   const Tensor weight = graph.node(node.inputs[0]).constant;
-  const bool by_position = graph.node(node.inputs[1]).op == Op::kPositions;
-  return row_step([weight, by_position, y](const RunContext& run, int64_t r) {
-    const auto& rows = by_position ? run.positions : run.batch.tokens;
+  const Op by = graph.node(node.inputs[1]).op;
+  return row_step([weight, by, y](const RunContext& run, int64_t r) {
+    const auto& rows = by == Op::kTokens ? run.batch.tokens : by == Op::kPositions ? run.positions : run.segments;
     decode_row(weight.dtype, weight.row(rows[static_cast<std::size_t>(r)]), y.row(r), y.width);
   });
 }

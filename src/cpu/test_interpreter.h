@@ -65,6 +65,8 @@ class Interpreter {
         for (std::size_t i = 0; i < y.size(); ++i) y[i] = static_cast<double>(i);
         return y;
       }
+      case Op::kSegments:
+        return Values(tokens_.size(), 0.0);
       case Op::kWeight: {
         const std::vector<float> w = to_f32(n.constant);
         return {w.begin(), w.end()};

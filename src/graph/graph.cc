@@ -5,7 +5,7 @@
 namespace minnow {
 namespace {
 
-constexpr std::string_view kOpNames[] = {"tokens", "positions", "weight",  "embed",      "matmul", "add",
+constexpr std::string_view kOpNames[] = {"tokens", "positions", "segments", "weight",  "embed",      "matmul", "add",
                                          "mul",    "scale",     "unary",   "gated",      "softcap", "rms_norm",
                                          "layer_norm", "rope_table", "rope",  "attention", "short_conv", "route",
                                          "expert_matmul", "expert_sum", "reshape",  "select_rows"};
@@ -58,6 +58,7 @@ void Graph::mismatch(std::string_view op, NodeId a, NodeId b) const {
 }
 
 NodeId Graph::tokens() { return append({.op = Op::kTokens, .shape = {kTokensDim}}); }
+NodeId Graph::segments() { return append({.op = Op::kSegments, .shape = {kTokensDim}}); }
 NodeId Graph::positions() { return append({.op = Op::kPositions, .shape = {kTokensDim}}); }
 
 NodeId Graph::weight(std::string weight_name, Tensor tensor) {

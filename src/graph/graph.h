@@ -24,8 +24,9 @@ inline constexpr int64_t kMaxConvTaps = 8;
 enum class Op : uint8_t {
   kTokens,      // () -> [T] i32 token ids
   kPositions,   // () -> [T] i32 position of each token in its sequence
+  kSegments,    // () -> [T] i32 0, or 1 for tokens of the second of two texts
   kWeight,      // () -> a constant tensor
-  kEmbed,       // (weight [V, D], tokens or positions [T]) -> [T, D]
+  kEmbed,       // (weight [V, D], tokens, positions or segments [T]) -> [T, D]
   kMatMul,      // (x [T, K], weight [N, K]) -> [T, N], y = x W^T
   kAdd,         // (a, b) -> a + b; b has a's shape, or is [last dimension of a]
   kMul,         // (a, b) -> a * b, as kAdd
@@ -122,6 +123,7 @@ class Graph {
  public:
   NodeId tokens();
   NodeId positions();
+  NodeId segments();
   NodeId weight(std::string name, Tensor tensor);
   NodeId embed(NodeId weight, NodeId rows);
   NodeId matmul(NodeId x, NodeId weight);

@@ -53,9 +53,6 @@ struct Vector {
   static F load_i8(const int8_t* p) {
     return each([&](int i) { return static_cast<float>(p[i]); });
   }
-  static F load_u8(const uint8_t* p) {
-    return each([&](int i) { return static_cast<float>(p[i]); });
-  }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
     const F r = round(min(max(x, set(-128)), set(127)));
@@ -111,27 +108,33 @@ struct Vector {
   static F to_f(I x) {
     return each([&](int i) { return static_cast<float>(x.v[i]); });
   }
+  static F as_f(I x) {
+    return each([&](int i) { return __builtin_bit_cast(float, x.v[i]); });
+  }
+  static I load_u8(const uint8_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
+  // Each lane, not negative, moved right by `shift` (left when negative), then masked.
+  static I bits_i(I x, int shift, int mask) {
+    for (auto& lane : x.v) lane = (shift < 0 ? lane << -shift : lane >> shift) & mask;
+    return x;
+  }
   static B load_b(const void* p) {
     B b;
     __builtin_memcpy(b.v, p, 16);
     return b;
   }
-  static B low_nibbles(B x) {
-    for (auto& b : x.v) b &= 15;
+  static B or_b(B a, B b) {
+    for (int i = 0; i < 16; ++i) a.v[i] |= b.v[i];
+    return a;
+  }
+  // Each byte moved right by `shift` (left when negative), then masked.
+  static B bits(B x, int shift, int mask) {
+    for (auto& b : x.v) b = static_cast<uint8_t>((shift < 0 ? b << -shift : b >> shift) & mask);
     return x;
   }
-  static B high_nibbles(B x) {
-    for (auto& b : x.v) b >>= 4;
-    return x;
-  }
-  static B shift_right_2(B x) {
-    for (auto& b : x.v) b >>= 2;
-    return x;
-  }
-  // low | (two lowest bits of each byte of high) << 4
-  static B six_bits(B low, B high) {
-    for (int i = 0; i < 16; ++i) low.v[i] = static_cast<uint8_t>(low.v[i] | (high.v[i] & 3) << 4);
-    return low;
+  // table[code] for codes below 16
+  static B lookup(const uint8_t* table, B codes) {
+    for (auto& b : codes.v) b = table[b];
+    return codes;
   }
   // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
   static I dot(I acc, B codes, const int8_t* x) { return multiply(acc, codes, x, 0); }

@@ -62,10 +62,7 @@ void compare_levels(Random& random, DType dtype) {
   const test::Decoded decoded(p.weight);
   const std::string what = fmt::format("{} {}x{}, {} columns", name(dtype), p.rows, p.k, p.n_cols);
 
-  std::vector<test::Expected> want;
-  for (int64_t c = 0; c < p.n_cols; ++c) {
-    for (int64_t r = 0; r < p.rows; ++r) want.push_back(expected(decoded, x, r, c, p.k));
-  }
+  const std::vector<test::Expected> want = expected(decoded, x, p.rows, p.n_cols, p.k);
   std::vector<float> baseline, fused;
   for (const Isa isa : available_isas()) {
     std::vector<float> y(want.size());

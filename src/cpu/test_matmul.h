@@ -62,23 +62,40 @@ struct Expected {
   double value, bound;
 };
 
-// Output [row][column] for K = k.
+// All outputs [n_cols][rows] of a product over K = k.
 //
 // Float types: a product and an addition per vector of at least 4, then the sum of its lanes. Panels: at most two of
 // both per 16 columns, integers in between; scales and the decoded weight are rounded, too. A product of two scales may
 // be subnormal: then it is off by half of the smallest number, times an integer below 2^14 for each column.
-inline Expected expected(const Decoded& weight, const Columns& x, int64_t row, int64_t column, int64_t k) {
-  const bool in_panels = !x.blocks.empty();
-  const auto n = static_cast<double>(k);
-  double value = 0, magnitude = 0;
-  for (int64_t i = 0; i < k; ++i) {
-    const auto at = static_cast<std::size_t>(row * k + i);
-    const double xi = x.value(column * k + i);
-    value += weight.w[at] * xi;
-    magnitude += weight.magnitude[at] * std::abs(xi);
+inline std::vector<Expected> expected(const Decoded& weight, const Columns& x, int64_t rows, int64_t n_cols,
+                                      int64_t k) {
+  const auto n = static_cast<std::size_t>(n_cols);
+  std::vector<double> by_k(static_cast<std::size_t>(k) * n);  // x, one k after another
+  for (int64_t c = 0; c < n_cols; ++c) {
+    for (int64_t i = 0; i < k; ++i) by_k[static_cast<std::size_t>(i * n_cols + c)] = x.value(c * k + i);
   }
-  const double roundings = in_panels ? n / 8 + 8 : n / 4 + 8;
-  return {value, roundings * kUnit * magnitude + (in_panels ? n * 0x1.0p-136 : 1e-44)};
+  const bool in_panels = !x.blocks.empty();
+  const auto length = static_cast<double>(k);
+  const double relative = (in_panels ? length / 8 + 8 : length / 4 + 8) * kUnit;
+  const double absolute = in_panels ? length * 0x1.0p-136 : 1e-44;
+  std::vector<Expected> outputs(static_cast<std::size_t>(rows) * n);
+  for (int64_t r = 0; r < rows; ++r) {
+    std::vector<double> value(n), magnitude(n);
+    for (int64_t i = 0; i < k; ++i) {
+      const auto at = static_cast<std::size_t>(r * k + i);
+      const double w = weight.w[at], m = weight.magnitude[at];
+      const double* xi = by_k.data() + i * n_cols;
+      for (std::size_t c = 0; c < n; ++c) {
+        value[c] += w * xi[c];
+        magnitude[c] += m * std::abs(xi[c]);
+      }
+    }
+    for (std::size_t c = 0; c < n; ++c) {
+      outputs[c * static_cast<std::size_t>(rows) + static_cast<std::size_t>(r)] = {value[c],
+                                                                                  relative * magnitude[c] + absolute};
+    }
+  }
+  return outputs;
 }
 
 }  // namespace minnow::test

@@ -15,12 +15,6 @@ using test::between;
 using test::Columns;
 using test::Decoded;
 
-std::vector<DType> all_types() {
-  std::vector<DType> types = {DType::kF32, DType::kF16, DType::kBF16};
-  types.insert(types.end(), std::begin(test::kBlockTypes), std::end(test::kBlockTypes));
-  return types;
-}
-
 class MatMul : public testing::TestWithParam<std::tuple<Isa, DType>> {
  protected:
   Isa isa() const { return std::get<0>(GetParam()); }
@@ -29,7 +23,7 @@ class MatMul : public testing::TestWithParam<std::tuple<Isa, DType>> {
   ThreadPool pool_{1};
 };
 INSTANTIATE_TEST_SUITE_P(, MatMul,
-                         testing::Combine(testing::ValuesIn(available_isas()), testing::ValuesIn(all_types())),
+                         testing::Combine(testing::ValuesIn(available_isas()), testing::ValuesIn(test::kWeightTypes)),
                          [](const auto& p) {
                            return std::string(name(std::get<0>(p.param))) + "_" +
                                   std::string(name(std::get<1>(p.param)));

@@ -104,10 +104,12 @@ void with_block(DType dtype, Fn f) {
     default: FAIL() << "no blocks of type " << name(dtype);
   }
 }
-inline constexpr DType kBlockTypes[] = {
-    DType::kQ4_0,   DType::kQ4_1,   DType::kQ5_0,  DType::kQ5_1,  DType::kQ8_0, DType::kQ2_K,  DType::kQ3_K,
-    DType::kQ4_K,   DType::kQ5_K,   DType::kQ6_K,  DType::kIQ4_NL, DType::kIQ4_XS, DType::kTQ1_0, DType::kTQ2_0,
-    DType::kI2_S,   DType::kMXFP4,  DType::kNVFP4, DType::kQ1_0,  DType::kQ2_0};
+inline constexpr DType kWeightTypes[] = {
+    DType::kF32,    DType::kF16,   DType::kBF16,  DType::kQ4_0, DType::kQ4_1,  DType::kQ5_0,
+    DType::kQ5_1,   DType::kQ8_0,  DType::kQ2_K,  DType::kQ3_K, DType::kQ4_K,  DType::kQ5_K,
+    DType::kQ6_K,   DType::kIQ4_NL, DType::kIQ4_XS, DType::kTQ1_0, DType::kTQ2_0, DType::kI2_S,
+    DType::kMXFP4,  DType::kNVFP4, DType::kQ1_0,  DType::kQ2_0};
+inline constexpr std::span<const DType> kBlockTypes = std::span(kWeightTypes).subspan(3);
 
 // Fills blocks with bytes of `byte()` and scales of `scale()`. I2_S gets one scale for all.
 template <typename Byte, typename Scale>

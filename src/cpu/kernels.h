@@ -25,7 +25,7 @@ struct RowMatMul {
 // The same for packed weights; panels panel_begin .. panel_end - 1, of rows < n_rows.
 struct PanelMatMul {
   const void* w;
-  int64_t k;          // a multiple of 32, of 256 for K types
+  int64_t k;          // a multiple of the columns of a step
   const ActBlock* x;  // [n_cols, K / 32]
   int64_t n_cols;
   float* y;
@@ -95,10 +95,7 @@ struct Kernels {
   void (*matmul_f32)(const RowMatMul&);
   void (*matmul_f16)(const RowMatMul&);
   void (*matmul_bf16)(const RowMatMul&);
-  void (*matmul_q8_0)(const PanelMatMul&);
-  void (*matmul_q4_0)(const PanelMatMul&);
-  void (*matmul_q4_k)(const PanelMatMul&);
-  void (*matmul_q6_k)(const PanelMatMul&);
+  void (*panel_matmul[kNumPanelTypes])(const PanelMatMul&);  // index: PanelType
 
   void (*kv_store)(const KvStore&);
   void (*attention)(const AttentionTask&);

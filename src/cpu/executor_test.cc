@@ -208,8 +208,8 @@ TEST_P(ExecutorAt, AgreesWithAFloat64InterpreterOfTheGraph) {
     Executor executor(graph, options(GetParam(), 2));
     const Logits got = outputs(executor, KvType::kF32, sequences, 100, true);
     // A value that lies between two 8-bit codes may fall to the other side here than in f64: that is a step
-    // of 1 in 127 for one input of many.
-    EXPECT_LT(relative_error(got, graph, sequences), model == &kFloats ? 3e-6 : 1e-2);
+    // of 1 in 127 for one input of many, and may send a token to another expert where two are nearly equal.
+    EXPECT_LT(relative_error(got, graph, sequences), model == &kFloats ? 3e-6 : 2e-2);
   }
 }
 

@@ -78,9 +78,10 @@ const std::map<std::string, std::string_view> kExpected = {
     {"unsloth-mistral-Devstral-Small-2507", "mistral"},
 };
 
-// Templates without a way to write an assistant's calls.
+// Templates without a way to write an assistant's calls; MiroThinker's has one that Jinja refuses (its macros use the
+// loop variables of their callers).
 const std::vector<std::string_view> kWithoutCalls = {
-    "HuggingFaceTB-SmolLM3-3B", "LFM2-8B-A1B", "LFM2.5-Instruct", "google-gemma-2-2b-it",
+    "MiroThinker", "HuggingFaceTB-SmolLM3-3B", "LFM2-8B-A1B", "LFM2.5-Instruct", "google-gemma-2-2b-it",
     "ibm-granite-granite-3.3-2B-Instruct", "llama-cpp-rwkv-world", "microsoft-Phi-3.5-mini-instruct"};
 
 std::vector<fs::path> shared_templates() {
@@ -97,7 +98,7 @@ const OrderedJson& tools() {
   static const OrderedJson tools = parse_ordered_json(R"([
     {"type": "function", "function": {"name": "get_weather", "description": "Weather.", "parameters": {"type": "object",
       "properties": {"city": {"type": "string", "description": "c"}, "days": {"type": "integer", "description": "d"},
-                     "opts": {"type": "object", "description": "o"}}, "required": ["city"]}}},
+                     "opts": {"type": "object", "description": "o", "additionalProperties": {"type": "string"}}}, "required": ["city"]}}},
     {"type": "function", "function": {"name": "add", "description": "Adds.", "parameters": {"type": "object",
       "properties": {"a": {"type": "number", "description": "a"}, "b": {"type": "number", "description": "b"}},
       "required": ["a", "b"]}}}])", "tools");
@@ -227,7 +228,7 @@ void try_case(const ChatTemplate& chat, const OutputFormat& format, const Case& 
 TEST(ChatOutputTemplates, GetTheirToolCallsBack) {
   const auto paths = shared_templates();
   if (paths.empty()) GTEST_SKIP() << "no shared chat templates";
-  int n_read = 0;
+  int n_read = 0, n_rendered = 0;
   for (const fs::path& path : paths) {
     const std::string name = path.stem().string();
     SCOPED_TRACE(name);
@@ -236,13 +237,13 @@ TEST(ChatOutputTemplates, GetTheirToolCallsBack) {
     Tried tried;
     for (const Case& c : all_cases()) try_case(chat, output_format_for_template(source), c, tried);
     n_read += tried.read;
+    n_rendered += tried.rendered;
     const bool writes_calls = std::find(kWithoutCalls.begin(), kWithoutCalls.end(), name) == kWithoutCalls.end();
     if (kExpected.contains(name)) {
       EXPECT_EQ(tried.read > 0, writes_calls);
     }
-    if (std::getenv("MINNOW_SHOW") != nullptr) fmt::print("{}: {} of {}\n", name, tried.read, tried.rendered);
   }
-  fmt::print("{} answers of {} templates read\n", n_read, paths.size());
+  fmt::print("{} templates, {} answers rendered, the calls of {} read back\n", paths.size(), n_rendered, n_read);
 }
 
 }  // namespace

@@ -34,6 +34,10 @@ inline constexpr int kMaxTemplateRecursion = 1000;            // nested steps of
 inline constexpr uint64_t kMaxTemplateMemory = 128ull << 20;  // values of one rendering
 inline constexpr uint64_t kMaxTemplateOutput = 4ull << 20;
 
+inline constexpr std::size_t kMaxToolCallBytes = 4u << 20;  // one tool call that a model generates
+inline constexpr std::size_t kMaxToolNameBytes = 256;
+inline constexpr std::size_t kMaxToolHeaderBytes = 1024;    // the text before its arguments
+
 inline constexpr std::size_t kMaxStopStrings = 16;
 inline constexpr std::size_t kMaxDryBreakers = 64;       // dry_sequence_breakers of one request
 inline constexpr std::size_t kMaxDryBreakerBytes = 256;  // each of them

@@ -26,6 +26,9 @@ EPS = {"rms_norm_eps": 1e-6}
 BASE = {"rope_theta": 500.0}
 
 
+# -unusual: what the library's configs can say and GGUF's customary keys cannot.
+
+
 def config(architecture, model_type, **changes):
     c = {"architectures": [architecture], "model_type": model_type, "torch_dtype": "float16", **SIZES, **changes}
     return {key: value for key, value in c.items() if value is not ...}  # ...: this family does not have it
@@ -95,9 +98,12 @@ def mistral_models():
 
 
 def llama_like_models():
-    yield GoldenModel("smollm3", config("SmolLM3ForCausalLM", "smollm3", num_hidden_layers=3, no_rope_layers=[1, 0, 1],
-                                        no_rope_layer_interval=2, tie_word_embeddings=True, torch_dtype="bfloat16"), t.llama,
-                      [{"no_rope_layers": [1, 1, 1]}, {"no_rope_layers": [0, 0, 1]}], dtype="BF16")
+    smol = config("SmolLM3ForCausalLM", "smollm3", num_hidden_layers=4, no_rope_layers=[1, 1, 1, 0], no_rope_layer_interval=4,
+                  num_attention_heads=2, num_key_value_heads=1, head_dim=..., intermediate_size=24, tie_word_embeddings=True,
+                  torch_dtype="bfloat16")
+    yield GoldenModel("smollm3", smol, t.llama, [{"no_rope_layers": [1, 1, 1, 1]}, {"no_rope_layers": [0, 1, 1, 1]}], dtype="BF16")
+    smol = {**smol, "num_hidden_layers": 3, "no_rope_layers": [0, 1, 0]}
+    yield GoldenModel("smollm3-unusual", smol, t.llama, [{"no_rope_layers": [1, 1, 0]}], dtype="BF16")
     yield GoldenModel("qwen2", config("Qwen2ForCausalLM", "qwen2", tie_word_embeddings=True, use_sliding_window=False,
                                       sliding_window=8, max_window_layers=1), t.llama, [EPS, {"use_sliding_window": True}])
     yield GoldenModel("qwen3", config("Qwen3ForCausalLM", "qwen3", head_dim=16, tie_word_embeddings=True, attention_bias=False,
@@ -129,10 +135,13 @@ def gemma_models():
     common = dict(head_dim=16, tie_word_embeddings=True, **act)
     yield GoldenModel("gemma", config("GemmaForCausalLM", "gemma", num_key_value_heads=1, rms_norm_eps=0.05, **common), t.gemma,
                       [EPS], [{"hidden_activation": "gelu"}], dtype="BF16")
-    capped = dict(attn_logit_softcapping=3.0, final_logit_softcapping=4.0, query_pre_attn_scalar=10, sliding_window=9)
+    capped = dict(attn_logit_softcapping=3.0, final_logit_softcapping=4.0, query_pre_attn_scalar=16, sliding_window=9)
     yield GoldenModel("gemma2", config("Gemma2ForCausalLM", "gemma2", num_hidden_layers=3, **capped, **common), t.gemma2,
-                      [EPS, {"attn_logit_softcapping": None}, {"final_logit_softcapping": None}, {"query_pre_attn_scalar": 16},
+                      [EPS, {"attn_logit_softcapping": None}, {"final_logit_softcapping": None}, {"query_pre_attn_scalar": 10},
                        {"sliding_window": 10}], dtype="BF16")
+    unusual = {**capped, "query_pre_attn_scalar": 10, "attn_logit_softcapping": None, "final_logit_softcapping": None}
+    yield GoldenModel("gemma2-unusual", config("Gemma2ForCausalLM", "gemma2", num_hidden_layers=1, **unusual, **common), t.gemma2,
+                      [{"query_pre_attn_scalar": 16}], dtype="BF16")
     common.update(rope_theta=50000.0, rope_scaling={"rope_type": "linear", "factor": 8.0}, sliding_window=9)
     # The pattern and the local base that GGUF takes for granted; then others.
     usual = dict(num_hidden_layers=7, head_dim=8, intermediate_size=24, num_attention_heads=2, num_key_value_heads=1,
@@ -186,9 +195,6 @@ def layer_norm_models():
         c = config("GPTNeoXForCausalLM", "gpt_neox", **{**neox, "use_parallel_residual": parallel})
         yield GoldenModel(name, c, t.gpt_neox, [{"layer_norm_eps": 1e-6}, {"rotary_pct": 0.5}, {"rotary_emb_base": 10000},
                                                 {"use_parallel_residual": not parallel}], [{"hidden_act": "gelu_new"}])
-    yield GoldenModel("gpt_neox-tanh", config("GPTNeoXForCausalLM", "gpt_neox", **{**neox, "hidden_act": "gelu_new",
-                                              "num_hidden_layers": 1}), t.gpt_neox,
-                      [{"hidden_act": "relu"}], [{"hidden_act": "gelu"}])
 
 
 def lfm2_models():

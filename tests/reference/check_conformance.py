@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The reference itself against a peer: the GGUF models of ../shared/conformance, translated back to Hugging Face's names and
-layouts, must give the logits that the peer computed. Skipped (exit code 77) without ../shared.
+"""The reference itself against a peer: the GGUF models of ../shared/conformance, translated back to Hugging Face's names
+and layouts, must give the logits that the peer computed. Skipped (exit code 77) without ../shared.
 
     check_conformance.py [MODEL...]
 """
@@ -35,7 +35,8 @@ LLAMA_NAMES = {
     "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
     "attn_qkv": "self_attn.qkv_proj", "attn_output": "self_attn.o_proj",
     "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm", "attn_sub_norm": "self_attn.attn_sub_norm",
-    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj", "ffn_sub_norm": "mlp.ffn_sub_norm",
+    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+    "ffn_sub_norm": "mlp.ffn_sub_norm",
 }
 NAMES = {
     "gemma2": {"ffn_norm": "pre_feedforward_layernorm", "post_attention_norm": "post_attention_layernorm",
@@ -72,17 +73,17 @@ def config_from(metadata, tensors):
         config.update(n_layer=get("block_count"), n_head=get("attention.head_count"), n_embd=get("embedding_length"),
                       layer_norm_epsilon=get("attention.layer_norm_epsilon"))
     if arch == "phi3":
-        original = get("rope.scaling.original_context_length")
-        config.update(original_max_position_embeddings=original,
-                      partial_rotary_factor=get("rope.dimension_count") / (config["hidden_size"] / config["num_attention_heads"]))
+        config.update(original_max_position_embeddings=get("rope.scaling.original_context_length"),
+                      partial_rotary_factor=get("rope.dimension_count") / config["head_dim"])
         config["rope_scaling"] = {"rope_type": "longrope", "attention_factor": get("rope.scaling.attn_factor"),
                                   "long_factor": tensors.pop("rope_factors_long.weight").tolist(),
                                   "short_factor": tensors.pop("rope_factors_short.weight").tolist()}
     if arch == "llama" and "rope_freqs.weight" in tensors:
         # Ready-made divisors: the same as short factors that hold for any length.
         divisors = tensors.pop("rope_freqs.weight").tolist()
-        config["rope_scaling"] = {"rope_type": "longrope", "attention_factor": 1.0, "short_factor": divisors,
-                                  "long_factor": divisors, "original_max_position_embeddings": config["max_position_embeddings"]}
+        config["rope_scaling"] = {"rope_type": "longrope", "attention_factor": 1.0,
+                                  "short_factor": divisors, "long_factor": divisors,
+                                  "original_max_position_embeddings": config["max_position_embeddings"]}
     return config
 
 

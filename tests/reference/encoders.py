@@ -45,7 +45,7 @@ class Bert(Encoder):
     def first_position(self):
         return 0
 
-    def hidden_states(self, ids):
+    def hidden_states(self, ids, n_ctx=None):
         w, first = self.weights, self.first_position()
         x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.token_type_embeddings.weight"][0]
         x = x + w["embeddings.position_embeddings.weight"][first:first + len(ids)]
@@ -81,7 +81,7 @@ class Roberta(Bert):
 class NomicBert(Encoder):
     """Post-norm; rotary embedding; a gated MLP whose gate is fc12; no positions are learned."""
 
-    def hidden_states(self, ids):
+    def hidden_states(self, ids, n_ctx=None):
         w, eps = self.weights, self.config["layer_norm_epsilon"]
         x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.token_type_embeddings.weight"][0]
         x = w.layer_norm(x, "emb_ln", eps)
@@ -101,7 +101,7 @@ class ModernBert(Encoder):
 
     prefixes = ("model.",)
 
-    def hidden_states(self, ids):
+    def hidden_states(self, ids, n_ctx=None):
         w, c = self.weights, self.config
         eps, act = c["norm_eps"], ACTIVATIONS[c["hidden_activation"]]
         distance = np.abs(np.subtract.outer(np.arange(len(ids)), np.arange(len(ids))))

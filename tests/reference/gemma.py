@@ -1,4 +1,4 @@
-"""Gemma, Gemma 2 and the text part of Gemma 3. Norm weights are stored minus one; embeddings are scaled on the way in."""
+"""Gemma, Gemma 2 and the text part of Gemma 3. Norm weights are stored minus one; embeddings are scaled."""
 
 import math
 
@@ -12,7 +12,7 @@ from rope import frequencies, rotate
 class Gemma(Decoder):
     def __init__(self, config, tensors):
         super().__init__(config, tensors)
-        # hidden_act of the first configs said "gelu" and was overruled: the tanh form is what the model was trained with.
+        # hidden_act of the first configs said "gelu" and is overruled: the model was trained with the tanh form.
         self.activation = ACTIVATIONS[config.get("hidden_activation") or "gelu_pytorch_tanh"]
 
     def embed(self, ids):
@@ -69,5 +69,6 @@ class Gemma3(Gemma2):
     def place(self, i, q, k, n_ctx):
         if self.window(i) is None:
             return super().place(i, q, k, n_ctx)
-        freqs, _ = frequencies(self.head_dim, self.config["rope_local_base_freq"], {"rope_type": "default"}, self.config, n_ctx)
+        base = self.config["rope_local_base_freq"]
+        freqs, _ = frequencies(self.head_dim, base, {"rope_type": "default"}, self.config, n_ctx)
         return rotate(q, freqs), rotate(k, freqs)

@@ -1,5 +1,5 @@
-"""Which tensors a tiny model has, by family, and the numbers in them: drawn from the names alone, so that they are the same on
-every machine and stay the same when other models come or go."""
+"""Which tensors a tiny model has, by family, and the numbers in them: drawn from the names alone, so that they are the
+same on every machine and stay the same when other models come or go."""
 
 import hashlib
 import math
@@ -44,7 +44,7 @@ def uniform(key, shape, std, center):
 
 
 def draw(model, name, spec, dtype, ternary=False):
-    """(dtype, values that it holds). Vectors are F32 beside F16 matrices, as converters leave them; BF16 models are BF16 all over."""
+    """(dtype, values that it holds). Vectors are F32 beside F16 matrices; BF16 models are BF16 all over."""
     values = uniform(f"{model}/{name}", spec.shape, spec.std, spec.center).astype(np.float32)
     if ternary and spec.kind == "matrix" and "proj" in name:
         values = np.sign(values) * (np.abs(values) > 0.6 * spec.std) * np.float32(1.25 * spec.std)
@@ -221,7 +221,9 @@ def stablelm(c):
     embeddings(c, out)
     for i in range(c["num_hidden_layers"]):
         at = f"model.layers.{i}."
-        layer_norms(out, h, at + "input_layernorm", *([] if c["use_parallel_residual"] else [at + "post_attention_layernorm"]))
+        layer_norms(out, h, at + "input_layernorm")
+        if not c["use_parallel_residual"]:
+            layer_norms(out, h, at + "post_attention_layernorm")
         attention(c, at + "self_attn.", out, "qkv" if c["use_qkv_bias"] else "")
         mlp(c, at + "mlp.", out)
         for name, heads in (("q", "num_attention_heads"), ("k", "num_key_value_heads")):
@@ -300,7 +302,8 @@ def mistral3(c):
 
 def bert(c, prefix=""):
     out, h, n = {}, c["hidden_size"], c["intermediate_size"]
-    for name, rows in (("word", c["vocab_size"]), ("position", c["max_position_embeddings"]), ("token_type", c["type_vocab_size"])):
+    rows_of = {"word": c["vocab_size"], "position": c["max_position_embeddings"], "token_type": c["type_vocab_size"]}
+    for name, rows in rows_of.items():
         out[f"{prefix}embeddings.{name}_embeddings.weight"] = Spec((rows, h), 1.0)
     layer_norms(out, h, prefix + "embeddings.LayerNorm")
     for i in range(c["num_hidden_layers"]):

@@ -13,7 +13,8 @@ class Gpt2(Decoder):
         named = dict(config, num_hidden_layers=config["n_layer"], num_attention_heads=config["n_head"],
                      hidden_size=config["n_embd"], hidden_act=config.get("activation_function", "gelu_new"))
         # The base model's files, as GPT-2's own, lack the prefix.
-        tensors = {n if n.startswith(("transformer.", "lm_head.")) else "transformer." + n: t for n, t in tensors.items()}
+        complete = ("transformer.", "lm_head.")
+        tensors = {n if n.startswith(complete) else "transformer." + n: t for n, t in tensors.items()}
         super().__init__(named, tensors)
         self.eps = config["layer_norm_epsilon"]
 
@@ -47,7 +48,7 @@ class Gpt2(Decoder):
 
 
 class GptNeoX(Decoder):
-    """Query, key and value of one head lie together in the rows of one matrix; attention and MLP may run side by side."""
+    """Query, key and value of one head lie together in one matrix; attention and MLP may run side by side."""
 
     def __init__(self, config, tensors):
         super().__init__(dict(config, rope_theta=config.get("rotary_emb_base", 10000)), tensors)
@@ -59,7 +60,8 @@ class GptNeoX(Decoder):
     def block(self, i, x, n_ctx):
         at, w = f"gpt_neox.layers.{i}.", self.weights
         a = self.attention(i, at + "attention.", w.layer_norm(x, at + "input_layernorm", self.eps), n_ctx)
-        y = w.layer_norm(x if self.config["use_parallel_residual"] else x + a, at + "post_attention_layernorm", self.eps)
+        y = x if self.config["use_parallel_residual"] else x + a
+        y = w.layer_norm(y, at + "post_attention_layernorm", self.eps)
         return x + a + w.linear(self.activation(w.linear(y, at + "mlp.dense_h_to_4h")), at + "mlp.dense_4h_to_h")
 
     def queries_keys_values(self, at, x):

@@ -51,7 +51,9 @@ class Qwen2(Decoder):
         c = self.config
         if not c.get("use_sliding_window"):
             return None
-        return self.listed_window(i) if c.get("layer_types") else c["sliding_window"] if i >= c["max_window_layers"] else None
+        if c.get("layer_types"):
+            return self.listed_window(i)
+        return c["sliding_window"] if i >= c["max_window_layers"] else None
 
 
 class Qwen3(Qwen2):

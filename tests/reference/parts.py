@@ -48,7 +48,7 @@ def causal_mask(n, window=None):
 
 
 def attention(q, k, v, scale, mask, cap=None):
-    """q: [n, heads, d], k and v: [n, kv_heads, d]; heads share keys and values in consecutive groups. -> [n, heads * d]"""
+    """q: [n, heads, d], k and v: [n, kv_heads, d]; consecutive heads share keys and values. -> [n, heads * d]"""
     group = q.shape[1] // k.shape[1]
     k, v = np.repeat(k, group, axis=1), np.repeat(v, group, axis=1)
     scores = np.einsum("ihd,jhd->hij", q, k) * scale

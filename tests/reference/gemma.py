@@ -67,8 +67,12 @@ class Gemma3(Gemma2):
         return self.config["sliding_window"] if (i + 1) % self.config["sliding_window_pattern"] else None
 
     def place(self, i, q, k, n_ctx):
-        if self.window(i) is None:
-            return super().place(i, q, k, n_ctx)
-        base = self.config["rope_local_base_freq"]
-        freqs, _ = frequencies(self.head_dim, base, {"rope_type": "default"}, self.config, n_ctx)
-        return rotate(q, freqs), rotate(k, freqs)
+        local = self.window(i) is not None
+        if "full_attention" in self.rope:  # as versions from 5 of the library write it: settings by the type of the layer
+            settings = self.rope["sliding_attention" if local else "full_attention"]
+        elif local:
+            settings = {"rope_type": "default", "rope_theta": self.config["rope_local_base_freq"]}
+        else:
+            settings = self.rope
+        freqs, factor = frequencies(self.head_dim, settings["rope_theta"], settings, self.config, n_ctx)
+        return rotate(q, freqs, factor), rotate(k, freqs, factor)

@@ -82,7 +82,7 @@ def mistral_models():
                matter=each("rope_parameters", rope, llama_4_scaling_beta=0.0, factor=4.0, original_max_position_embeddings=32,
                            mscale_all_dim=0.0, beta_fast=32.0, beta_slow=0.02))
     inner = {"model_type": "ministral3", **SIZES, **text, **TIED, "num_hidden_layers": 1}
-    config = {"architectures": ["Mistral3ForConditionalGeneration"], "model_type": "mistral3", "torch_dtype": "bfloat16",
+    config = {"architectures": ["Mistral3ForConditionalGeneration"], "model_type": "mistral3", "dtype": "bfloat16",
               "image_token_index": 10, "text_config": {k: v for k, v in inner.items() if v is not ...},
               "vision_config": {"model_type": "pixtral", "hidden_size": 16}}
     yield GoldenModel("mistral3", config, t.mistral3, dtype="BF16",
@@ -159,11 +159,14 @@ def gemma_models():
                matter=(EPS, {"sliding_window": 10}, {"rope_local_base_freq": 50000.0}, NO_SCALING, {"sliding_window_pattern": 5}),
                dtype="BF16")
     types = ["sliding_attention", "sliding_attention", "full_attention"]
+    rope = {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 50000.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 100.0}}
     yield make("gemma3-unusual", *name,
-               {**three, "num_hidden_layers": 3, "query_pre_attn_scalar": 20, "sliding_window_pattern": 3,
-                "rope_local_base_freq": 100.0},
-               matter=({"query_pre_attn_scalar": 16}, {"sliding_window": 10}, {"rope_local_base_freq": 10000.0}, NO_SCALING,
-                       {"layer_types": types[::-1]}), dtype="BF16")
+               {**three, "num_hidden_layers": 3, "query_pre_attn_scalar": 20, "layer_types": types, "rope_theta": ...,
+                "rope_scaling": ..., "rope_parameters": rope},
+               matter=({"query_pre_attn_scalar": 16}, {"sliding_window": 10}, {"layer_types": types[::-1]},
+                       *each("rope_parameters", rope, full_attention={"rope_type": "default", "rope_theta": 50000.0},
+                             sliding_attention={"rope_type": "default", "rope_theta": 10000.0})), dtype="BF16")
 
 
 def mixture_models():
@@ -213,10 +216,18 @@ def layer_norm_models():
 
 
 def lfm2_models():
-    yield make("lfm2", t.lfm2, "Lfm2ForCausalLM", "lfm2",
-               {**TIED, "layer_types": ["conv", "full_attention", "conv"], "num_hidden_layers": 3, "conv_L_cache": 3,
-                "conv_bias": False, "norm_eps": 0.01, "block_norm_eps": 0.01, "rms_norm_eps": ..., "hidden_act": ...,
-                "block_auto_adjust_ff_dim": False}, matter=({"norm_eps": 1e-6}, BASE), dtype="BF16")
+    """Their MLP is narrower than the config says: two thirds, rounded up to block_multiple_of (48 here)."""
+    name = t.lfm2, "Lfm2ForCausalLM", "lfm2"
+    common = {"intermediate_size": 60, "block_auto_adjust_ff_dim": True, "block_ffn_dim_multiplier": 1.0,
+              "block_multiple_of": 16, "conv_L_cache": 3, "conv_bias": False, "norm_eps": 0.01, "rms_norm_eps": ...,
+              "hidden_act": ..., "tie_word_embeddings": ..., "tie_embedding": True}
+    yield make("lfm2", *name, {**common, "layer_types": ["conv", "full_attention", "conv"], "num_hidden_layers": 3},
+               matter=({"norm_eps": 1e-6}, BASE), dtype="BF16")
+    # The keys of the first published configs.
+    first = {"intermediate_size": ..., "block_dim": 32, "block_ff_dim": 60, "block_norm_eps": 0.01, "conv_dim": 32,
+             "conv_dim_out": 32, "full_attn_idxs": [1], "num_heads": 4, "theta": 10000.0, "use_pos_enc": True,
+             "block_use_swiglu": True}
+    yield make("lfm2-first-keys", *name, {**common, **first}, dtype="BF16")
 
 
 # --- encoders

@@ -268,12 +268,13 @@ def gpt_neox(c):
 
 
 def lfm2(c):
-    out, h, n = {}, c["hidden_size"], c["intermediate_size"]
-    embeddings(c, out)
-    for i, kind in enumerate(c["layer_types"]):
+    out, h, unit = {}, c["hidden_size"], c["block_multiple_of"]
+    n = -(-2 * c.get("block_ff_dim", c.get("intermediate_size")) // 3 // unit) * unit
+    embeddings({**c, "tie_word_embeddings": c["tie_embedding"]}, out)
+    for i in range(c["num_hidden_layers"]):
         at = f"model.layers.{i}."
         out[at + "operator_norm.weight"] = out[at + "ffn_norm.weight"] = norm(h)
-        if kind == "full_attention":
+        if i in c["full_attn_idxs"] if "full_attn_idxs" in c else c["layer_types"][i] == "full_attention":
             attention(c, at + "self_attn.", out)
             out[at + "self_attn.out_proj.weight"] = out.pop(at + "self_attn.o_proj.weight")
             for name in "qk":

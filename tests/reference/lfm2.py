@@ -16,7 +16,8 @@ class Lfm2(Decoder):
     def block(self, i, x, n_ctx):
         at = f"model.layers.{i}."
         y = self.norm(x, at + "operator_norm")
-        attends = self.config["layer_types"][i] == "full_attention"
+        listed = self.config.get("layer_types")
+        attends = listed[i] == "full_attention" if listed else i in self.config["full_attn_idxs"]
         x = x + (self.attention(i, at + "self_attn.", y, n_ctx) if attends else self.short_convolution(at + "conv.", y))
         return x + self.feed_forward(at + "feed_forward.", self.norm(x, at + "ffn_norm"))
 

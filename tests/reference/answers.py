@@ -21,6 +21,8 @@ def answers(model, task, kinds):
             rows = [model.logits(p, task["n_ctx"])[kept] for p, kept in zip(prompts, task["rows"])]
             out[kind] = np.concatenate(rows)
         elif kind == "scores":
+            if "Classification" not in model.config["architectures"][0]:
+                raise KeyError("a classification head")
             out[kind] = np.array([model.scores(p) for p in prompts])
         else:
             out[kind] = np.array([POOLINGS[kind](model.hidden_states(p, task["n_ctx"])) for p in prompts])

@@ -9,12 +9,14 @@ from rope import frequencies, rotate
 
 
 class Encoder:
-    prefixes = ("",)
+    prefix = ""  # of the encoder's tensors in a model with a head; a bare encoder has none
 
     def __init__(self, config, tensors):
-        prefix = next(p for p in (*self.prefixes, "") if any(n.startswith(p) for n in tensors))
-        # A model with a head keeps the encoder's tensors under a prefix, a bare encoder does not.
-        self.weights = Weights({n.removeprefix(prefix): t for n, t in tensors.items()})
+        if "Classification" in config["architectures"][0]:
+            if not any(name.startswith(self.prefix) for name in tensors):
+                raise KeyError(self.prefix)
+            tensors = {name.removeprefix(self.prefix): t for name, t in tensors.items()}
+        self.weights = Weights(tensors)
         self.config = config
         self.n_heads = config.get("num_attention_heads") or config["n_head"]
         self.hidden = config.get("hidden_size") or config["n_embd"]
@@ -35,7 +37,7 @@ class Encoder:
 class Bert(Encoder):
     """Post-norm; learned positions and token types."""
 
-    prefixes = ("bert.", "roberta.")
+    prefix = "bert."
 
     def __init__(self, config, tensors):
         super().__init__(config, tensors)
@@ -70,6 +72,8 @@ class Bert(Encoder):
 class Roberta(Bert):
     """Position numbers begin behind the padding token's. Also XLM-RoBERTa."""
 
+    prefix = "roberta."
+
     def first_position(self):
         return self.config["pad_token_id"] + 1
 
@@ -99,7 +103,7 @@ class ModernBert(Encoder):
     """Pre-norm (none in layer 0); every third layer sees all with its own rotary base, the others both ways within half
     of local_attention."""
 
-    prefixes = ("model.",)
+    prefix = "model."
 
     def hidden_states(self, ids, n_ctx=None):
         w, c = self.weights, self.config

@@ -36,7 +36,7 @@ class Gemma2(Gemma):
         return 1 / math.sqrt(self.config["query_pre_attn_scalar"])
 
     def attention_cap(self):
-        return self.config["attn_logit_softcapping"]
+        return self.config.get("attn_logit_softcapping", 50.0)  # null is no cap, absence is the library's default
 
     def window(self, i):
         if self.config.get("layer_types"):
@@ -44,7 +44,7 @@ class Gemma2(Gemma):
         return self.config["sliding_window"] if i % 2 == 0 else None
 
     def head(self, x):
-        y, cap = super().head(x), self.config["final_logit_softcapping"]
+        y, cap = super().head(x), self.config.get("final_logit_softcapping", 30.0)
         return cap * np.tanh(y / cap) if cap else y
 
 
@@ -64,7 +64,7 @@ class Gemma3(Gemma2):
     def window(self, i):
         if self.config.get("layer_types"):
             return self.listed_window(i)
-        return self.config["sliding_window"] if (i + 1) % self.config["sliding_window_pattern"] else None
+        return self.config["sliding_window"] if (i + 1) % self.config.get("sliding_window_pattern", 6) else None
 
     def place(self, i, q, k, n_ctx):
         local = self.window(i) is not None

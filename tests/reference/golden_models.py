@@ -196,7 +196,8 @@ def layer_norm_models():
     stable = {**LAYER_NORM, **ONE_KV_HEAD, "head_dim": ..., "partial_rotary_factor": 0.25, "qk_layernorm": False,
               "use_parallel_residual": False, "use_qkv_bias": True}
     yield make("stablelm", *name, stable, matter=(LAYER_NORM_EPS, {"partial_rotary_factor": 0.5}))
-    yield make("stablelm-parallel", *name, {**stable, "qk_layernorm": True, "use_parallel_residual": True, "use_qkv_bias": False})
+    yield make("stablelm-parallel", *name, {**stable, "use_parallel_residual": True, "use_qkv_bias": False})
+    yield make("stablelm-head-norms", *name, {**stable, "num_hidden_layers": 1, "qk_layernorm": True})
 
     gpt2 = {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "torch_dtype": "float16", "vocab_size": 96, "n_embd": 32,
             "n_layer": 2, "n_head": 2, "n_inner": None, "n_positions": 80, "n_ctx": 80, "bos_token_id": 1, "eos_token_id": 2,

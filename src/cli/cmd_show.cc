@@ -91,7 +91,7 @@ Json to_json(const Facts& f, const Arguments& a) {
             {"n_heads", c.n_heads}, {"n_kv_heads", c.n_kv_heads}, {"head_dim", c.head_dim}, {"n_vocab", c.n_vocab},
             {"n_ctx_train", c.n_ctx_train}, {"sliding_window", c.sliding_window}, {"n_ctx", f.n_ctx}, {"kv_type", a.kv},
             {"kv_bytes", f.kv_bytes}, {"memory_bytes", f.model.file_bytes + f.kv_bytes},
-            {"tokenizer", f.model.tokenizer ? (f.model.tokenizer->kind == TokenizerKind::kSpmBpe ? "SentencePiece BPE" : "byte-level BPE") : "none"},
+            {"tokenizer", f.model.tokenizer ? tokenizer_kind_name(f.model.tokenizer->kind) : "none"},
             {"chat_template", f.model.tokenizer && !f.model.tokenizer->chat_template.empty()}};
   Json tensors = Json::array();
   for (const NamedTensor& t : f.model.weights.all()) {
@@ -120,7 +120,7 @@ void print_facts(const Facts& f, const Arguments& a) {
   line("vocabulary", std::to_string(c.n_vocab));
   line("context", fmt::format("{} tokens{}", c.n_ctx_train, c.sliding_window > 0 ? fmt::format(", sliding window {}", c.sliding_window) : ""));
   if (m.tokenizer) {
-    line("tokenizer", fmt::format("{}, {} tokens, {}chat template", m.tokenizer->kind == TokenizerKind::kSpmBpe ? "SentencePiece BPE" : "byte-level BPE",
+    line("tokenizer", fmt::format("{}, {} tokens, {}chat template", tokenizer_kind_name(m.tokenizer->kind),
                                   m.tokenizer->tokens.size(), m.tokenizer->chat_template.empty() ? "no " : ""));
   } else {
     line("tokenizer", "none");

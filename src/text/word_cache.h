@@ -16,7 +16,7 @@ namespace minnow {
 
 // A fixed number of entries of one cache line each; a new word takes the place of an older one. Not for
 // sharing between threads.
-class BpeWordCache {
+class WordCache {
  public:
   static constexpr std::size_t kMaxWordBytes = 30;
   static constexpr std::size_t kMaxIds = 8;

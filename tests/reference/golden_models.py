@@ -246,7 +246,7 @@ def bert_models():
     neutral = ("attention.self.key.bias",)  # adds the same to all scores of a query
     yield make("bert", t.bert, "BertModel", "bert", BERT, matter=(LAYER_NORM_EPS, {"hidden_act": "relu"}),
                slight=({"hidden_act": "gelu_new"},), neutral=neutral, kinds=STATES,
-               texts=("The unfishable cats, fishing zoo!", "a fish; THE cat"))
+               texts=("The unfishable cats, fished zoo!", "a fish; THE cat"))
     yield make("bert-classifier", t.bert_classifier, "BertForSequenceClassification", "bert",
                {**BERT, **LABELS, "num_hidden_layers": 1}, matter=(LAYER_NORM_EPS,), neutral=neutral, kinds=SCORED)
     roberta = {**BERT, "pad_token_id": 1, "type_vocab_size": 1, "max_position_embeddings": 82}

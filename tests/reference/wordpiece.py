@@ -5,7 +5,7 @@ import re
 
 LETTERS = [chr(c) for c in range(ord("a"), ord("z") + 1)]
 VOCABULARY = (["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + LETTERS[:24] + ["##" + c for c in LETTERS[:24]] +
-              [".", ",", "!", "the", "un", "fish", "##fish", "##ing", "##able", "##s", "cat"])
+              [".", ",", "!", "the", "un", "fish", "##fish", "##ing", "##able", "##ed", "cat"])
 
 
 def encode(text):

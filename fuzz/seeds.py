@@ -23,6 +23,11 @@ def gguf():
     split.put("split.no", tm.U16, 0)
     split.put("split.count", tm.U16, 1)
     yield "split-of-one", split.build()
+    ternary = tm.Gguf()
+    ternary.put("general.architecture", tm.STR, "bitnet-25")
+    ternary.put("general.file_type", tm.U32, 40)
+    ternary.tensors = [tm.Tensor("w.weight", [128, 2], 36, bytes(64 + 32))]
+    yield "ternary", ternary.build()
 
 
 def safetensors():

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "base/error.h"
-#include "models/save.h"
 #include "tensor/codec.h"
 
 namespace minnow {
@@ -99,7 +98,7 @@ std::vector<PlannedTensor> plan_quantization(std::span<const NamedTensor> tensor
     PlannedTensor p{t.name, shape, kind_of(t, tied), t.tensor.dtype};
     p.to = p.wanted = gguf_dtype(t, t.tensor.dtype);
     if (p.kind != TensorKind::kKept) {
-      TensorPlace place{.kind = p.kind, .weighted = options.weighted};
+      TensorPlace place{.kind = p.kind, .weighted = options.importance != nullptr};
       std::tie(place.i, place.n) = places.of(p.kind, t.name);
       place.shared_kv = config.n_kv_heads > 0 && config.n_heads / config.n_kv_heads >= 4;
       place.in_experts = shape.rank() >= 3 && shape[0] > 1;

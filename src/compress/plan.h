@@ -10,7 +10,7 @@
 #include "compress/name_pattern.h"
 #include "compress/recipe.h"
 #include "formats/gguf.h"
-#include "models/config.h"
+#include "models/save.h"
 
 namespace minnow {
 
@@ -20,7 +20,7 @@ struct QuantizeOptions {
   std::optional<DType> output_type;        // of the output projection
   std::optional<DType> embedding_type;     // of the token embedding
   std::vector<std::pair<NamePattern, DType>> overrides;  // the first whose pattern finds the name counts
-  bool weighted = false;                   // importance weights will be there
+  ImportanceOf importance;                 // of the columns of each tensor; empty: unknown
 };
 
 struct PlannedTensor {

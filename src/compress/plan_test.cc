@@ -156,7 +156,7 @@ TEST(Plan, RouterInputsAndNormsStayAsTheyAre) {
 TEST(Plan, ImportanceWeightsChangeTheFirstLayersOfOldTypes) {
   QuantizeOptions options = with("Q4_0");
   EXPECT_EQ(plan_of(tensors_of({}), options).at("blk.3.ffn_down.weight").to, DType::kQ4_0);
-  options.weighted = true;
+  options.importance = [](const NamedTensor&) { return std::span<const float>(); };
   EXPECT_EQ(plan_of(tensors_of({}), options).at("blk.3.ffn_down.weight").to, DType::kQ4_1);
   EXPECT_EQ(plan_of(tensors_of({}), options).at("blk.4.ffn_down.weight").to, DType::kQ4_0);
 }

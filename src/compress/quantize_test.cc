@@ -97,6 +97,41 @@ TEST_F(Quantize, ATernaryModelGoesThroughI2SExactlyWithOneScalePerTensor) {
   }
 }
 
+// A stack of two matrices whose important columns differ, and a plain matrix with one set for all rows.
+TEST_F(Quantize, ImportanceWeightsMakeTheErrorsOfImportantColumnsSmaller) {
+  Model model = random_model({.family = &kLlama, .n_embd = 256, .n_ff = 512, .n_heads = 8}, 3);
+  Random random(4);
+  std::vector<float> stack(2 * 32 * 256), weights(2 * 256);
+  for (float& v : stack) v = static_cast<float>(random.normal());
+  for (float& w : weights) w = static_cast<float>(std::exp(2 * random.normal()));
+  model.weights.set("blk.0.ffn_down_exps.weight", Tensor::from_f32(stack, {2, 32, 256}));
+  const auto error = [&](const std::string& name) {
+    const auto x = to_f32(model.weights.require(name)), y = to_f32(load_model(path_).weights.require(name));
+    double sum = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::size_t expert = name.ends_with("exps.weight") ? i / (32 * 256) : 0;
+      sum += std::pow(static_cast<double>(x[i]) - y[i], 2) * static_cast<double>(weights[expert * 256 + i % 256]);
+    }
+    return sum;
+  };
+  const char* const names[] = {"blk.0.ffn_down_exps.weight", "blk.0.ffn_up.weight"};
+  double plain[2];
+  quantize(model, path_, with("Q4_K_S"));
+  for (int i = 0; i < 2; ++i) plain[i] = error(names[i]);
+  QuantizeOptions options = with("Q4_K_S");
+  options.importance = [&](const NamedTensor& t) {
+    return std::span<const float>(weights).first(t.tensor.shape.rank() == 3 ? 512 : t.tensor.shape.last() == 256 ? 256 : 0);
+  };
+  quantize(model, path_, options);
+  for (int i = 0; i < 2; ++i) EXPECT_LT(error(names[i]), 0.9 * plain[i]) << names[i];
+
+  options.importance = [&](const NamedTensor&) { return std::span<const float>(weights).first(7); };
+  EXPECT_THROW(quantize(model, path_, options), Error) << "weights of another model";
+  weights[3] = -1;
+  options.importance = [&](const NamedTensor& t) { return std::span<const float>(weights).first(t.tensor.shape.last() == 256 ? 256 : 0); };
+  EXPECT_THROW(quantize(model, path_, options), Error);
+}
+
 TEST_F(Quantize, TheFileIsTheSameForAnyNumberOfThreads) {
   const Model model = random_model({.family = &kLlama, .n_embd = 256, .n_ff = 512}, 3);
   std::string first;

@@ -48,13 +48,21 @@ bool fits(const Outgoing& o, const std::vector<float>& values, const std::byte* 
   return std::none_of(values.begin(), values.end(), [](float v) { return std::abs(v) >= kRoundsToInfinity && std::isfinite(v); });
 }
 
+// The weights of one row: those of its matrix in the stack when each has its own.
+std::span<const float> importance_of(const Outgoing& o, int64_t row) {
+  const auto n = static_cast<std::size_t>(o.shape.last());
+  if (o.importance.size() <= n) return o.importance;
+  const int64_t rows_of_matrix = o.shape.rows() / o.shape[0];
+  return o.importance.subspan(static_cast<std::size_t>(row / rows_of_matrix) * n, n);
+}
+
 void encode_one(const Outgoing& o, int64_t row, float ternary_scale, std::byte* out) {
   const std::vector<float> values = row_values(o, row);
   check_finite(o, values);
   if (o.dtype == DType::kI2_S) {
     encode_i2_s(values.data(), ternary_scale, out, o.shape.last());
   } else {
-    encode_row(o.dtype, values.data(), out, o.shape.last(), o.importance);
+    encode_row(o.dtype, values.data(), out, o.shape.last(), importance_of(o, row));
   }
   if (!fits(o, values, out)) {
     throw Error(ErrorCode::kInvalidInput, fmt::format("{}: holds a value past the range of {}", o.name, name(o.dtype)),

@@ -19,7 +19,8 @@ struct Outgoing {
                                    // "rows" are its elements.
   float shift = 0;                 // added to every value
   std::string name;
-  std::span<const float> importance = {};  // of each column, see encode_row; empty: unknown
+  // Of each column (see encode_row), or of each column of each matrix of a stack; empty: unknown.
+  std::span<const float> importance = {};
 };
 
 // Hands all bytes to the sink, in order. The pool's threads share the rows; the bytes do not depend on how many there are.

@@ -54,6 +54,16 @@ Outgoing to_gguf(const Model& model, const NamedTensor& t, const ChooseDType& ch
   return o;
 }
 
+std::span<const float> checked_importance(const NamedTensor& t, std::span<const float> importance) {
+  const Shape& shape = t.tensor.shape;
+  const auto n = static_cast<int64_t>(importance.size());
+  const bool fits = n == 0 || n == shape.last() || (shape.rank() == 3 && n == shape[0] * shape.last());
+  if (!fits) fail(ErrorCode::kInvalidInput, "{}: {} importance weights for a tensor of shape {}; they belong to another model", t.name, n, shape.text());
+  const bool usable = std::all_of(importance.begin(), importance.end(), [](float w) { return w >= 0 && std::isfinite(w); });
+  if (!usable) fail(ErrorCode::kInvalidInput, "{}: an importance weight is negative or not finite", t.name);
+  return importance;
+}
+
 // general.file_type of a model that is mostly of one type: llama.cpp's number for it, of the medium mix where there are
 // several. I2_S is bitnet.cpp's.
 uint32_t file_type(DType dtype) {
@@ -190,7 +200,7 @@ void save_gguf(const Model& model, const fs::path& path, const SaveGgufOptions& 
   for (const NamedTensor& t : model.weights.all()) {
     all.push_back(to_gguf(model, t, options.choose));
     as_it_is &= all.back().dtype == t.tensor.dtype;
-    if (options.importance) all.back().importance = options.importance(t);
+    if (options.importance) all.back().importance = checked_importance(t, options.importance(t));
   }
   if (model.config.rope.scaling == RopeScaling::kLlama3 && model.weights.find("rope_freqs.weight") == nullptr) {
     const std::vector<float> divisors = llama3_divisors(model.config.rope);

@@ -21,12 +21,15 @@ DType keep_dtype(const NamedTensor& tensor);
 // What a GGUF file gets for a wanted type: readers expect vectors of weights in F32.
 DType gguf_dtype(const NamedTensor& tensor, DType wanted);
 
+// How much the columns of a tensor's rows count (see encode_row): a value for each column, or of a stack of expert matrices
+// for each column of each expert; empty when unknown. It must outlive the saving.
+using ImportanceOf = std::function<std::span<const float>(const NamedTensor&)>;
+
 struct SaveGgufOptions {
   ChooseDType choose = keep_dtype;
   // general.file_type; absent: by the type that most bytes have, or what the model's own file says when no type changes.
   std::optional<uint32_t> file_type = std::nullopt;
-  // For each tensor how much the columns of its rows count (see encode_row), empty when unknown; may be empty itself.
-  std::function<std::span<const float>(const NamedTensor&)> importance = {};
+  ImportanceOf importance = {};  // may be empty
   int n_threads = 0;  // that encode; 0: all cores. The file is the same for any number.
   SaveProgress progress = {};
 };

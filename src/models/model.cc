@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "formats/llama2c.h"
+#include "formats/packed/unpack_quantized.h"
 #include "formats/safetensors.h"
 #include "models/family.h"
 #include "models/find_tokenizer.h"
@@ -55,9 +56,15 @@ void load_safetensors(Model& model) {
     throw Error(ErrorCode::kNotFound, fmt::format("{}: no such file", config.string()),
                 "a safetensors model needs its config.json beside it");
   }
-  model.config = config_from_hf(parse_json(read_text_file(config, limits::kMaxJsonFileBytes), config.string()), config.string());
+  const Json json = parse_json(read_text_file(config, limits::kMaxJsonFileBytes), config.string());
+  model.config = config_from_hf(json, config.string());
+  const auto quantization = find_quantization(json, config.parent_path());
   const Safetensors file = Safetensors::open(model.path);
-  for (const NamedTensor& t : file.tensors()) add_hf_tensor(model, t);
+  if (quantization) {
+    for (const NamedTensor& t : unpack_quantized(file.tensors(), *quantization, model.path.string())) add_hf_tensor(model, t);
+  } else {
+    for (const NamedTensor& t : file.tensors()) add_hf_tensor(model, t);
+  }
   model.file_bytes = file.file_bytes();
 }
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "formats/llama2c.h"
+#include "formats/packed/unpack_quantized.h"
 #include "formats/safetensors.h"
 #include "models/family.h"
 #include "models/find_tokenizer.h"
@@ -131,10 +132,13 @@ void load_safetensors(Model& model) {
   }
   const Json json = parse_json(read_text_file(config, limits::kMaxJsonFileBytes), config.string());
   model.config = config_from_hf(json, config.string());
-  model.config.pooling = pooling_beside(config.parent_path());
+  model.config.pooling = pooling_beside(folder);
+  const auto quantization = find_quantization(json, folder);
   const Safetensors file = Safetensors::open(model.path);
+  const std::vector<NamedTensor> tensors =
+      quantization ? unpack_quantized(file.tensors(), *quantization, model.path.string()) : file.tensors();
   Experts experts;
-  for (const NamedTensor& t : file.tensors()) add_hf_tensor(model, t, experts);
+  for (const NamedTensor& t : tensors) add_hf_tensor(model, t, experts);
   for (const auto& [name, parts] : experts) model.weights.set(name, stacked(name, parts, model.config.n_experts));
   const Json& text = json.contains("text_config") ? json["text_config"] : json;
   add_long_rope_factors(model, text, config.string());

@@ -36,7 +36,11 @@ BOUND = 2e-4
 BOUNDS = {}
 
 # Model: why the program may refuse it. What is not listed has to run.
-REFUSED = {}
+REFUSED = {
+    "granitemoe": "experts whose gate and up matrices are one tensor",
+    "modernbert-classifier": "the ModernBERT family",
+    "stablelm-head-norms": "a norm of its own for every head",
+}
 
 # Tensors that are not written back: they are no part of the language model.
 LEFT_OUT = ("vision_tower.", "multi_modal_projector.")

@@ -11,6 +11,9 @@
 namespace minnow {
 namespace {
 
+// Of minnow alone: GGUF has no key for layers without rotary positions other than every n-th.
+constexpr const char* kNopeLayers = "minnow.no_rope_layers";
+
 // The keys of one architecture: "llama.block_count" is number("block_count").
 struct Keys {
   const GgufMetadata& m;
@@ -95,7 +98,7 @@ void read_windows(const Keys& k, ModelConfig& c) {
   } else {
     c.local_layers = all_but_every_nth(c.n_layers, k.integer(kPattern, c.family->window_pattern, 0, limits::kMaxLayers));
   }
-  c.local_rope_base = k.number("rope.freq_base_swa", c.family->local_rope_base);
+  c.local_rope_base = k.number("rope.freq_base_swa", c.family->plain_local_rope ? c.rope.base : c.family->local_rope_base);
 }
 
 void read_experts(const Keys& k, ModelConfig& c) {
@@ -112,8 +115,10 @@ void read_experts(const Keys& k, ModelConfig& c) {
 // Families that share a GGUF name.
 const Family* finer_family(const Keys& k, const Family* family) {
   if (family == &kLlama && k.integer("expert_count", 0, 0, limits::kMaxExperts) > 0) return &kMixtral;
-  if (family == &kLlama && k.integer("attention.sliding_window", 0, 0, limits::kMaxContext) > 0) return &kMistral;
-  if (family == &kBert && k.m.text("tokenizer.ggml.model", "bert") != "bert") return &kRoberta;
+  const bool window = k.integer("attention.sliding_window", 0, 0, limits::kMaxContext) > 0;
+  if (family == &kLlama && window) return k.has("attention.sliding_window_pattern") ? &kMinistral : &kMistral;
+  if (family == &kOlmo2 && window) return &kOlmo3;
+  if (family == &kBertEncoder && k.m.text("tokenizer.ggml.model", "bert") != "bert") return &kRoberta;
   return family;
 }
 
@@ -158,6 +163,11 @@ ModelConfig config_from_gguf(const GgufMetadata& m) {
   read_windows(k, c);
   read_experts(k, c);
   c.nope_layers = every_nth(c.n_layers, f.nope_interval);
+  if (const GgufValue* v = m.find(kNopeLayers); v != nullptr && std::holds_alternative<GgufBoolArray>(*v)) {
+    const auto& flags = std::get<GgufBoolArray>(*v).values;
+    if (static_cast<int64_t>(flags.size()) != c.n_layers) fail(ErrorCode::kInvalidInput, "{}: {} has {} values for {} layers", m.source(), kNopeLayers, flags.size(), c.n_layers);
+    c.nope_layers.assign(flags.begin(), flags.end());
+  }
   c.logit_softcap = k.number("final_logit_softcapping", 0);
   c.attention_softcap = k.number("attn_logit_softcapping", 0);
   c.attention_scale = k.number("attention.scale", 0);
@@ -231,6 +241,11 @@ void config_to_gguf(const ModelConfig& c, GgufMetadata& m) {
     if (c.local_layers != all_but_every_nth(c.n_layers, f.window_pattern)) {
       m.set(p + "attention.sliding_window_pattern", GgufBoolArray{{c.local_layers.begin(), c.local_layers.end()}});
     }
+  }
+  const double usual_base = f.plain_local_rope ? c.rope.base : f.local_rope_base;
+  if (c.sliding_window > 0 && c.local_rope_base != usual_base) f32("rope.freq_base_swa", c.local_rope_base);
+  if (c.nope_layers != every_nth(c.n_layers, f.nope_interval)) {
+    m.set(kNopeLayers, GgufBoolArray{{c.nope_layers.begin(), c.nope_layers.end()}});
   }
   if (c.n_experts > 0) {
     u32("expert_count", c.n_experts);

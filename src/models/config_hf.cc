@@ -7,6 +7,7 @@
 #include "models/config.h"
 #include "models/config_check.h"
 #include "models/family.h"
+#include "models/hf_layout.h"
 
 namespace minnow {
 namespace {
@@ -145,7 +146,6 @@ void read_layers(const Fields& f, ModelConfig& c) {
       const int64_t first = f.integer("max_window_layers", 28, 0, limits::kMaxLayers);
       for (int64_t l = 0; l < c.n_layers; ++l) c.local_layers[static_cast<std::size_t>(l)] = l >= first;
     }
-    c.local_rope_base = f.number("rope_local_base_freq", c.family->local_rope_base);
   }
   if (std::count(types.begin(), types.end(), "sliding_attention") > 0 && f.json.has("sliding_window")) {
     c.sliding_window = f.integer("sliding_window", 0, 1, kContext);
@@ -217,6 +217,7 @@ void read_sizes(const Fields& f, ModelConfig& c) {
   c.head_dim = f.integer("head_dim", gemma3 ? 256 : std::max<int64_t>(1, c.n_embd / c.n_heads), 1, kWidth);
   c.n_vocab = f.integer("vocab_size", 0, 0, static_cast<int64_t>(limits::kMaxVocab));
   c.n_ctx_train = f.integer("max_position_embeddings", gemma3 ? 131072 : 2048, 1, kContext);
+  if (c.family == &kRoberta) c.n_ctx_train = std::max<int64_t>(1, c.n_ctx_train - kRobertaFirstPosition);
 }
 
 void read_rope(const Fields& f, ModelConfig& c) {
@@ -248,13 +249,17 @@ ModelConfig config_from_hf(const Json& config, const std::string& source) {
   if (f.has("use_parallel_residual")) c.form = f.boolean("use_parallel_residual", true) ? BlockForm::kParallel : BlockForm::kPreNorm;
   c.activation = activation_of(f);
   c.norm_eps = static_cast<float>(f.number("norm_eps", c.family == &kLlama ? 1e-6 : c.family->default_norm_eps));
+  c.local_rope_base = f.number("rope_local_base_freq", c.family->local_rope_base);
   read_rope(f, c);
+  if (c.family->plain_local_rope) c.local_rope_base = c.rope.base;
   read_layers(f, c);
   read_experts(f, c);
   f.refuse_unless("qk_layernorm", false);
   f.refuse_unless("prenorm", false);
-  c.logit_softcap = f.number("final_logit_softcapping", 0);
-  c.attention_softcap = f.number("attn_logit_softcapping", 0);
+  // null says that there is none; nothing at all, that it is the usual one.
+  const auto cap = [&](const char* key, double usual) { return body.contains(key) ? f.number(key, 0) : usual; };
+  c.logit_softcap = cap("final_logit_softcapping", c.family->default_logit_softcap);
+  c.attention_softcap = cap("attn_logit_softcapping", c.family->default_attention_softcap);
   if (f.has("query_pre_attn_scalar")) c.attention_scale = 1 / std::sqrt(f.number("query_pre_attn_scalar", 1));
   c.attention_scale = f.number("attention_multiplier", c.attention_scale);
   c.embedding_scale = f.number("embedding_multiplier", 0);

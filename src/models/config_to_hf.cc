@@ -3,6 +3,7 @@
 
 #include "models/config.h"
 #include "models/family.h"
+#include "models/hf_layout.h"
 
 namespace minnow {
 namespace {
@@ -78,7 +79,7 @@ void add_layers(const ModelConfig& c, Json& j) {
     j["sliding_window"] = c.sliding_window;
     j["use_sliding_window"] = true;
     if (c.family->window_pattern > 0) j["sliding_window_pattern"] = c.family->window_pattern;
-    if (c.local_rope_base > 0) j["rope_local_base_freq"] = c.local_rope_base;
+    if (c.local_rope_base > 0 && !c.family->plain_local_rope) j["rope_local_base_freq"] = c.local_rope_base;
     j["layer_types"] = layer_types(c);
   }
   if (!c.conv_layers.empty()) {
@@ -108,7 +109,7 @@ Json config_to_hf(const ModelConfig& c) {
       {f.hf_key("num_hidden_layers"), c.n_layers},
       {f.hf_key("num_attention_heads"), c.n_heads},
       {"vocab_size", c.n_vocab},
-      {f.hf_key("max_position_embeddings"), c.n_ctx_train},
+      {f.hf_key("max_position_embeddings"), c.n_ctx_train + (c.family == &kRoberta ? kRobertaFirstPosition : 0)},
       {f.hf_key("norm_eps"), c.norm_eps},
   };
   if (f.positions == PositionKind::kRope && f.causal) {
@@ -121,8 +122,15 @@ Json config_to_hf(const ModelConfig& c) {
   if (c.form != f.form || f.form == BlockForm::kParallel) j["use_parallel_residual"] = c.form == BlockForm::kParallel;
   add_positions(c, j);
   add_layers(c, j);
-  if (c.logit_softcap > 0) j["final_logit_softcapping"] = c.logit_softcap;
-  if (c.attention_softcap > 0) j["attn_logit_softcapping"] = c.attention_softcap;
+  const auto cap = [&](const char* key, double value, double usual) {
+    if (value > 0) {
+      j[key] = value;
+    } else if (usual > 0) {
+      j[key] = nullptr;
+    }
+  };
+  cap("final_logit_softcapping", c.logit_softcap, f.default_logit_softcap);
+  cap("attn_logit_softcapping", c.attention_softcap, f.default_attention_softcap);
   const bool granite = c.family == &kGranite || c.embedding_scale > 0 || c.residual_scale != 1 || c.logit_scale != 1;
   if (granite) {
     j["embedding_multiplier"] = c.embedding_scale > 0 ? c.embedding_scale : 1;

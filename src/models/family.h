@@ -72,6 +72,8 @@ struct Family {
   int window_pattern = 0;          // with a sliding window: every n-th layer is global; 1: none has it, 0: all have it
   int nope_interval = 0;           // every n-th layer does without rotary positions
   double local_rope_base = 0;      // of sliding-window layers; 0: as the others
+  bool plain_local_rope = false;   // sliding-window layers have the base of the others, but not their scaling
+  double default_logit_softcap = 0, default_attention_softcap = 0;  // when config.json says nothing
   double default_rope_base = 10000;
   double default_norm_eps = 1e-5;
   double default_rotary_part = 1;  // of a head, when config.json says nothing
@@ -81,6 +83,7 @@ struct Family {
   // Tensors whose Hugging Face names differ from the common ones (kCommonNames).
   std::span<const TensorName> names;
   const Family* otherwise_named_as = nullptr;
+  std::string_view hf_base_prefix;  // of all names but the classifier's, in a checkpoint that has one
   std::span<const LayoutRule> layouts;
   std::span<const KeyName> hf_keys;
 
@@ -88,14 +91,13 @@ struct Family {
   std::string hf_key(std::string_view usual) const;
 };
 
-extern const Family kLlama, kMistral, kMistral3, kMixtral, kSmolLM3, kQwen2, kQwen3, kQwen3Moe, kGemma, kGemma2, kGemma3,
-    kPhi2, kPhi3, kGranite, kOlmo2, kStableLM, kGpt2, kGptNeoX, kBitnet, kBitnetB158, kLfm2, kBert, kRoberta, kNomicBert, kStatic;
+extern const Family kLlama, kMistral, kMinistral, kMistral3, kMixtral, kSmolLM3, kQwen2, kQwen3, kQwen3Moe, kGemma, kGemma2, kGemma3,
+    kPhi2, kPhi3, kGranite, kOlmo2, kOlmo3, kStableLM, kGpt2, kGptNeoX, kBitnet, kBitnetB158, kLfm2, kBertEncoder, kRoberta, kNomicBert, kStatic;
 // Of families with one GGUF name the first is meant unless something in the file says otherwise.
-inline constexpr std::array kFamilies = {&kLlama,  &kMistral,   &kMistral3, &kMixtral, &kSmolLM3,    &kQwen2,
-                                         &kQwen3,  &kQwen3Moe,  &kGemma,    &kGemma2,  &kGemma3,     &kPhi2,
-                                         &kPhi3,   &kGranite,   &kOlmo2,    &kStableLM, &kGpt2,      &kGptNeoX,
-                                         &kBitnet, &kBitnetB158, &kLfm2,    &kBert,    &kRoberta,    &kNomicBert,
-                                         &kStatic};
+inline constexpr std::array kFamilies = {
+    &kLlama,  &kMistral, &kMinistral, &kMistral3, &kMixtral,  &kSmolLM3, &kQwen2,      &kQwen3, &kQwen3Moe,
+    &kGemma,  &kGemma2,  &kGemma3,    &kPhi2,     &kPhi3,     &kGranite, &kOlmo2,      &kOlmo3, &kStableLM,
+    &kGpt2,   &kGptNeoX, &kBitnet,    &kBitnetB158, &kLfm2,   &kBertEncoder,    &kRoberta,    &kNomicBert, &kStatic};
 
 extern const std::span<const TensorName> kCommonNames;
 

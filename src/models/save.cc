@@ -225,6 +225,8 @@ std::vector<Outgoing> to_hf(const Model& model, const ModelConfig& config, const
     Outgoing one = o;
     one.name = hf_tensor_name(family, t.name, e);
     if (one.name.empty()) fail(ErrorCode::kUnsupported, "{}: no Hugging Face name for this tensor is known", t.name);
+    const bool classifies = model.weights.find("cls.output.weight") != nullptr;
+    if (classifies && !one.name.starts_with("classifier")) one.name = std::string(family.hf_base_prefix) + one.name;
     if (n > 1) {
       one.tensor.shape = {t.tensor.shape[1], t.tensor.shape[2]};
       one.tensor.data = t.tensor.row(e * t.tensor.shape[1]);
@@ -236,6 +238,16 @@ std::vector<Outgoing> to_hf(const Model& model, const ModelConfig& config, const
     all.push_back(std::move(one));
   }
   return all;
+}
+
+void add_classifier(const Family& family, int64_t n_labels, Json& json) {
+  for (const std::string_view name : family.hf_architectures) {
+    if (name.ends_with("ForSequenceClassification")) json["architectures"] = {std::string(name)};
+  }
+  for (int64_t i = 0; i < n_labels; ++i) {
+    json["id2label"][std::to_string(i)] = fmt::format("LABEL_{}", i);
+    json["label2id"][fmt::format("LABEL_{}", i)] = i;
+  }
 }
 
 Json floats_of(const Model& model, const char* name) { return to_f32(model.weights.require(name)); }
@@ -269,6 +281,7 @@ void save_hf(const Model& model, const fs::path& folder, const SaveHfOptions& op
   }
   if (config.makes_text()) json["tie_word_embeddings"] = model.weights.find("output.weight") == nullptr;
   if (const Tensor* types = model.weights.find("token_types.weight")) json["type_vocab_size"] = types->shape[0];
+  if (const Tensor* labels = model.weights.find("cls.output.weight")) add_classifier(*config.family, labels->shape[0], json);
   const DType most = most_bytes(all);
   json["torch_dtype"] = most == DType::kF32 ? "float32" : most == DType::kBF16 ? "bfloat16" : "float16";
   if (model.tokenizer) {

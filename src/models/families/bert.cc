@@ -50,7 +50,7 @@ constexpr KeyName kNomicKeys[] = {
 
 }  // namespace
 
-const Family kBert = {
+const Family kBertEncoder = {
     .gguf_name = "bert",
     .hf_architectures = kBertHf,
     .hf_model_type = "bert",
@@ -65,6 +65,7 @@ const Family kBert = {
     .activation = UnaryFn::kGelu,
     .default_norm_eps = 1e-12,
     .names = kBertNames,
+    .hf_base_prefix = "bert.",
 };
 
 const Family kRoberta = {
@@ -82,7 +83,8 @@ const Family kRoberta = {
     .activation = UnaryFn::kGelu,
     .default_norm_eps = 1e-5,
     .names = kRobertaNames,
-    .otherwise_named_as = &kBert,
+    .otherwise_named_as = &kBertEncoder,
+    .hf_base_prefix = "roberta.",
 };
 
 const Family kNomicBert = {

@@ -8,7 +8,8 @@ namespace {
 constexpr std::string_view kGpt2Hf[] = {"GPT2LMHeadModel"};
 constexpr std::string_view kGptNeoXHf[] = {"GPTNeoXForCausalLM"};
 constexpr std::string_view kStableLMHf[] = {"StableLmForCausalLM", "StableLMEpochForCausalLM"};
-constexpr std::string_view kOlmo2Hf[] = {"Olmo2ForCausalLM", "Olmo3ForCausalLM"};
+constexpr std::string_view kOlmo2Hf[] = {"Olmo2ForCausalLM"};
+constexpr std::string_view kOlmo3Hf[] = {"Olmo3ForCausalLM"};
 
 constexpr TensorName kGpt2Names[] = {
     {"token_embd", "transformer.wte"},
@@ -102,10 +103,25 @@ const Family kOlmo2 = {
     .gguf_name = "olmo2",
     .hf_architectures = kOlmo2Hf,
     .hf_model_type = "olmo2",
-    .models = "OLMo 2, OLMo 3",
+    .models = "OLMo 2",
     .form = BlockForm::kPostNorm,
     .qk_norm = QkNorm::kWhole,
     .default_rope_base = 500000,
+    .names = kOlmo2Names,
+};
+
+// Three layers with a window for each one without (OLMo Team 2025).
+const Family kOlmo3 = {
+    .gguf_name = "olmo2",
+    .hf_architectures = kOlmo3Hf,
+    .hf_model_type = "olmo3",
+    .models = "OLMo 3",
+    .form = BlockForm::kPostNorm,
+    .qk_norm = QkNorm::kWhole,
+    .window_pattern = 4,
+    .plain_local_rope = true,
+    .default_rope_base = 500000,
+    .hf_window = true,
     .names = kOlmo2Names,
 };
 

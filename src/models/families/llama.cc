@@ -6,7 +6,8 @@ namespace minnow {
 namespace {
 
 constexpr std::string_view kLlamaHf[] = {"LlamaForCausalLM"};
-constexpr std::string_view kMistralHf[] = {"MistralForCausalLM", "MinistralForCausalLM"};
+constexpr std::string_view kMistralHf[] = {"MistralForCausalLM"};
+constexpr std::string_view kMinistralHf[] = {"MinistralForCausalLM"};
 constexpr std::string_view kMistral3Hf[] = {"Ministral3ForCausalLM", "Mistral3ForConditionalGeneration"};
 constexpr std::string_view kMixtralHf[] = {"MixtralForCausalLM"};
 constexpr std::string_view kSmolLM3Hf[] = {"SmolLM3ForCausalLM"};
@@ -36,7 +37,17 @@ const Family kMistral = {
     .gguf_name = "llama",
     .hf_architectures = kMistralHf,
     .hf_model_type = "mistral",
-    .models = "Mistral 7B, Nemo, Small; Ministral 2410",
+    .models = "Mistral 7B, Nemo, Small",
+    .gguf_rope_layout = RopeLayout::kInterleaved,
+    .hf_window = true,
+};
+
+// Windows in some of the layers.
+const Family kMinistral = {
+    .gguf_name = "llama",
+    .hf_architectures = kMinistralHf,
+    .hf_model_type = "ministral",
+    .models = "Ministral 2410",
     .gguf_rope_layout = RopeLayout::kInterleaved,
     .hf_window = true,
 };

@@ -85,9 +85,17 @@ class Program:
     def embeddings(self, model, task, pooling, isa):
         return np.array([self.embed(model, ("--tokens", ",".join(map(str, p))), pooling, isa) for p in task["prompts"]])
 
-    def answers(self, model, task, kinds, isa, scratch):
-        return {kind: self.logits(model, task, isa, scratch) if kind == "logits" else self.embeddings(model, task, kind, isa)
-                for kind in kinds}
+    def relevance(self, model, task, isa):
+        def score(query, document):
+            text = self.run("rerank", model, query, document, "--kv", "f32", "--json", isa=isa)
+            return [json.loads(text)["results"][0]["score"]]
+
+        return np.array([score(*pair) for pair in task["pairs"]])
+
+    def answer(self, model, task, kind, isa, scratch):
+        if kind == "logits":
+            return self.logits(model, task, isa, scratch)
+        return self.relevance(model, task, isa) if kind == "relevance" else self.embeddings(model, task, kind, isa)
 
 
 class Golden:
@@ -112,7 +120,8 @@ class Golden:
         gguf, back = scratch / "model.gguf", scratch / "back"
 
         def ask(model):
-            return max(self.distance(program.answers(model, self.task, self.kinds, isa, scratch)) for isa in isas)
+            return max(self.distance({kind: program.answer(model, self.task, kind, isa, scratch) for kind in self.kinds})
+                       for isa in isas)
 
         found = {"folder": ask(self.folder)}
         program.run("convert", self.folder, gguf)
@@ -132,8 +141,9 @@ class Golden:
             got = json.loads(program.run("tokenize", model, text, "--json"))["ids"]
             if got != ids:
                 raise Failure(f"{model.name}: ids {got} of {text!r}, {ids} expected")
-            same = program.embed(model, (text,), "mean", ""), program.embed(model, ("--tokens", ",".join(map(str, ids))), "mean", "")
-            if same[0] != same[1]:
+            what = (text,), ("--tokens", ",".join(map(str, ids)))
+            vectors = [program.embed(model, spelling, "mean", "") for spelling in what]
+            if vectors[0] != vectors[1]:
                 raise Failure(f"{model.name}: the embedding of {text!r} is not that of its ids")
 
     def compare_tensors(self, back):

@@ -1,29 +1,33 @@
 """What a model is asked, and its answers: the layout of tests/golden/*/tokens.json, logits.bin and expected.json.
 
 tokens.json holds n_ctx, n_vocab and prompts as token ids; rows: of which positions logits.bin keeps the logits (float32,
-prompts one after another); texts: what the first prompts are spelled like. expected.json holds a list of vectors, one per
-prompt, for each pooling of the last hidden states, and "scores" of a classification head.
+prompts one after another); texts: what the first prompts are spelled like; pairs: queries and documents. expected.json
+holds a list of vectors, one per prompt, for each pooling of the last hidden states, "scores" of a classification head, and
+"relevance", one number for each pair.
 """
 
 import json
 
 import numpy as np
 
+import wordpiece
+
 POOLINGS = {"mean": lambda states: states.mean(axis=0), "cls": lambda states: states[0],
             "last": lambda states: states[-1]}
 
 
 def answers(model, task, kinds):
-    """{kind: float32 rows}; kinds: "logits", "scores" and poolings."""
+    """{kind: float32 rows}; kinds: "logits", "scores", "relevance" and poolings."""
     prompts, out = [np.array(p) for p in task["prompts"]], {}
     for kind in kinds:
         if kind == "logits":
             rows = [model.logits(p, task["n_ctx"])[kept] for p, kept in zip(prompts, task["rows"])]
             out[kind] = np.concatenate(rows)
-        elif kind == "scores":
+        elif kind in ("scores", "relevance"):
             if "Classification" not in model.config["architectures"][0]:
                 raise KeyError("a classification head")
-            out[kind] = np.array([model.scores(p) for p in prompts])
+            asked = [(p,) for p in prompts] if kind == "scores" else [wordpiece.encode_pair(*p) for p in task["pairs"]]
+            out[kind] = np.array([model.scores(*a) for a in asked])
         else:
             out[kind] = np.array([POOLINGS[kind](model.hidden_states(p, task["n_ctx"])) for p in prompts])
     return {kind: rows.astype("<f4") for kind, rows in out.items()}

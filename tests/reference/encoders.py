@@ -47,9 +47,10 @@ class Bert(Encoder):
     def first_position(self):
         return 0
 
-    def hidden_states(self, ids, n_ctx=None):
+    def hidden_states(self, ids, n_ctx=None, segments=None):
         w, first = self.weights, self.first_position()
-        x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.token_type_embeddings.weight"][0]
+        segments = [0] * len(ids) if segments is None else segments
+        x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.token_type_embeddings.weight"][segments]
         x = x + w["embeddings.position_embeddings.weight"][first:first + len(ids)]
         x = w.layer_norm(x, "embeddings.LayerNorm", self.eps)
         for i in range(self.n_layers):
@@ -64,8 +65,8 @@ class Bert(Encoder):
         y = w.linear(self.activation(w.linear(x, at + "intermediate.dense")), at + "output.dense")
         return w.layer_norm(x + y, at + "output.LayerNorm", self.eps)
 
-    def scores(self, ids):
-        pooled = np.tanh(self.weights.linear(self.hidden_states(ids)[:1], "pooler.dense"))
+    def scores(self, ids, segments=None):
+        pooled = np.tanh(self.weights.linear(self.hidden_states(ids, segments=segments)[:1], "pooler.dense"))
         return self.weights.linear(pooled, "classifier")[0]
 
 

@@ -21,6 +21,7 @@ class GoldenModel:
     n_ctx: int = 128
     lengths: tuple = (5, 75)  # of the prompts; the second goes over the edge of a page of 64 positions
     texts: tuple = ()  # prompts that are spelled out; there is a tokenizer then
+    pairs: tuple = ()  # of a query and a document, to be scored; there is a tokenizer then
     kinds: tuple = ("logits",)  # of answers
 
 
@@ -51,7 +52,8 @@ def each(key, settings, **changes):
 def llama_models():
     name = t.llama, "LlamaForCausalLM", "llama"
     yield make("llama", *name, {}, matter=(EPS, BASE))
-    yield make("llama-tied-bf16", *name, {**TIED, "head_dim": 16, "num_key_value_heads": 1}, matter=(EPS,), dtype="BF16")
+    yield make("llama-tied-bf16", *name, {**TIED, "head_dim": 16, "num_key_value_heads": 1, "num_hidden_layers": 1},
+               matter=(EPS,), dtype="BF16")
     scaling = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
                "original_max_position_embeddings": 32}
     yield make("llama-rope-llama3", *name, {"rope_scaling": scaling, "head_dim": 16, "num_attention_heads": 2},
@@ -62,7 +64,7 @@ def llama_models():
                matter=(NO_SCALING, *each("rope_scaling", YARN, attention_factor=1.0, beta_fast=8, factor=2.0)))
     # Spelled as versions from 5 of the library do.
     linear = {"rope_type": "linear", "factor": 4.0, "rope_theta": 2000.0}
-    yield make("llama-rope-linear", *name, {"rope_theta": ..., "rope_parameters": linear},
+    yield make("llama-rope-linear", *name, {"rope_theta": ..., "rope_parameters": linear, "num_hidden_layers": 1},
                matter=each("rope_parameters", linear, factor=1.0, rope_theta=10000.0))
 
 
@@ -196,7 +198,8 @@ def layer_norm_models():
     stable = {**LAYER_NORM, **ONE_KV_HEAD, "head_dim": ..., "partial_rotary_factor": 0.25, "qk_layernorm": False,
               "use_parallel_residual": False, "use_qkv_bias": True}
     yield make("stablelm", *name, stable, matter=(LAYER_NORM_EPS, {"partial_rotary_factor": 0.5}))
-    yield make("stablelm-parallel", *name, {**stable, "use_parallel_residual": True, "use_qkv_bias": False})
+    yield make("stablelm-parallel", *name, {**stable, "num_hidden_layers": 1, "use_parallel_residual": True,
+                                            "use_qkv_bias": False})
     yield make("stablelm-head-norms", *name, {**stable, "num_hidden_layers": 1, "qk_layernorm": True})
 
     gpt2 = {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "torch_dtype": "float16", "vocab_size": 96, "n_embd": 32,
@@ -235,6 +238,7 @@ def lfm2_models():
 
 STATES = ("mean", "cls")
 SCORED = ("mean", "cls", "scores")
+ONE_LABEL = {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
 LABELS = {"id2label": {"0": "no", "1": "perhaps", "2": "yes"}, "label2id": {"no": 0, "perhaps": 1, "yes": 2}}
 ENCODER = {"num_key_value_heads": ..., "rms_norm_eps": ..., "tie_word_embeddings": ..., "rope_theta": ..., "bos_token_id": ...,
            "eos_token_id": ..., "vocab_size": 64}
@@ -249,6 +253,9 @@ def bert_models():
                texts=("The unfishable cats, fished zoo!", "a fish; THE cat"))
     yield make("bert-classifier", t.bert_classifier, "BertForSequenceClassification", "bert",
                {**BERT, **LABELS, "num_hidden_layers": 1}, matter=(LAYER_NORM_EPS,), neutral=neutral, kinds=SCORED)
+    yield make("bert-reranker", t.bert_classifier, "BertForSequenceClassification", "bert",
+               {**BERT, **ONE_LABEL}, matter=(LAYER_NORM_EPS,), neutral=neutral,
+               kinds=("relevance",), pairs=(("the cat", "a fish."), ("the cat", "cat, unable"), ("fishing", "the fished fish")))
     roberta = {**BERT, "pad_token_id": 1, "type_vocab_size": 1, "max_position_embeddings": 82}
     matter = (LAYER_NORM_EPS, {"pad_token_id": 0})
     yield make("roberta-classifier", t.roberta_classifier, "RobertaForSequenceClassification", "roberta",

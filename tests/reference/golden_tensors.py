@@ -321,7 +321,7 @@ def bert(c, prefix=""):
 def bert_classifier(c):
     out, h = bert(c, "bert."), c["hidden_size"]
     dense(out, "bert.pooler.dense", h, h)
-    dense(out, "classifier", len(c["id2label"]), h, 1.5)
+    dense(out, "classifier", len(c["id2label"]), h, 1.5 if len(c["id2label"]) > 1 else 5.0)
     return out
 
 

@@ -48,6 +48,8 @@ def make_task(model):
     task = {"n_ctx": model.n_ctx, "n_vocab": vocab, "prompts": prompts}
     if model.texts:
         task["texts"] = list(model.texts)
+    if model.pairs:
+        task["pairs"] = [list(pair) for pair in model.pairs]
     if "logits" in model.kinds:
         task["rows"] = [list(range(len(p)))[::-1 if len(p) <= EVERY else -EVERY][::-1] for p in prompts]
     return task
@@ -60,7 +62,7 @@ def write(model):
     found = answers(families.build(model.config, {n: v for n, (_, v) in tensors.items()}), task, model.kinds)
     write_safetensors(folder / "model.safetensors", tensors)
     (folder / "config.json").write_text(json.dumps(model.config, indent=2) + "\n")
-    if model.texts:
+    if model.texts or model.pairs:
         (folder / "tokenizer.json").write_text(wordpiece.tokenizer_json())
     write_answers(folder, task, found)
     sizes = ", ".join(f"{kind} {rows.std():.2f}" for kind, rows in found.items())
@@ -76,7 +78,7 @@ def faults(model):
     found = answers(built, task, model.kinds)
     if json.loads((folder / "config.json").read_text()) != model.config:
         yield "config.json is not what golden_models.py says"
-    if model.texts and (folder / "tokenizer.json").read_text() != wordpiece.tokenizer_json():
+    if (model.texts or model.pairs) and (folder / "tokenizer.json").read_text() != wordpiece.tokenizer_json():
         yield "tokenizer.json is not what wordpiece.py says"
     if read_task(folder) != task:
         yield "tokens.json is not what this script makes"

@@ -9,10 +9,18 @@ VOCABULARY = (["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + LETTERS[:24] + ["
 
 
 def encode(text):
-    pieces = ["[CLS]"]
-    for word in re.findall(r"\w+|[^\w\s]", text.lower()):
-        pieces += cut(word)
-    return [VOCABULARY.index(p) for p in pieces + ["[SEP]"]]
+    return [VOCABULARY.index(p) for p in ["[CLS]"] + pieces(text) + ["[SEP]"]]
+
+
+def encode_pair(first, second):
+    """(ids, segment of each)"""
+    tail = [VOCABULARY.index(p) for p in pieces(second) + ["[SEP]"]]
+    head = encode(first)
+    return head + tail, [0] * len(head) + [1] * len(tail)
+
+
+def pieces(text):
+    return [piece for word in re.findall(r"\w+|[^\w\s]", text.lower()) for piece in cut(word)]
 
 
 def cut(word):

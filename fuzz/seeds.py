@@ -6,6 +6,7 @@ A target without an entry here starts from nothing, or from what lies in fuzz/se
 
 import pathlib
 import shutil
+import struct
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -73,11 +74,45 @@ def chat_output():
     yield "llama", bytes([26, 1]) + b'{"name": "f", "parameters": {"n": 1}}; {"name": "f", "parameters": {}}'
 
 
+def tokenizer_gguf():
+    for model in ("llama", "gpt2", "gemma4", "t5", "bert"):
+        g = tm.Gguf()
+        g.put("tokenizer.ggml.model", tm.STR, model)
+        pieces = ["<unk>", "<s>", "</s>", "\u2581", "a", "b", "ab", "\u2581a", "[CLS]", "<0x41>"]
+        g.put_array("tokenizer.ggml.tokens", tm.STR, pieces)
+        g.put_array("tokenizer.ggml.scores", tm.F32, [-float(i) for i in range(10)])
+        g.put_array("tokenizer.ggml.token_type", tm.I32, [2, 3, 3, 1, 1, 1, 1, 1, 3, 6])
+        g.put_array("tokenizer.ggml.merges", tm.STR, ["a b"])
+        g.put("tokenizer.ggml.pre", tm.STR, "gpt-2")
+        g.put("tokenizer.ggml.unknown_token_id", tm.U32, 0)
+        g.put("tokenizer.ggml.bos_token_id", tm.U32, 1)
+        g.put("tokenizer.ggml.eos_token_id", tm.U32, 2)
+        g.put("tokenizer.ggml.add_space_prefix", tm.BOOL, 1)
+        if model == "t5":
+            g.put_array("tokenizer.ggml.precompiled_charsmap", tm.U8, list(charsmap()))
+        yield model, g.build()
+
+
+def charsmap():
+    """"a" becomes "b": the root's children lie from unit 64 on, the child's value behind it."""
+    units = [0] * 256
+    units[0] = 64 << 10
+    units[64 ^ 97] = 97 | 1 << 8 | (128 << 10)
+    units[(64 ^ 97) ^ 128] = 1 << 31
+    return struct.pack("<I", 4 * len(units)) + struct.pack("<256I", *units) + b"b\0"
+
+
+def normalizer():
+    table = charsmap() + bytes(2)
+    yield "charsmap", bytes([1, 11, len(table) // 4]) + table + b"abca \xc3\xa9"
+    yield "steps", bytes([8, 0, 3, 10 + 240, 4, 5, 6, 8, 9, 0]) + "A\u0301 \ufb01  \u4e2d b".encode()
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
-    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output):
+    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, tokenizer_gguf, normalizer):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

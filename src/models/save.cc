@@ -106,6 +106,11 @@ GgufMetadata gguf_metadata(const Model& model, const std::string& target) {
   if (const Tensor* types = model.weights.find("token_types.weight")) {
     m.set("tokenizer.ggml.token_type_count", static_cast<uint32_t>(types->shape[0]));
   }
+  if (const Tensor* labels = model.weights.find("cls.output.weight")) {
+    std::vector<std::string> names;
+    for (int64_t i = 0; i < labels->shape[0]; ++i) names.push_back(fmt::format("LABEL_{}", i));
+    m.set(std::string(model.config.family->gguf_name) + ".classifier.output_labels", names);
+  }
   if (model.config.name.empty()) m.set("general.name", model.path.stem().string());
   if (model.tokenizer) tokenizer_spec_to_gguf(*model.tokenizer, m);
   return m;

@@ -36,20 +36,29 @@ inline __attribute__((always_inline)) void multiply_sub_block(const uint8_t* con
   constexpr int kSub = Reader::kSubBlock;
   const auto sum_of = [&](int c) { return kSub == 32 ? x[c]->sum[0] + x[c]->sum[1] : x[c]->sum[half]; };
 
+  // Takes the codes' offset out again.
+  const auto first = [&](int c) { return V::set_i(-Reader::kOffset * sum_of(c)); };
   typename V::I dot[P][kVectors<V>][C];
+  typename V::Sums sums[P][kVectors<V>][C];  // when narrow: they go over into `dot` before they can overflow
+  constexpr int kGroups = kSub / 4;
 #pragma GCC unroll 8
-  for (int c = 0; c < C; ++c) {
-    const auto first = V::set_i(-Reader::kOffset * sum_of(c));
-    for_rows<V, P>([&](int p, int r) { dot[p][r][c] = first; });
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kSub / 4; ++i) {
+  for (int i = 0; i < kGroups; ++i) {
     const int g = 4 * half + i;
     typename V::B codes[P][kVectors<V>];
     for_rows<V, P>([&](int p, int r) { codes[p][r] = Reader::codes(w[p], block, g, r * V::kLanes); });
 #pragma GCC unroll 8
     for (int c = 0; c < C; ++c) {
-      for_rows<V, P>([&](int p, int r) { dot[p][r][c] = Reader::dot(dot[p][r][c], codes[p][r], x[c]->q + 4 * g); });
+      for_rows<V, P>([&](int p, int r) {
+        if constexpr (V::kWideSums) {
+          dot[p][r][c] = Reader::dot(i == 0 ? first(c) : dot[p][r][c], codes[p][r], x[c]->q + 4 * g);
+        } else {
+          auto& sum = sums[p][r][c];
+          sum = Reader::dot(i % Reader::kRun == 0 ? V::no_sums() : sum, codes[p][r], x[c]->q + 4 * g);
+          if ((i + 1) % Reader::kRun == 0 || i + 1 == kGroups) {
+            dot[p][r][c] = V::widen(i < Reader::kRun ? first(c) : dot[p][r][c], sum);
+          }
+        }
+      });
     }
   }
 

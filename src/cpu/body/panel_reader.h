@@ -14,10 +14,12 @@ struct PanelReader {
   // What the dot products leave in for each unit of activation.
   static constexpr int kOffset = kFull ? V::kFullBias : kFormat.offset;
   static constexpr int kSubBlock = kFormat.sub_block;
+  // Groups whose products with activations of 127 add up to less than 2^15, by pairs of columns.
+  static constexpr int kRun = kFull ? 1 : 32767 / (2 * 127 * kFormat.max_code());
 
   // Four columns of each row, weight / scale + kFormat.offset: group g of the step's 32 columns from 32 * block on.
   static inline __attribute__((always_inline)) typename V::B codes(const uint8_t* step, int block, int g, int row) {
-    const uint8_t* low = step + kFormat.codes_at() + block * kFormat.code_bytes();
+    const uint8_t* low = step + block * kFormat.code_bytes();
     auto code = group<kFormat.low.bits, kFormat.low.at>(low, g, row);
     if constexpr (kFormat.high.bits > 0) {
       code = V::or_b(code, group<kFormat.high.bits, kFormat.high.at>(low + kFormat.low.bytes(), g, row));
@@ -26,22 +28,22 @@ struct PanelReader {
     return code;
   }
 
-  static inline __attribute__((always_inline)) typename V::I dot(typename V::I acc, typename V::B codes,
-                                                                 const int8_t* x) {
+  static inline __attribute__((always_inline)) typename V::Sums dot(typename V::Sums sums, typename V::B codes,
+                                                                    const int8_t* x) {
     if constexpr (kFull) {
-      return V::dot_full(acc, codes, x);
+      return V::dot_full(sums, codes, x);
     } else {
-      return V::dot(acc, codes, x);
+      return V::dot(sums, codes, x);
     }
   }
 
   static inline __attribute__((always_inline)) typename V::F scale(const uint8_t* step, int sub, int row) {
-    const uint8_t* byte = step + kFormat.scales_at() + sub * kPanelRows + row;
+    const uint8_t* byte = step + kFormat.byte_scales_at() + sub * kPanelRows + row;
     if constexpr (kFormat.scale == PanelScale::kF16) {
-      return f16(step, row);
+      return f16(step + kFormat.scale_at(), row);
     } else if constexpr (kFormat.scale == PanelScale::kF32) {
       float all;
-      __builtin_memcpy(&all, step, 4);
+      __builtin_memcpy(&all, step + kFormat.scale_at(), 4);
       return V::set(all);
     } else if constexpr (kFormat.scale == PanelScale::kE8M0) {
       // As the exponent of an f32, e is 2^(e - 127), but 0 for e = 0.
@@ -51,9 +53,9 @@ struct PanelReader {
       // As the topmost bits of an f32's exponent and fraction, subnormals are right, too; only the bias is not.
       return V::mul(V::as_f(V::bits_i(V::load_u8(byte), -20, -1)), V::set(0x1p119f));
     } else if constexpr (kFormat.scale == PanelScale::kI8) {
-      return V::mul(f16(step, row), V::load_i8(reinterpret_cast<const int8_t*>(byte)));
+      return V::mul(f16(step + kFormat.scale_at(), row), V::load_i8(reinterpret_cast<const int8_t*>(byte)));
     } else {
-      return V::mul(f16(step, row), V::to_f(V::bits_i(V::load_u8(byte), 0, 15)));
+      return V::mul(f16(step + kFormat.scale_at(), row), V::to_f(V::bits_i(V::load_u8(byte), 0, 15)));
     }
   }
 
@@ -61,10 +63,10 @@ struct PanelReader {
   static inline __attribute__((always_inline)) typename V::F min(const uint8_t* step, int sub, int row) {
     const auto all = f16(step + kFormat.min_at(), row);
     if constexpr (kFormat.scale == PanelScale::kI8) {
-      const uint8_t* byte = step + kFormat.mins_at() + sub * kPanelRows + row;
+      const uint8_t* byte = step + kFormat.byte_mins_at() + sub * kPanelRows + row;
       return V::mul(all, V::load_i8(reinterpret_cast<const int8_t*>(byte)));
     } else if constexpr (kFormat.scale == PanelScale::kU4) {
-      const uint8_t* byte = step + kFormat.scales_at() + sub * kPanelRows + row;
+      const uint8_t* byte = step + kFormat.byte_scales_at() + sub * kPanelRows + row;
       return V::mul(all, V::to_f(V::bits_i(V::load_u8(byte), 4, 15)));
     } else {
       return all;

@@ -1,8 +1,8 @@
 // How quantized matrices and activations lie in memory for the integer kernels.
 //
 // A weight matrix [N, K] is cut into panels of 16 rows, and a panel into steps along K, one for each block of the
-// type. What the blocks of the 16 rows hold lies side by side within a step: the codes in blocks of 32 columns, then the
-// scales. Rows past N are zero.
+// type. What the blocks of the 16 rows hold lies side by side within a step: the codes in blocks of 32 columns, then
+// the scales. Rows past N are zero.
 //
 // The codes of 32 columns are 8 groups of 4: group g holds columns 4g .. 4g + 3. The 4 bytes of a group of one row are
 // a 32-bit lane, and 16 rows fill a 512-bit register (two of 256 bits, four of 128). A dot product step multiplies it
@@ -88,8 +88,10 @@ struct PanelFormat {
   // A step, in this order: for each 32 columns the low plane and the high plane; f16 scales (f32: a single one), f16
   // minimums, a byte scale for each sub-block, a byte minimum for each (kI8 only). Each is 16 rows wide.
   constexpr int code_bytes() const { return low.bytes() + high.bytes(); }  // of 32 columns
-  constexpr bool has_f16_scale() const { return scale != PanelScale::kE8M0 && scale != PanelScale::kE4M3 && !one_scale(); }
   constexpr bool one_scale() const { return scale == PanelScale::kF32; }
+  constexpr bool has_f16_scale() const {
+    return scale == PanelScale::kF16 || scale == PanelScale::kI8 || scale == PanelScale::kU4;
+  }
   constexpr bool has_byte_scales() const { return scale != PanelScale::kF16 && !one_scale(); }
   constexpr bool has_byte_mins() const { return has_min && scale == PanelScale::kI8; }
   constexpr int subs() const { return columns / sub_block; }

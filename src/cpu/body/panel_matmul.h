@@ -1,6 +1,6 @@
 // Products with quantized weights in panels (panels.h): 8-bit integer dot products within a sub-block of 16 or 32
-// columns, scaled into an f32 accumulator per output. Every (row, column) sees the same operations in the same order whatever
-// the tile, so results are equal bit for bit for any batch.
+// columns, scaled into an f32 accumulator per output. Every (row, column) sees the same operations in the same order
+// whatever the tile, so results are equal bit for bit for any batch.
 #pragma once
 
 #include "cpu/body/panel_reader.h"
@@ -86,21 +86,21 @@ inline __attribute__((always_inline)) void multiply_sub_block(const uint8_t* con
 template <class V, PanelType kType, int P, int C>
 inline __attribute__((always_inline)) void multiply_step(const uint8_t* const (&w)[P], const ActBlock* const (&x0)[C],
                                                          Outputs<V, P, C>& out) {
-  for (int block = 0; block < panel_format(kType).columns / 32; ++block) {
+  using Reader = PanelReader<V, kType>;
+  for (int block = 0; block < Reader::kBlocks; ++block) {
     const ActBlock* x[C];
 #pragma GCC unroll 8
     for (int c = 0; c < C; ++c) x[c] = x0[c] + block;
     multiply_sub_block<V, kType, P, C>(w, block, 0, x, out);
-    if constexpr (PanelReader<V, kType>::kSubBlock == 16) multiply_sub_block<V, kType, P, C>(w, block, 1, x, out);
+    if constexpr (Reader::kSubBlock == 16) multiply_sub_block<V, kType, P, C>(w, block, 1, x, out);
   }
 }
 
 // P panels by C columns over the whole of K.
 template <class V, PanelType kType, int P, int C>
 inline void panel_tile(const PanelMatMul& m, int64_t panel, int64_t column) {
-  const int64_t blocks = m.k / 32;
-  constexpr int kActBlocks = panel_format(kType).columns / 32, kStepBytes = panel_format(kType).step_bytes();
-  const int64_t steps = blocks / kActBlocks;
+  constexpr int kBlocks = PanelReader<V, kType>::kBlocks, kStepBytes = PanelReader<V, kType>::kStepBytes;
+  const int64_t blocks = m.k / 32, steps = blocks / kBlocks;
   const auto* first = static_cast<const uint8_t*>(m.w) + panel * steps * kStepBytes;
   Outputs<V, P, C> out;
   for_rows<V, P>([&](int p, int r) {
@@ -111,7 +111,7 @@ inline void panel_tile(const PanelMatMul& m, int64_t panel, int64_t column) {
   for (int64_t s = 0; s < steps; ++s) {
     const ActBlock* x[C];
 #pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) x[c] = m.x + (column + c) * blocks + s * kActBlocks;
+    for (int c = 0; c < C; ++c) x[c] = m.x + (column + c) * blocks + s * kBlocks;
     const uint8_t* w[P];
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) w[p] = first + (p * steps + s) * kStepBytes;
@@ -140,11 +140,12 @@ inline void panel_tile(const PanelMatMul& m, int64_t panel, int64_t column) {
 template <class V, PanelType kType, int P>
 inline void panel_columns(const PanelMatMul& m, int64_t panel) {
   int64_t c = 0;
-  for (; c + V::kPanelColumns <= m.n_cols; c += V::kPanelColumns) panel_tile<V, kType, P, V::kPanelColumns>(m, panel, c);
-  if constexpr (V::kPanelColumns > 4) {
+  constexpr int kColumns = V::kPanelColumns;
+  for (; c + kColumns <= m.n_cols; c += kColumns) panel_tile<V, kType, P, kColumns>(m, panel, c);
+  if constexpr (kColumns > 4) {
     for (; c + 4 <= m.n_cols; c += 4) panel_tile<V, kType, P, 4>(m, panel, c);
   }
-  if constexpr (V::kPanelColumns > 2) {
+  if constexpr (kColumns > 2) {
     for (; c + 2 <= m.n_cols; c += 2) panel_tile<V, kType, P, 2>(m, panel, c);
   }
   for (; c < m.n_cols; ++c) panel_tile<V, kType, P, 1>(m, panel, c);

@@ -23,6 +23,11 @@ def gguf():
     split.put("split.no", tm.U16, 0)
     split.put("split.count", tm.U16, 1)
     yield "split-of-one", split.build()
+    ternary = tm.Gguf()
+    ternary.put("general.architecture", tm.STR, "bitnet-25")
+    ternary.put("general.file_type", tm.U32, 40)
+    ternary.tensors = [tm.Tensor("w.weight", [128, 2], 36, bytes(64 + 32))]
+    yield "ternary", ternary.build()
 
 
 def safetensors():
@@ -49,11 +54,30 @@ def llama2c():
     yield "v1-unshared", tm.llama2c_version_1(numbers, 0, 1, 4 + 2 + 16 + 2 + 6 + 2 + 4)
 
 
+def chat_output():
+    # The first byte picks the format (see output_formats.cc), the second the options.
+    for number, text in enumerate([
+            '<|channel|>analysis<|message|>a<|end|><|start|>assistant to=functions.f<|channel|>commentary json<|message|>{"n": 1}<|call|>',
+            '<think>a</think><|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{}<|tool_call_end|>',
+            '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{"n": 1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+            '<｜DSML｜invoke name="f"><｜DSML｜parameter name="s" string="true">x</｜DSML｜parameter></｜DSML｜invoke>',
+            '<|tools_prefix|>[{"f": {"n": 1}}, {"g": {}}]<|tools_suffix|>',
+            '<seed:tool_call>\n<function=f>\n<parameter=s>x</parameter>\n</function>\n</seed:tool_call>',
+            '<tool_call>\n<function=f>\n<parameter=n>\n1\n</parameter>\n</function>\n</tool_call>', "",
+            '<tool_call>f<arg_key>n</arg_key><arg_value>1</arg_value></tool_call>',
+            '<|tool_call>call:f{s:<|"|>x<|"|>,n:[1,{a:None}]}<tool_call|>']):
+        yield f"format-{number}", bytes([number, 1]) + text.encode()
+    yield "mistral", bytes([14, 0]) + b'[TOOL_CALLS]f[CALL_ID]abc[ARGS]{"n": 1}[TOOL_CALLS][{"name": "f", "arguments": {}, "id": "x"}]'
+    yield "lfm2", bytes([18, 1]) + b"<|tool_call_start|>[f(s='a\\n', n=1.5), f('x', None)]<|tool_call_end|>"
+    yield "hermes", bytes([25, 1]) + b'a\n<tool_call>\n{"name": "f", "arguments": {"n": [1, "x"]}}\n</tool_call>\n'
+    yield "llama", bytes([26, 1]) + b'{"name": "f", "parameters": {"n": 1}}; {"name": "f", "parameters": {}}'
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
-    for make in (gguf, safetensors, safetensors_index, llama2c):
+    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

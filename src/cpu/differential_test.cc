@@ -86,6 +86,11 @@ TEST(Differential, ProductsOfEveryWeightTypeAgree) {
   }
 }
 
+constexpr auto kSilu = static_cast<int>(UnaryFn::kSilu), kGeluTanh = static_cast<int>(UnaryFn::kGeluTanh),
+               kGelu = static_cast<int>(UnaryFn::kGelu), kRelu = static_cast<int>(UnaryFn::kRelu),
+               kReluSquared = static_cast<int>(UnaryFn::kReluSquared), kTanh = static_cast<int>(UnaryFn::kTanh);
+
+double gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 double silu(double x) { return x / (1 + std::exp(-x)); }
 double gelu_argument(double x) { return 1.5957691216057308 * (x + 0.044715 * x * x * x); }
 double gelu_tanh(double x) { return x / (1 + std::exp(-gelu_argument(x))); }
@@ -107,20 +112,43 @@ const RowKernel kRowKernels[] = {
      [](double a, double) { return a * double{0.37f}; }, [](double a, double) { return std::abs(a * 0.37); }},
     {"softcap", [](const Kernels& k, const float* a, const float*, float* y, int64_t n) { k.softcap(a, 20, y, n); },
      [](double a, double) { return 20 * std::tanh(a / 20); }, [](double, double) { return 16.0 * 20; }},
-    {"silu", [](const Kernels& k, const float* a, const float*, float* y, int64_t n) { k.silu(a, y, n); },
+    {"silu", [](const Kernels& k, const float* a, const float*, float* y, int64_t n) { k.unary[kSilu](a, y, n); },
      [](double a, double) { return silu(a); },
      [](double a, double) { return (16 + 4 * std::abs(a)) * std::abs(silu(a)); }},
-    {"gelu_tanh", [](const Kernels& k, const float* a, const float*, float* y, int64_t n) { k.gelu_tanh(a, y, n); },
+    {"gelu_tanh",
+     [](const Kernels& k, const float* a, const float*, float* y, int64_t n) { k.unary[kGeluTanh](a, y, n); },
      [](double a, double) { return gelu_tanh(a); },
      [](double a, double) { return (16 + 8 * std::abs(gelu_argument(a))) * std::abs(gelu_tanh(a)); }},
     {"gated_silu",
-     [](const Kernels& k, const float* a, const float* b, float* y, int64_t n) { k.gated_silu(a, b, y, n); },
+     [](const Kernels& k, const float* a, const float* b, float* y, int64_t n) { k.gated[kSilu](a, b, y, n); },
      [](double a, double b) { return silu(a) * b; },
      [](double a, double b) { return (16 + 4 * std::abs(a)) * std::abs(silu(a) * b); }},
     {"gated_gelu_tanh",
-     [](const Kernels& k, const float* a, const float* b, float* y, int64_t n) { k.gated_gelu_tanh(a, b, y, n); },
+     [](const Kernels& k, const float* a, const float* b, float* y, int64_t n) { k.gated[kGeluTanh](a, b, y, n); },
      [](double a, double b) { return gelu_tanh(a) * b; },
      [](double a, double b) { return (16 + 8 * std::abs(gelu_argument(a))) * std::abs(gelu_tanh(a) * b); }},
+    // The formula for erf is good to 1.5e-7, before it is multiplied with its argument.
+    {"gelu", [](const Kernels& k, const float* a, const float*, float* y, int64_t n) { k.unary[kGelu](a, y, n); },
+     [](double a, double) { return gelu(a); }, [](double a, double) { return 8 * std::abs(a); }},
+    {"gated_gelu", [](const Kernels& k, const float* a, const float* b, float* y, int64_t n) { k.gated[kGelu](a, b, y, n); },
+     [](double a, double b) { return gelu(a) * b; }, [](double a, double b) { return 8 * std::abs(a * b); }},
+    {"relu", [](const Kernels& k, const float* a, const float*, float* y, int64_t n) { k.unary[kRelu](a, y, n); },
+     [](double a, double) { return std::max(a, 0.0); }, [](double, double) { return 0.0; }},
+    {"relu_squared",
+     [](const Kernels& k, const float* a, const float*, float* y, int64_t n) { k.unary[kReluSquared](a, y, n); },
+     [](double a, double) { return a > 0 ? a * a : 0; }, [](double a, double) { return a * a; }},
+    {"gated_relu_squared",
+     [](const Kernels& k, const float* a, const float* b, float* y, int64_t n) { k.gated[kReluSquared](a, b, y, n); },
+     [](double a, double b) { return a > 0 ? a * a * b : 0; }, [](double a, double b) { return 2 * std::abs(a * a * b); }},
+    {"tanh", [](const Kernels& k, const float* a, const float*, float* y, int64_t n) { k.unary[kTanh](a, y, n); },
+     [](double a, double) { return std::tanh(a); }, [](double, double) { return 16.0; }},
+    {"add_scaled",
+     [](const Kernels& k, const float* a, const float* b, float* y, int64_t n) {
+       std::copy_n(b, n, y);
+       k.add_scaled(a, 0.37f, y, n);
+     },
+     [](double a, double b) { return b + double{0.37f} * a; },
+     [](double a, double b) { return 2 * (std::abs(a) + std::abs(b)); }},
 };
 
 TEST(Differential, RowsAgree) {
@@ -164,6 +192,34 @@ TEST(Differential, NormsAgree) {
       for (std::size_t i = 0; i < y.size(); ++i) {
         const double want = x[i] * factor * w[i];
         const double bound = (static_cast<double>(n) / 8 + 12) * test::kUnit * std::abs(want) + 1e-44;
+        ASSERT_NEAR(y[i], want, bound) << name(isa);
+        ASSERT_NEAR(y[i], baseline[i], 2 * bound) << name(isa);
+      }
+    }
+  }
+}
+
+TEST(Differential, LayerNormsAgree) {
+  Random random(27);
+  const int64_t n_tries = n_shapes();
+  for (int64_t t = 0; t < n_tries; ++t) {
+    const int64_t n = between(random, 2, 700);
+    const auto x = test::normals(random, n, std::exp2(static_cast<double>(between(random, -4, 8))));
+    const auto w = test::normals(random, n), b = test::normals(random, n);
+    const float* bias = t % 2 == 0 ? b.data() : nullptr;
+    double mean = 0, variance = 0, largest = 0;
+    for (const float v : x) mean += v / static_cast<double>(n), largest = std::max(largest, std::abs(double{v}));
+    for (const float v : x) variance += (v - mean) * (v - mean) / static_cast<double>(n);
+    const double factor = 1 / std::sqrt(variance + 1e-5);
+    std::vector<float> baseline;
+    for (const Isa isa : available_isas()) {
+      std::vector<float> y(x.size());
+      kernels_for(isa).layer_norm(x.data(), w.data(), bias, y.data(), n, 1e-5f);
+      if (isa == Isa::kBaseline) baseline = y;
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        const double want = (x[i] - mean) * factor * w[i] + (bias != nullptr ? bias[i] : 0);
+        const double size = (largest * factor + 1) * std::abs(w[i]) + std::abs(want);
+        const double bound = (static_cast<double>(n) / 8 + 12) * test::kUnit * size;
         ASSERT_NEAR(y[i], want, bound) << name(isa);
         ASSERT_NEAR(y[i], baseline[i], 2 * bound) << name(isa);
       }

@@ -22,14 +22,14 @@ template <class V>
 constexpr Kernels table() {
   Kernels kernels = {
       .rms_norm = rms_norm<V>,
+      .layer_norm = layer_norm<V>,
+      .add_scaled = add_scaled<V>,
       .add = add<V>,
       .mul = mul<V>,
       .scale = scale<V>,
       .softcap = softcap<V>,
-      .silu = unary<V, Silu>,
-      .gelu_tanh = unary<V, GeluTanh>,
-      .gated_silu = gated<V, Silu>,
-      .gated_gelu_tanh = gated<V, GeluTanh>,
+      .unary = {unary<V, Silu>, unary<V, GeluTanh>, unary<V, Gelu>, unary<V, Relu>, unary<V, ReluSquared>, unary<V, Tanh>},
+      .gated = {gated<V, Silu>, gated<V, GeluTanh>, gated<V, Gelu>, gated<V, Relu>, gated<V, ReluSquared>, gated<V, Tanh>},
       .rope_interleaved = rope_interleaved<V>,
       .rope_halves = rope_halves<V>,
       .quantize = quantize<V>,

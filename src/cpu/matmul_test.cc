@@ -262,7 +262,7 @@ TEST(PackedMatrix, RowsOfI2SWithDifferentScalesAreRefused) {
   std::memcpy(&block, data, sizeof(block));
   block.d *= 2;
   std::memcpy(data, &block, sizeof(block));
-  expect_refused(weight, "different scales");
+  expect_refused(weight, "has one scale");
 }
 
 TEST(PackedMatrix, PanelsTakeHardlyMoreThanTheFile) {

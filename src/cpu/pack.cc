@@ -51,7 +51,9 @@ PackedMatrix::PackedMatrix(const std::string& name, const Tensor& tensor, std::b
     if (in_file) MappedFile::release(source);  // the panels are what is used from here on
   });
   if (!finite) fail(ErrorCode::kInvalidInput, "{}: a block's scale is not a finite number; the file is damaged", name);
-  if (!agree) fail(ErrorCode::kInvalidInput, "{}: rows of an {} tensor have different scales", name, minnow::name(dtype_));
+  if (!agree) {
+    fail(ErrorCode::kInvalidInput, "{}: an {} tensor has one scale, but its rows differ", name, minnow::name(dtype_));
+  }
 }
 
 void PackedMatrix::multiply(const Kernels& kernels, const void* x, int64_t n_cols, float* y, int64_t begin,

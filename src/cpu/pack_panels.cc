@@ -26,6 +26,15 @@ void take_nibbles(const uint8_t* qs, int bytes, uint8_t* codes) {
   }
 }
 
+// code_of(i) for all elements of a block. Unrolled by 32, the functions of tensor/blocks.h become vector loops.
+template <int kSize, typename CodeOf>
+void take_codes(Parts& parts, CodeOf code_of) {
+#pragma GCC unroll 8
+  for (int first = 0; first < kSize; first += 32) {
+    for (int i = first; i < first + 32; ++i) parts.codes[i] = static_cast<uint8_t>(code_of(i));
+  }
+}
+
 template <typename Block>
 void take_scales_and_mins(const Block& b, Parts& parts) {  // Q4_K, Q5_K
   parts.d = b.d;
@@ -48,27 +57,27 @@ void take(const BlockQ4_1& b, Parts& parts) {
 }
 void take(const BlockQ5_0& b, Parts& parts) {
   parts.d = b.d;
-  for (int i = 0; i < 32; ++i) parts.codes[i] = q5_code(b, i);
+  take_codes<32>(parts, [&](int i) { return q5_code(b, i); });
 }
 void take(const BlockQ5_1& b, Parts& parts) {
   parts.d = b.d;
   parts.min = b.m;
-  for (int i = 0; i < 32; ++i) parts.codes[i] = q5_code(b, i);
+  take_codes<32>(parts, [&](int i) { return q5_code(b, i); });
 }
 void take(const BlockQ8_0& b, Parts& parts) {
   parts.d = b.d;
-  for (int i = 0; i < 32; ++i) parts.codes[i] = static_cast<uint8_t>(b.qs[i] + 128);
+  take_codes<32>(parts, [&](int i) { return b.qs[i] + 128; });
 }
 void take(const BlockQ2_K& b, Parts& parts) {
   parts.d = b.d;
   parts.min = negated_f16(b.dmin);
   std::memcpy(parts.scales, b.scales, 16);
-  for (int i = 0; i < kSuperBlock; ++i) parts.codes[i] = two_bit_plane(b.qs, i);
+  take_codes<kSuperBlock>(parts, [&](int i) { return two_bit_plane(b.qs, i); });
 }
 void take(const BlockQ3_K& b, Parts& parts) {
   parts.d = b.d;
   for (int g = 0; g < 16; ++g) parts.scales[g] = static_cast<uint8_t>(q3_k_scale(b, g));
-  for (int i = 0; i < kSuperBlock; ++i) parts.codes[i] = static_cast<uint8_t>(q3_k_code(b, i) + 4);
+  take_codes<kSuperBlock>(parts, [&](int i) { return q3_k_code(b, i) + 4; });
 }
 void take(const BlockQ4_K& b, Parts& parts) {
   take_scales_and_mins(b, parts);
@@ -76,12 +85,12 @@ void take(const BlockQ4_K& b, Parts& parts) {
 }
 void take(const BlockQ5_K& b, Parts& parts) {
   take_scales_and_mins(b, parts);
-  for (int i = 0; i < kSuperBlock; ++i) parts.codes[i] = q5_k_code(b, i);
+  take_codes<kSuperBlock>(parts, [&](int i) { return q5_k_code(b, i); });
 }
 void take(const BlockQ6_K& b, Parts& parts) {
   parts.d = b.d;
   std::memcpy(parts.scales, b.scales, 16);
-  for (int i = 0; i < kSuperBlock; ++i) parts.codes[i] = q6_k_code(b, i);
+  take_codes<kSuperBlock>(parts, [&](int i) { return q6_k_code(b, i); });
 }
 void take(const BlockIQ4_NL& b, Parts& parts) {
   parts.d = b.d;
@@ -96,15 +105,15 @@ void take(const BlockIQ4_XS& b, Parts& parts) {
 }
 void take(const BlockTQ1_0& b, Parts& parts) {
   parts.d = b.d;
-  for (int i = 0; i < kSuperBlock; ++i) parts.codes[i] = static_cast<uint8_t>(tq1_0_digit(b, i));
+  take_codes<kSuperBlock>(parts, [&](int i) { return tq1_0_digit(b, i); });
 }
 void take(const BlockTQ2_0& b, Parts& parts) {
   parts.d = b.d;
-  for (int i = 0; i < kSuperBlock; ++i) parts.codes[i] = two_bit_plane(b.qs, i);
+  take_codes<kSuperBlock>(parts, [&](int i) { return two_bit_plane(b.qs, i); });
 }
 void take(const BlockI2_S& b, Parts& parts) {
   parts.f32_scale = b.d;
-  for (int i = 0; i < BlockI2_S::kSize; ++i) parts.codes[i] = static_cast<uint8_t>(i2_s_code(b, i));
+  take_codes<BlockI2_S::kSize>(parts, [&](int i) { return i2_s_code(b, i); });
 }
 void take(const BlockMXFP4& b, Parts& parts) {
   parts.scales[0] = b.e;
@@ -119,11 +128,11 @@ void take(const BlockNVFP4& b, Parts& parts) {
 }
 void take(const BlockQ1_0& b, Parts& parts) {
   parts.d = b.d;
-  for (int i = 0; i < BlockQ1_0::kSize; ++i) parts.codes[i] = static_cast<uint8_t>((b.qs[i / 8] >> (i % 8) & 1) << 1);
+  take_codes<BlockQ1_0::kSize>(parts, [&](int i) { return (b.qs[i / 8] >> (i % 8) & 1) << 1; });
 }
 void take(const BlockQ2_0& b, Parts& parts) {
   parts.d = b.d;
-  for (int i = 0; i < BlockQ2_0::kSize; ++i) parts.codes[i] = (b.qs[i / 4] >> (2 * (i % 4))) & 3;
+  take_codes<BlockQ2_0::kSize>(parts, [&](int i) { return (b.qs[i / 4] >> (2 * (i % 4))) & 3; });
 }
 
 // 32 codes of one row into a plane, four columns at a time.
@@ -144,18 +153,15 @@ template <PanelType kType>
 void put(const Parts& parts, int row, std::byte* step) {
   constexpr PanelFormat f = panel_format(kType);
   const auto put_bytes = [&](const uint8_t* bytes, std::byte* to) {
-    for (int i = 0; i < f.columns / f.sub_block; ++i) to[i * kPanelRows + row] = static_cast<std::byte>(bytes[i]);
+    for (int i = 0; i < f.subs(); ++i) to[i * kPanelRows + row] = static_cast<std::byte>(bytes[i]);
   };
-  if constexpr (f.scale == PanelScale::kF32) {
-    std::memcpy(step, &parts.f32_scale, 4);
-  } else if constexpr (f.scale != PanelScale::kE8M0 && f.scale != PanelScale::kE4M3) {
-    std::memcpy(step + 2 * row, &parts.d, 2);
-  }
+  if constexpr (f.one_scale()) std::memcpy(step + f.scale_at(), &parts.f32_scale, 4);
+  if constexpr (f.has_f16_scale()) std::memcpy(step + f.scale_at() + 2 * row, &parts.d, 2);
   if constexpr (f.has_min) std::memcpy(step + f.min_at() + 2 * row, &parts.min, 2);
-  if constexpr (f.has_byte_scales()) put_bytes(parts.scales, step + f.scales_at());
-  if constexpr (f.codes_at() > f.mins_at()) put_bytes(parts.mins, step + f.mins_at());
+  if constexpr (f.has_byte_scales()) put_bytes(parts.scales, step + f.byte_scales_at());
+  if constexpr (f.has_byte_mins()) put_bytes(parts.mins, step + f.byte_mins_at());
   for (int block = 0; block < f.columns / 32; ++block) {
-    std::byte* low = step + f.codes_at() + block * f.code_bytes();
+    std::byte* low = step + block * f.code_bytes();
     put_plane<f.low.bits, f.low.at>(parts.codes + 32 * block, low, row);
     if constexpr (f.high.bits > 0) {
       put_plane<f.high.bits, f.high.at>(parts.codes + 32 * block, low + f.low.bytes(), row);
@@ -175,7 +181,7 @@ bool pack(const Task& task) {
   constexpr PanelFormat f = panel_format(kType);
   static_assert(f.columns == Block::kSize);
   const int64_t steps = task.k / Block::kSize;
-  bool one_scale = true;
+  bool agree = true;
   for (int64_t panel = task.begin; panel < task.end; ++panel) {
     std::byte* out = task.out + panel * steps * f.step_bytes();
     std::memset(out, 0, static_cast<std::size_t>(steps * f.step_bytes()));
@@ -189,12 +195,12 @@ bool pack(const Task& task) {
         Parts parts;
         take(block, parts);
         std::byte* step = out + s * f.step_bytes();
-        if (f.scale == PanelScale::kF32 && row > 0 && std::memcmp(step, &parts.f32_scale, 4) != 0) one_scale = false;
+        if (f.one_scale() && row > 0 && std::memcmp(step + f.scale_at(), &parts.f32_scale, 4) != 0) agree = false;
         put<kType>(parts, row, step);
       }
     }
   }
-  return one_scale;
+  return agree;
 }
 
 struct Packer {

@@ -1,8 +1,8 @@
 // How quantized matrices and activations lie in memory for the integer kernels.
 //
 // A weight matrix [N, K] is cut into panels of 16 rows, and a panel into steps along K, one for each block of the
-// type. What the blocks of the 16 rows hold lies side by side within a step: scales first, then the codes in blocks of
-// 32 columns. Rows past N are zero.
+// type. What the blocks of the 16 rows hold lies side by side within a step: the codes in blocks of 32 columns, then
+// the scales. Rows past N are zero.
 //
 // The codes of 32 columns are 8 groups of 4: group g holds columns 4g .. 4g + 3. The 4 bytes of a group of one row are
 // a 32-bit lane, and 16 rows fill a 512-bit register (two of 256 bits, four of 128). A dot product step multiplies it
@@ -75,20 +75,32 @@ struct PanelFormat {
   int sub_block = 32;    // columns that share a scale in the step: 16 or 32
   bool has_min = false;  // one beside each scale, of the same kind; an f16 of the step that multiplies it is negated
 
-  // A step, in this order; each entry is 16 rows wide:
-  //   f16 scales (f32: a single one), f16 minimums, a byte scale for each sub-block, a byte minimum for each (kI8 only),
-  //   then for each 32 columns the low plane and the high plane.
-  constexpr bool has_byte_scales() const { return scale != PanelScale::kF16 && scale != PanelScale::kF32; }
-  constexpr int min_at() const {
-    if (scale == PanelScale::kF32) return 4;
-    return scale == PanelScale::kE8M0 || scale == PanelScale::kE4M3 ? 0 : 2 * kPanelRows;
+  // The largest code, with the offset still in.
+  constexpr int max_code() const {
+    int largest = (low.mask() << low.at) | (high.mask() << high.at);
+    if (table != nullptr) {
+      largest = 0;
+      for (const uint8_t value : table->value) largest = value > largest ? value : largest;
+    }
+    return largest;
   }
-  constexpr int scales_at() const { return min_at() + (has_min ? 2 * kPanelRows : 0); }
-  constexpr int bytes_of_scales() const { return has_byte_scales() ? columns / sub_block * kPanelRows : 0; }
-  constexpr int mins_at() const { return scales_at() + bytes_of_scales(); }
-  constexpr int codes_at() const { return mins_at() + (has_min && scale == PanelScale::kI8 ? bytes_of_scales() : 0); }
+
+  // A step, in this order: for each 32 columns the low plane and the high plane; f16 scales (f32: a single one), f16
+  // minimums, a byte scale for each sub-block, a byte minimum for each (kI8 only). Each is 16 rows wide.
   constexpr int code_bytes() const { return low.bytes() + high.bytes(); }  // of 32 columns
-  constexpr int step_bytes() const { return codes_at() + columns / 32 * code_bytes(); }
+  constexpr bool one_scale() const { return scale == PanelScale::kF32; }
+  constexpr bool has_f16_scale() const {
+    return scale == PanelScale::kF16 || scale == PanelScale::kI8 || scale == PanelScale::kU4;
+  }
+  constexpr bool has_byte_scales() const { return scale != PanelScale::kF16 && !one_scale(); }
+  constexpr bool has_byte_mins() const { return has_min && scale == PanelScale::kI8; }
+  constexpr int subs() const { return columns / sub_block; }
+
+  constexpr int scale_at() const { return columns / 32 * code_bytes(); }
+  constexpr int min_at() const { return scale_at() + (one_scale() ? 4 : has_f16_scale() ? 2 * kPanelRows : 0); }
+  constexpr int byte_scales_at() const { return min_at() + (has_min ? 2 * kPanelRows : 0); }
+  constexpr int byte_mins_at() const { return byte_scales_at() + (has_byte_scales() ? subs() * kPanelRows : 0); }
+  constexpr int step_bytes() const { return byte_mins_at() + (has_byte_mins() ? subs() * kPanelRows : 0); }
 };
 
 constexpr PanelFormat panel_format(PanelType type) {

@@ -65,7 +65,7 @@ inline void random_numbers(Random& random, DType dtype, std::span<std::byte> out
   }
 }
 
-// The scales of a block that must be numbers: set_scales(block, d, min) gives it these. Everything else may be any bits.
+// Gives a block these scales, which must be numbers. Everything else in it may be any bits.
 template <typename Block>
 void set_scales(Block& b, float d, float min) {
   b.d = f32_to_f16(d);

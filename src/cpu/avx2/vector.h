@@ -11,12 +11,14 @@ struct Vector {
   using F = __m256;   // f32 lanes
   using I = __m256i;  // i32 lanes
   using B = __m256i;  // bytes, four to a lane
+  using Sums = __m256i;  // of products of bytes: 16 bits for each pair of them
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 2, kTileColumns = 6;    // float products
-  static constexpr int kPanelColumns = 2;                  // integer products
+  static constexpr int kPanelColumns = 4;                  // integer products
   static constexpr bool kPanelPair = false;
   static constexpr int kScoreRows = 4, kScoreVectors = 2;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
+  static constexpr bool kWideSums = false;
 
   static F zero() { return _mm256_setzero_ps(); }
   static F set(float x) { return _mm256_set1_ps(x); }
@@ -94,12 +96,19 @@ struct Vector {
     const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(values), codes);
   }
-  // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64, so that a pair fits 16 bits.
-  static I dot(I acc, B codes, const int8_t* x) { return widen(acc, _mm256_maddubs_epi16(codes, word(x))); }
+  static Sums no_sums() { return _mm256_setzero_si256(); }
+  // sums + code * x[0..3] over the lane's four bytes; codes of at most seven bits, so that a pair fits 16 bits.
+  static Sums dot(Sums sums, B codes, const int8_t* x) {
+    return _mm256_add_epi16(sums, _mm256_maddubs_epi16(codes, word(x)));
+  }
   // The same for codes of 8 bits that carry an offset of 128: |code| times the activation with the code's sign.
-  static I dot_full(I acc, B codes, const int8_t* x) {
+  static Sums dot_full(Sums sums, B codes, const int8_t* x) {
     const B signed_codes = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
-    return widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(signed_codes), _mm256_sign_epi8(word(x), signed_codes)));
+    const B pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(signed_codes), _mm256_sign_epi8(word(x), signed_codes));
+    return _mm256_add_epi16(sums, pairs);
+  }
+  static I widen(I acc, Sums sums) {
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
   }
 
  private:
@@ -112,9 +121,6 @@ struct Vector {
     int32_t four;
     __builtin_memcpy(&four, x, 4);
     return _mm256_set1_epi32(four);
-  }
-  static I widen(I acc, __m256i pairs) {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
 };
 

@@ -11,12 +11,14 @@ struct Vector {
   using F = __m512;   // f32 lanes
   using I = __m512i;  // i32 lanes
   using B = __m512i;  // bytes, four to a lane
+  using Sums = I;     // of products of bytes
   static constexpr int kLanes = 16;
   static constexpr int kTileRows = 4, kTileColumns = 6;    // float products
   static constexpr int kPanelColumns = 6;                  // integer products
   static constexpr bool kPanelPair = true;
   static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
   static constexpr int kFullBias = 128;                    // dot_full takes codes as they are, with this offset
+  static constexpr bool kWideSums = true;                  // 32 bits: never full
 
   static F zero() { return _mm512_setzero_ps(); }
   static F set(float x) { return _mm512_set1_ps(x); }
@@ -89,9 +91,9 @@ struct Vector {
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(values), codes);
   }
   // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
-  static I dot(I acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
+  static Sums dot(Sums acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
   // The same for codes of 8 bits that carry an offset of 128; the offset stays in when kFullBias is 128.
-  static I dot_full(I acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
+  static Sums dot_full(Sums acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
 
  private:
   using Words = uint16_t __attribute__((vector_size(64)));

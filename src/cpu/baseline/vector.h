@@ -11,12 +11,14 @@ struct Vector {
   using F = float __attribute__((vector_size(16)));    // f32 lanes
   using I = int32_t __attribute__((vector_size(16)));  // i32 lanes
   using B = uint8_t __attribute__((vector_size(16)));  // bytes, four to a lane
+  using Sums = int16_t __attribute__((vector_size(16)));  // of products of bytes: 16 bits for each pair of them
   static constexpr int kLanes = 4;
   static constexpr int kTileRows = 2, kTileColumns = 4;    // float products
   static constexpr int kPanelColumns = 2;                  // integer products
   static constexpr bool kPanelPair = false;
   static constexpr int kScoreRows = 2, kScoreVectors = 2;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
+  static constexpr bool kWideSums = false;
 
   static F zero() { return set(0); }
   static F set(float x) { return F{x, x, x, x}; }
@@ -92,24 +94,27 @@ struct Vector {
     for (int i = 0; i < 16; ++i) values |= reinterpret_cast<B>(codes == static_cast<uint8_t>(i)) & table[i];
     return values;
   }
-  // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
-  static I dot(I acc, B codes, const int8_t* x) { return multiply(acc, codes, x, 0); }
+  static Sums no_sums() { return Sums{}; }
+  // sums + code * x[0..3] over the lane's four bytes; codes of at most seven bits.
+  static Sums dot(Sums sums, B codes, const int8_t* x) { return sums + multiply(codes, x, 0); }
   // The same for codes of 8 bits that carry an offset of 128.
-  static I dot_full(I acc, B codes, const int8_t* x) { return multiply(acc, codes, x, 128); }
+  static Sums dot_full(Sums sums, B codes, const int8_t* x) { return sums + multiply(codes, x, 128); }
+  static I widen(I acc, Sums sums) {
+    const auto pairs = reinterpret_cast<I>(sums);
+    return acc + (pairs >> 16) + ((pairs << 16) >> 16);
+  }
 
  private:
   static I as_i(F x) { return reinterpret_cast<I>(x); }
   using Words = uint16_t __attribute__((vector_size(16)));
-  using Shorts = int16_t __attribute__((vector_size(16)));
 
-  // Even and odd bytes of the lanes are multiplied apart; the sum of both products fits 16 bits.
-  static I multiply(I acc, B codes, const int8_t* x, int16_t offset) {
+  // Even and odd bytes of the lanes are multiplied apart.
+  static Sums multiply(B codes, const int8_t* x, int16_t offset) {
     const auto words = reinterpret_cast<Words>(codes);
-    const auto even = reinterpret_cast<Shorts>(words & 0xFF) - offset, odd = reinterpret_cast<Shorts>(words >> 8) - offset;
-    const Shorts x_even = {x[0], x[2], x[0], x[2], x[0], x[2], x[0], x[2]};
-    const Shorts x_odd = {x[1], x[3], x[1], x[3], x[1], x[3], x[1], x[3]};
-    const auto sums = reinterpret_cast<I>(even * x_even + odd * x_odd);
-    return acc + (sums >> 16) + ((sums << 16) >> 16);
+    const auto even = reinterpret_cast<Sums>(words & 0xFF) - offset, odd = reinterpret_cast<Sums>(words >> 8) - offset;
+    const Sums x_even = {x[0], x[2], x[0], x[2], x[0], x[2], x[0], x[2]};
+    const Sums x_odd = {x[1], x[3], x[1], x[3], x[1], x[3], x[1], x[3]};
+    return even * x_even + odd * x_odd;
   }
 };
 

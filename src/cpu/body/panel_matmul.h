@@ -1,6 +1,6 @@
 // Products with quantized weights in panels (panels.h): 8-bit integer dot products within a sub-block of 16 or 32
-// columns, scaled into an f32 accumulator per output. Every (row, column) sees the same operations in the same order whatever
-// the tile, so results are equal bit for bit for any batch.
+// columns, scaled into an f32 accumulator per output. Every (row, column) sees the same operations in the same order
+// whatever the tile, so results are equal bit for bit for any batch.
 #pragma once
 
 #include "cpu/body/panel_reader.h"
@@ -36,20 +36,29 @@ inline __attribute__((always_inline)) void multiply_sub_block(const uint8_t* con
   constexpr int kSub = Reader::kSubBlock;
   const auto sum_of = [&](int c) { return kSub == 32 ? x[c]->sum[0] + x[c]->sum[1] : x[c]->sum[half]; };
 
+  // Takes the codes' offset out again.
+  const auto first = [&](int c) { return V::set_i(-Reader::kOffset * sum_of(c)); };
   typename V::I dot[P][kVectors<V>][C];
+  typename V::Sums sums[P][kVectors<V>][C];  // when narrow: they go over into `dot` before they can overflow
+  constexpr int kGroups = kSub / 4;
 #pragma GCC unroll 8
-  for (int c = 0; c < C; ++c) {
-    const auto first = V::set_i(-Reader::kOffset * sum_of(c));
-    for_rows<V, P>([&](int p, int r) { dot[p][r][c] = first; });
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kSub / 4; ++i) {
+  for (int i = 0; i < kGroups; ++i) {
     const int g = 4 * half + i;
     typename V::B codes[P][kVectors<V>];
     for_rows<V, P>([&](int p, int r) { codes[p][r] = Reader::codes(w[p], block, g, r * V::kLanes); });
 #pragma GCC unroll 8
     for (int c = 0; c < C; ++c) {
-      for_rows<V, P>([&](int p, int r) { dot[p][r][c] = Reader::dot(dot[p][r][c], codes[p][r], x[c]->q + 4 * g); });
+      for_rows<V, P>([&](int p, int r) {
+        if constexpr (V::kWideSums) {
+          dot[p][r][c] = Reader::dot(i == 0 ? first(c) : dot[p][r][c], codes[p][r], x[c]->q + 4 * g);
+        } else {
+          auto& sum = sums[p][r][c];
+          sum = Reader::dot(i % Reader::kRun == 0 ? V::no_sums() : sum, codes[p][r], x[c]->q + 4 * g);
+          if ((i + 1) % Reader::kRun == 0 || i + 1 == kGroups) {
+            dot[p][r][c] = V::widen(i < Reader::kRun ? first(c) : dot[p][r][c], sum);
+          }
+        }
+      });
     }
   }
 
@@ -77,21 +86,21 @@ inline __attribute__((always_inline)) void multiply_sub_block(const uint8_t* con
 template <class V, PanelType kType, int P, int C>
 inline __attribute__((always_inline)) void multiply_step(const uint8_t* const (&w)[P], const ActBlock* const (&x0)[C],
                                                          Outputs<V, P, C>& out) {
-  for (int block = 0; block < panel_format(kType).columns / 32; ++block) {
+  using Reader = PanelReader<V, kType>;
+  for (int block = 0; block < Reader::kBlocks; ++block) {
     const ActBlock* x[C];
 #pragma GCC unroll 8
     for (int c = 0; c < C; ++c) x[c] = x0[c] + block;
     multiply_sub_block<V, kType, P, C>(w, block, 0, x, out);
-    if constexpr (PanelReader<V, kType>::kSubBlock == 16) multiply_sub_block<V, kType, P, C>(w, block, 1, x, out);
+    if constexpr (Reader::kSubBlock == 16) multiply_sub_block<V, kType, P, C>(w, block, 1, x, out);
   }
 }
 
 // P panels by C columns over the whole of K.
 template <class V, PanelType kType, int P, int C>
 inline void panel_tile(const PanelMatMul& m, int64_t panel, int64_t column) {
-  const int64_t blocks = m.k / 32;
-  constexpr int kActBlocks = panel_format(kType).columns / 32, kStepBytes = panel_format(kType).step_bytes();
-  const int64_t steps = blocks / kActBlocks;
+  constexpr int kBlocks = PanelReader<V, kType>::kBlocks, kStepBytes = PanelReader<V, kType>::kStepBytes;
+  const int64_t blocks = m.k / 32, steps = blocks / kBlocks;
   const auto* first = static_cast<const uint8_t*>(m.w) + panel * steps * kStepBytes;
   Outputs<V, P, C> out;
   for_rows<V, P>([&](int p, int r) {
@@ -102,7 +111,7 @@ inline void panel_tile(const PanelMatMul& m, int64_t panel, int64_t column) {
   for (int64_t s = 0; s < steps; ++s) {
     const ActBlock* x[C];
 #pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) x[c] = m.x + (column + c) * blocks + s * kActBlocks;
+    for (int c = 0; c < C; ++c) x[c] = m.x + (column + c) * blocks + s * kBlocks;
     const uint8_t* w[P];
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) w[p] = first + (p * steps + s) * kStepBytes;
@@ -131,11 +140,12 @@ inline void panel_tile(const PanelMatMul& m, int64_t panel, int64_t column) {
 template <class V, PanelType kType, int P>
 inline void panel_columns(const PanelMatMul& m, int64_t panel) {
   int64_t c = 0;
-  for (; c + V::kPanelColumns <= m.n_cols; c += V::kPanelColumns) panel_tile<V, kType, P, V::kPanelColumns>(m, panel, c);
-  if constexpr (V::kPanelColumns > 4) {
+  constexpr int kColumns = V::kPanelColumns;
+  for (; c + kColumns <= m.n_cols; c += kColumns) panel_tile<V, kType, P, kColumns>(m, panel, c);
+  if constexpr (kColumns > 4) {
     for (; c + 4 <= m.n_cols; c += 4) panel_tile<V, kType, P, 4>(m, panel, c);
   }
-  if constexpr (V::kPanelColumns > 2) {
+  if constexpr (kColumns > 2) {
     for (; c + 2 <= m.n_cols; c += 2) panel_tile<V, kType, P, 2>(m, panel, c);
   }
   for (; c < m.n_cols; ++c) panel_tile<V, kType, P, 1>(m, panel, c);

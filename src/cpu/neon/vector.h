@@ -11,12 +11,16 @@ struct Vector {
   using F = float32x4_t;  // f32 lanes
   using I = int32x4_t;    // i32 lanes
   using B = uint8x16_t;   // bytes, four to a lane
+  struct Sums {           // of products of bytes: 16 bits for each of them
+    int16x8_t low, high;  // lanes 0 and 1, lanes 2 and 3
+  };
   static constexpr int kLanes = 4;
   static constexpr int kTileRows = 4, kTileColumns = 4;    // float products
   static constexpr int kPanelColumns = 2;                  // integer products
   static constexpr bool kPanelPair = false;
   static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
+  static constexpr bool kWideSums = false;
 
   static F zero() { return vdupq_n_f32(0); }
   static F set(float x) { return vdupq_n_f32(x); }
@@ -86,21 +90,23 @@ struct Vector {
   }
   // table[code] for codes below 16
   static B lookup(const uint8_t* table, B codes) { return vqtbl1q_u8(vld1q_u8(table), codes); }
-  // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
-  static I dot(I acc, B codes, const int8_t* x) { return multiply(acc, vreinterpretq_s8_u8(codes), x); }
+  static Sums no_sums() { return {vdupq_n_s16(0), vdupq_n_s16(0)}; }
+  // sums + code * x[0..3] over the lane's four bytes; codes of at most seven bits.
+  static Sums dot(Sums sums, B codes, const int8_t* x) { return multiply(sums, vreinterpretq_s8_u8(codes), x); }
   // The same for codes of 8 bits that carry an offset of 128.
-  static I dot_full(I acc, B codes, const int8_t* x) {
-    return multiply(acc, vreinterpretq_s8_u8(veorq_u8(codes, vdupq_n_u8(128))), x);
+  static Sums dot_full(Sums sums, B codes, const int8_t* x) {
+    return multiply(sums, vreinterpretq_s8_u8(veorq_u8(codes, vdupq_n_u8(128))), x);
+  }
+  static I widen(I acc, Sums sums) {
+    return vaddq_s32(acc, vpaddq_s32(vpaddlq_s16(sums.low), vpaddlq_s16(sums.high)));
   }
 
  private:
-  static I multiply(I acc, int8x16_t codes, const int8_t* x) {
+  static Sums multiply(Sums sums, int8x16_t codes, const int8_t* x) {
     int32_t four;
     __builtin_memcpy(&four, x, 4);
     const int8x16_t word = vreinterpretq_s8_s32(vdupq_n_s32(four));
-    const int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(codes), vget_low_s8(word)));     // pairs of rows 0, 1
-    const int32x4_t high = vpaddlq_s16(vmull_high_s8(codes, word));                         // pairs of rows 2, 3
-    return vaddq_s32(acc, vpaddq_s32(low, high));
+    return {vmlal_s8(sums.low, vget_low_s8(codes), vget_low_s8(word)), vmlal_high_s8(sums.high, codes, word)};
   }
 };
 

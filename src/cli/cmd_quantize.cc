@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "compress/quantize.h"
+#include "tensor/codec.h"
 
 namespace minnow {
 namespace {
@@ -23,13 +24,13 @@ struct QuantizeArguments {
 
 DType parse_type(const std::string& text) {
   const auto dtype = dtype_from_name(text);
-  if (!dtype || !info(*dtype).is_weight) {
+  if (!dtype || !can_encode(*dtype)) {
     std::string names;
     for (int i = 0; i < kNumDTypes; ++i) {
-      const DTypeInfo& known = info(static_cast<DType>(i));
-      if (known.is_weight) names += fmt::format("{}{}", names.empty() ? "" : ", ", known.name);
+      const auto known = static_cast<DType>(i);
+      if (can_encode(known)) names += fmt::format("{}{}", names.empty() ? "" : ", ", name(known));
     }
-    fail(ErrorCode::kUsage, "{}: unknown type; choose one of {}", text, names);
+    fail(ErrorCode::kUsage, "{}: not a type that weights can be written in; choose one of {}", text, names);
   }
   return *dtype;
 }

@@ -81,7 +81,7 @@ void check_types(const QuantizeOptions& options) {
   if (options.embedding_type) types.push_back(*options.embedding_type);
   for (const auto& override : options.overrides) types.push_back(override.second);
   for (const DType dtype : types) {
-    if (!can_encode(dtype)) fail(ErrorCode::kUsage, "{} is not a type of weights", name(dtype));
+    if (!can_encode(dtype)) fail(ErrorCode::kUsage, "{} is not a type that weights can be written in", name(dtype));
   }
 }
 

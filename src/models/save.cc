@@ -77,8 +77,15 @@ uint32_t file_type(DType dtype) {
     case DType::kQ4_K: return 15;
     case DType::kQ5_K: return 17;
     case DType::kQ6_K: return 18;
+    case DType::kIQ2_XXS: return 19;
+    case DType::kIQ2_XS: return 20;
+    case DType::kIQ3_XXS: return 23;
+    case DType::kIQ1_S: return 24;
     case DType::kIQ4_NL: return 25;
+    case DType::kIQ3_S: return 26;
+    case DType::kIQ2_S: return 28;
     case DType::kIQ4_XS: return 30;
+    case DType::kIQ1_M: return 31;
     case DType::kBF16: return 32;
     case DType::kTQ1_0: return 36;
     case DType::kTQ2_0: return 37;

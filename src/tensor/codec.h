@@ -14,7 +14,7 @@ namespace minnow {
 // Decodes n elements (a whole number of blocks) of a dtype with is_weight. Exact.
 void decode_row(DType dtype, const std::byte* src, float* dst, int64_t n);
 
-// Encodes n finite f32 values (a whole number of blocks) to any dtype with is_weight. `weights`, if any, say how much the
+// Encodes n finite f32 values (a whole number of blocks) to any dtype with is_weight but IQ1, IQ2 and IQ3; can_encode tells. `weights`, if any, say how much the
 // error of each column counts (n values, none negative: mean squared activations of an importance matrix); types that
 // cannot make use of them ignore them. A value past the range of a type gives a scale that is not finite.
 bool can_encode(DType dtype);

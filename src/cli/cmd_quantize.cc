@@ -96,11 +96,13 @@ void print_json(const QuantizeArguments& a, const QuantizeOptions& options, cons
 
 void warn(const QuantizeReport& report) {
   if (report.n_fallback > 0) {
-    fmt::print(stderr, "warning: the rows of {} tensors are not whole blocks of their type, they got another; --dry-run shows which\n",
+    fmt::print(stderr,
+               "warning: the rows of {} tensors are not whole blocks of their type, they got another; --dry-run shows which\n",
                report.n_fallback);
   }
   if (report.n_requantized > 0) {
-    fmt::print(stderr, "warning: {} of the tensors were quantized already and errors add up; start from F16, BF16 or F32 if you can\n",
+    fmt::print(stderr,
+               "warning: {} of the tensors were quantized already and errors add up; start from F16, BF16 or F32 if you can\n",
                report.n_requantized);
   }
 }
@@ -120,7 +122,8 @@ void run_quantize(const QuantizeArguments& a) {
   if (a.dry_run) print_plan(report);
   print_summary(report);
   fmt::print("{}{}: {}, {} -> {}, {:.2f} bits per weight\n", a.destination, a.dry_run ? " (not written)" : "",
-             options.recipe->name, format_bytes(report.bytes_before), format_bytes(report.bytes_after), report.bits_per_weight);
+             options.recipe->name, format_bytes(report.bytes_before), format_bytes(report.bytes_after),
+             report.bits_per_weight);
 }
 
 std::string help_footer() {

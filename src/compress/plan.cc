@@ -90,7 +90,8 @@ void check_types(const QuantizeOptions& options) {
 std::vector<PlannedTensor> plan_quantization(std::span<const NamedTensor> tensors, const ModelConfig& config,
                                              const QuantizeOptions& options) {
   check_types(options);
-  const bool tied = std::none_of(tensors.begin(), tensors.end(), [](const NamedTensor& t) { return t.name == "output.weight"; });
+  const auto is_output = [](const NamedTensor& t) { return t.name == "output.weight"; };
+  const bool tied = std::none_of(tensors.begin(), tensors.end(), is_output);
   const Places places(tensors, tied);
   std::vector<PlannedTensor> plan;
   for (const NamedTensor& t : tensors) {

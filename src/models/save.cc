@@ -56,7 +56,11 @@ std::span<const float> checked_importance(const NamedTensor& t, std::span<const 
   const Shape& shape = t.tensor.shape;
   const auto n = static_cast<int64_t>(importance.size());
   const bool fits = n == 0 || n == shape.last() || (shape.rank() == 3 && n == shape[0] * shape.last());
-  if (!fits) fail(ErrorCode::kInvalidInput, "{}: {} importance weights for a tensor of shape {}; they belong to another model", t.name, n, shape.text());
+  if (!fits) {
+    throw Error(ErrorCode::kInvalidInput,
+                fmt::format("{}: {} importance weights for a tensor of shape {}", t.name, n, shape.text()),
+                "take those of this model");
+  }
   const bool usable = std::all_of(importance.begin(), importance.end(), [](float w) { return w >= 0 && std::isfinite(w); });
   if (!usable) fail(ErrorCode::kInvalidInput, "{}: an importance weight is negative or not finite", t.name);
   return importance;

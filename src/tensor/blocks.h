@@ -166,7 +166,8 @@ struct BlockIQ1_M {
   uint16_t scales[4];
 };
 static_assert(sizeof(BlockIQ2_XXS) == 66 && sizeof(BlockIQ2_XS) == 74 && sizeof(BlockIQ2_S) == 82);
-static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110 && sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
+static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110);
+static_assert(sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
 
 // x = d * (digit - 1). Five base-3 digits in a byte, as a fraction of 256: see tq1_0_digit.
 struct BlockTQ1_0 {
@@ -268,7 +269,8 @@ constexpr int iq4_xs_scale(const BlockIQ4_XS& b, int g) {
 
 // The f16 bits of the scale of an IQ1_M block.
 constexpr uint16_t iq1_m_d(const BlockIQ1_M& b) {
-  return static_cast<uint16_t>(b.scales[0] >> 12 | (b.scales[1] >> 8 & 0x00F0) | (b.scales[2] >> 4 & 0x0F00) | (b.scales[3] & 0xF000));
+  const uint16_t(&s)[4] = b.scales;
+  return static_cast<uint16_t>(s[0] >> 12 | (s[1] >> 8 & 0x00F0) | (s[2] >> 4 & 0x0F00) | (s[3] & 0xF000));
 }
 
 // The digit (0..2) of element i (0..255) of a TQ1_0 block: elements 0-159 are five digits of the first 32 bytes, 160-239

@@ -155,7 +155,7 @@ void add_quantize(CLI::App& app) {
   c->add_option("-t,--threads", a->n_threads, "threads that encode (default: all cores)")->check(CLI::Range(1, 1024));
   c->add_flag("--dry-run", a->dry_run, "print what would become what, write nothing");
   declare_json(*c, a->json);
-  c->footer(help_footer());
+  c->footer(help_footer);  // made when asked for
   c->callback([a] { run_quantize(*a); });
 }
 

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "compress/quantize.h"
+#include "tensor/codec.h"
 
 namespace minnow {
 namespace {
@@ -23,13 +24,13 @@ struct QuantizeArguments {
 
 DType parse_type(const std::string& text) {
   const auto dtype = dtype_from_name(text);
-  if (!dtype || !info(*dtype).is_weight) {
+  if (!dtype || !can_encode(*dtype)) {
     std::string names;
     for (int i = 0; i < kNumDTypes; ++i) {
-      const DTypeInfo& known = info(static_cast<DType>(i));
-      if (known.is_weight) names += fmt::format("{}{}", names.empty() ? "" : ", ", known.name);
+      const auto known = static_cast<DType>(i);
+      if (can_encode(known)) names += fmt::format("{}{}", names.empty() ? "" : ", ", name(known));
     }
-    fail(ErrorCode::kUsage, "{}: unknown type; choose one of {}", text, names);
+    fail(ErrorCode::kUsage, "{}: not a type that weights can be written in; choose one of {}", text, names);
   }
   return *dtype;
 }
@@ -95,11 +96,13 @@ void print_json(const QuantizeArguments& a, const QuantizeOptions& options, cons
 
 void warn(const QuantizeReport& report) {
   if (report.n_fallback > 0) {
-    fmt::print(stderr, "warning: the rows of {} tensors are not whole blocks of their type, they got another; --dry-run shows which\n",
+    fmt::print(stderr,
+               "warning: the rows of {} tensors are not whole blocks of their type, they got another; --dry-run shows which\n",
                report.n_fallback);
   }
   if (report.n_requantized > 0) {
-    fmt::print(stderr, "warning: {} of the tensors were quantized already and errors add up; start from F16, BF16 or F32 if you can\n",
+    fmt::print(stderr,
+               "warning: {} of the tensors were quantized already and errors add up; start from F16, BF16 or F32 if you can\n",
                report.n_requantized);
   }
 }
@@ -119,7 +122,8 @@ void run_quantize(const QuantizeArguments& a) {
   if (a.dry_run) print_plan(report);
   print_summary(report);
   fmt::print("{}{}: {}, {} -> {}, {:.2f} bits per weight\n", a.destination, a.dry_run ? " (not written)" : "",
-             options.recipe->name, format_bytes(report.bytes_before), format_bytes(report.bytes_after), report.bits_per_weight);
+             options.recipe->name, format_bytes(report.bytes_before), format_bytes(report.bytes_after),
+             report.bits_per_weight);
 }
 
 std::string help_footer() {
@@ -151,7 +155,7 @@ void add_quantize(CLI::App& app) {
   c->add_option("-t,--threads", a->n_threads, "threads that encode (default: all cores)")->check(CLI::Range(1, 1024));
   c->add_flag("--dry-run", a->dry_run, "print what would become what, write nothing");
   declare_json(*c, a->json);
-  c->footer(help_footer());
+  c->footer(help_footer);  // made when asked for
   c->callback([a] { run_quantize(*a); });
 }
 

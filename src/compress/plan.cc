@@ -81,7 +81,7 @@ void check_types(const QuantizeOptions& options) {
   if (options.embedding_type) types.push_back(*options.embedding_type);
   for (const auto& override : options.overrides) types.push_back(override.second);
   for (const DType dtype : types) {
-    if (!can_encode(dtype)) fail(ErrorCode::kUsage, "{} is not a type of weights", name(dtype));
+    if (!can_encode(dtype)) fail(ErrorCode::kUsage, "{} is not a type that weights can be written in", name(dtype));
   }
 }
 
@@ -90,7 +90,8 @@ void check_types(const QuantizeOptions& options) {
 std::vector<PlannedTensor> plan_quantization(std::span<const NamedTensor> tensors, const ModelConfig& config,
                                              const QuantizeOptions& options) {
   check_types(options);
-  const bool tied = std::none_of(tensors.begin(), tensors.end(), [](const NamedTensor& t) { return t.name == "output.weight"; });
+  const auto is_output = [](const NamedTensor& t) { return t.name == "output.weight"; };
+  const bool tied = std::none_of(tensors.begin(), tensors.end(), is_output);
   const Places places(tensors, tied);
   std::vector<PlannedTensor> plan;
   for (const NamedTensor& t : tensors) {

@@ -204,7 +204,7 @@ TEST(Plan, OptionsOverrideTheRecipe) {
 TEST(Plan, RefusesTypesThatHoldNoWeights) {
   QuantizeOptions options = with("Q4_K_M");
   options.output_type = DType::kI32;
-  EXPECT_EQ(refusal([&] { plan_of(tensors_of({}), options); }), "I32 is not a type of weights");
+  EXPECT_EQ(refusal([&] { plan_of(tensors_of({}), options); }), "I32 is not a type that weights can be written in");
 }
 
 TEST(Recipe, NamesAreFoundInAnyCaseAndNearOnesSuggested) {

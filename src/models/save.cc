@@ -58,7 +58,11 @@ std::span<const float> checked_importance(const NamedTensor& t, std::span<const 
   const Shape& shape = t.tensor.shape;
   const auto n = static_cast<int64_t>(importance.size());
   const bool fits = n == 0 || n == shape.last() || (shape.rank() == 3 && n == shape[0] * shape.last());
-  if (!fits) fail(ErrorCode::kInvalidInput, "{}: {} importance weights for a tensor of shape {}; they belong to another model", t.name, n, shape.text());
+  if (!fits) {
+    throw Error(ErrorCode::kInvalidInput,
+                fmt::format("{}: {} importance weights for a tensor of shape {}", t.name, n, shape.text()),
+                "take those of this model");
+  }
   const bool usable = std::all_of(importance.begin(), importance.end(), [](float w) { return w >= 0 && std::isfinite(w); });
   if (!usable) fail(ErrorCode::kInvalidInput, "{}: an importance weight is negative or not finite", t.name);
   return importance;
@@ -79,8 +83,15 @@ uint32_t file_type(DType dtype) {
     case DType::kQ4_K: return 15;
     case DType::kQ5_K: return 17;
     case DType::kQ6_K: return 18;
+    case DType::kIQ2_XXS: return 19;
+    case DType::kIQ2_XS: return 20;
+    case DType::kIQ3_XXS: return 23;
+    case DType::kIQ1_S: return 24;
     case DType::kIQ4_NL: return 25;
+    case DType::kIQ3_S: return 26;
+    case DType::kIQ2_S: return 28;
     case DType::kIQ4_XS: return 30;
+    case DType::kIQ1_M: return 31;
     case DType::kBF16: return 32;
     case DType::kTQ1_0: return 36;
     case DType::kTQ2_0: return 37;

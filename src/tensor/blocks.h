@@ -107,6 +107,68 @@ struct BlockIQ4_XS {
 };
 static_assert(sizeof(BlockIQ4_NL) == 18 && sizeof(BlockIQ4_XS) == 136);
 
+// Types whose codes choose points of a codebook (codebooks.h) for groups of eight or four values. In super-blocks of eight
+// sub-blocks of 32. Seven bits hold the signs of eight values: the eighth makes their number even.
+
+// Each 8 bytes of a sub-block: four points, then a u32 with 4 x 7 sign bits and the scale on top.
+// x = d * (scale + 1/2) / 4 * value.
+struct BlockIQ2_XXS {
+  static constexpr int kSize = kSuperBlock;
+  uint16_t d;
+  uint8_t qs[64];
+};
+// Each u16: point in 9 bits, signs in 7. Two scales of 16 values in each byte. x as above.
+struct BlockIQ2_XS {
+  static constexpr int kSize = kSuperBlock;
+  uint16_t d;
+  uint16_t qs[32];
+  uint8_t scales[8];
+};
+// Points: low 8 bits in qs, two high ones of each in qh. All eight signs are stored. x as above.
+struct BlockIQ2_S {
+  static constexpr int kSize = kSuperBlock;
+  uint16_t d;
+  uint8_t qs[32];
+  uint8_t signs[32];
+  uint8_t qh[8];
+  uint8_t scales[8];
+};
+// Points of four; for each sub-block a u32 as in IQ2_XXS. x = d * (scale + 1/2) / 2 * value.
+struct BlockIQ3_XXS {
+  static constexpr int kSize = kSuperBlock;
+  uint16_t d;
+  uint8_t qs[64];
+  uint8_t scales_and_signs[32];
+};
+// Points of four: low 8 bits in qs, the ninth in qh. x = d * (2 * scale + 1) * value.
+struct BlockIQ3_S {
+  static constexpr int kSize = kSuperBlock;
+  uint16_t d;
+  uint8_t qs[64];
+  uint8_t qh[8];
+  uint8_t signs[32];
+  uint8_t scales[4];
+};
+// Points: low 8 bits in qs; in each u16 of qh 4 x 3 high ones, the scale, and the sign of the shift.
+// x = d * (2 * scale + 1) * (value + shift), shift = 1/8 or -1/8.
+struct BlockIQ1_S {
+  static constexpr int kSize = kSuperBlock;
+  uint16_t d;
+  uint8_t qs[32];
+  uint16_t qh[8];
+};
+// As IQ1_S; each nibble of qh has three high bits of a point and the sign of its shift; scales of 16 values have 3 bits,
+// four in each u16, whose top nibbles together are d.
+struct BlockIQ1_M {
+  static constexpr int kSize = kSuperBlock;
+  uint8_t qs[32];
+  uint8_t qh[16];
+  uint16_t scales[4];
+};
+static_assert(sizeof(BlockIQ2_XXS) == 66 && sizeof(BlockIQ2_XS) == 74 && sizeof(BlockIQ2_S) == 82);
+static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110);
+static_assert(sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
+
 // x = d * (digit - 1). Five base-3 digits in a byte, as a fraction of 256: see tq1_0_digit.
 struct BlockTQ1_0 {
   static constexpr int kSize = kSuperBlock;
@@ -203,6 +265,12 @@ constexpr uint8_t q6_k_code(const BlockQ6_K& b, int i) {
 // The scale (-32..31) of sub-block g (0..7) of an IQ4_XS block.
 constexpr int iq4_xs_scale(const BlockIQ4_XS& b, int g) {
   return ((b.scales_l[g / 2] >> (4 * (g % 2)) & 15) | ((b.scales_h >> (2 * g)) & 3) << 4) - 32;
+}
+
+// The f16 bits of the scale of an IQ1_M block.
+constexpr uint16_t iq1_m_d(const BlockIQ1_M& b) {
+  const uint16_t(&s)[4] = b.scales;
+  return static_cast<uint16_t>(s[0] >> 12 | (s[1] >> 8 & 0x00F0) | (s[2] >> 4 & 0x0F00) | (s[3] & 0xF000));
 }
 
 // The digit (0..2) of element i (0..255) of a TQ1_0 block: elements 0-159 are five digits of the first 32 bytes, 160-239

@@ -94,6 +94,12 @@ constexpr Codec codec_of() {
   return {decode_blocks<Block>, encode_blocks<Block>, finite_blocks<Block>};
 }
 
+// Types that are read only: finding good points for their codes takes importance weights and long searches.
+template <typename Block>
+constexpr Codec decoder_of() {
+  return {decode_blocks<Block>, nullptr, finite_blocks<Block>};
+}
+
 Codec codec_for(DType dtype) {
   switch (dtype) {
     case DType::kF32: return {decode_values<float, same>, encode_values<float, same>, nullptr};
@@ -111,6 +117,13 @@ Codec codec_for(DType dtype) {
     case DType::kQ6_K: return codec_of<BlockQ6_K>();
     case DType::kIQ4_NL: return codec_of<BlockIQ4_NL>();
     case DType::kIQ4_XS: return codec_of<BlockIQ4_XS>();
+    case DType::kIQ1_S: return decoder_of<BlockIQ1_S>();
+    case DType::kIQ1_M: return decoder_of<BlockIQ1_M>();
+    case DType::kIQ2_XXS: return decoder_of<BlockIQ2_XXS>();
+    case DType::kIQ2_XS: return decoder_of<BlockIQ2_XS>();
+    case DType::kIQ2_S: return decoder_of<BlockIQ2_S>();
+    case DType::kIQ3_XXS: return decoder_of<BlockIQ3_XXS>();
+    case DType::kIQ3_S: return decoder_of<BlockIQ3_S>();
     case DType::kTQ1_0: return codec_of<BlockTQ1_0>();
     case DType::kTQ2_0: return codec_of<BlockTQ2_0>();
     case DType::kI2_S: return {decode_blocks<BlockI2_S>, encode_ternary_row, finite_blocks<BlockI2_S>};

@@ -14,9 +14,10 @@ namespace minnow {
 // Decodes n elements (a whole number of blocks) of a dtype with is_weight. Exact.
 void decode_row(DType dtype, const std::byte* src, float* dst, int64_t n);
 
-// Encodes n finite f32 values (a whole number of blocks) to any dtype with is_weight. `weights`, if any, say how much the
-// error of each column counts (n values, none negative: mean squared activations of an importance matrix); types that
-// cannot make use of them ignore them. A value past the range of a type gives a scale that is not finite.
+// Encodes n finite f32 values (a whole number of blocks) to any dtype with is_weight but those of IQ1, IQ2 and IQ3;
+// can_encode tells. `weights`, if any, say how much the error of each column counts (n values, none negative: mean squared
+// activations of an importance matrix); types that cannot make use of them ignore them. A value past the range of a type
+// gives a scale that is not finite.
 bool can_encode(DType dtype);
 void encode_row(DType dtype, const float* src, std::byte* dst, int64_t n, std::span<const float> weights = {});
 

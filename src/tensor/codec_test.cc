@@ -164,7 +164,8 @@ TEST(Codec, RefusesWhatItCannotDo) {
   EXPECT_THROW(encode_row(DType::kQ4_0, x, bytes, 32, std::vector<float>(31)), Error) << "one weight per column";
   for (int i = 0; i < kNumDTypes; ++i) {
     const auto dtype = static_cast<DType>(i);
-    EXPECT_EQ(can_encode(dtype), info(dtype).is_weight) << name(dtype);
+    const bool read_only = name(dtype).starts_with("IQ") && !name(dtype).starts_with("IQ4");
+    EXPECT_EQ(can_encode(dtype), info(dtype).is_weight && !read_only) << name(dtype);
   }
 }
 

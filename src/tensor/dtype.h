@@ -12,11 +12,12 @@ enum class DType : uint8_t {
   kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0,
   kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K,
   kIQ4_NL, kIQ4_XS,
+  kIQ1_S, kIQ1_M, kIQ2_XXS, kIQ2_XS, kIQ2_S, kIQ3_XXS, kIQ3_S,
   kTQ1_0, kTQ2_0, kI2_S,
   kMXFP4, kNVFP4, kQ1_0, kQ2_0,
   kI8, kI16, kI32, kI64, kF64
 };
-inline constexpr int kNumDTypes = 27;
+inline constexpr int kNumDTypes = 34;
 
 // I2_S has no id upstream; the one that the BitNet fork gives it means other things elsewhere.
 inline constexpr uint32_t kNoGgufId = UINT32_MAX;

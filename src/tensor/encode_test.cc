@@ -53,7 +53,7 @@ std::vector<DType> block_types() {
   std::vector<DType> types;
   for (int i = 0; i < kNumDTypes; ++i) {
     const auto dtype = static_cast<DType>(i);
-    if (is_quantized(dtype)) types.push_back(dtype);
+    if (is_quantized(dtype) && can_encode(dtype)) types.push_back(dtype);
   }
   return types;
 }

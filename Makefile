@@ -35,7 +35,7 @@ run: build
 	if [ -z "$$model" ] && [ -f "$(STORIES)" ]; then model="$(STORIES)"; fi; \
 	if [ -z "$$model" ]; then \
 	  echo "Nothing to run yet: give a model, a .gguf file or a folder with safetensors, of an architecture that"; \
-	  echo "'minnow run' knows (llama, qwen3, gemma3):"; \
+	  echo "'minnow show --families' lists:"; \
 	  echo "    make run MODEL=path/to/model.gguf PROMPT='Why is the sky blue?'"; \
 	else build/$(PRESET)/minnow run "$$model" "$(PROMPT)" -n 200; fi
 

@@ -1,9 +1,11 @@
 #include "cpu/pack_panels.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
-#include "tensor/blocks.h"
+#include "tensor/decode.h"
+#include "tensor/half.h"
 
 namespace minnow {
 namespace {
@@ -135,6 +137,48 @@ void take(const BlockQ2_0& b, Parts& parts) {
   take_codes<BlockQ2_0::kSize>(parts, [&](int i) { return (b.qs[i / 4] >> (2 * (i % 4))) & 3; });
 }
 
+// Codebook types: value = d / 8 * scale * code, the scale an odd number and the codes within a byte. `scale_of(g)` gives
+// it for 16 columns; what is left of the decoded values are the codes.
+template <typename Block, typename ScaleOf>
+void take_points(const Block& b, uint16_t d, ScaleOf scale_of, Parts& parts) {
+  float values[kSuperBlock];
+  decode(b, values);
+  parts.d = d;
+  const float unit = f16_to_f32(d) * 0.125f;
+  for (int g = 0; g < 16; ++g) {
+    const int scale = 2 * scale_of(g) + 1;
+    parts.scales[g] = static_cast<uint8_t>(scale);
+    for (int i = 16 * g; i < 16 * g + 16; ++i) {
+      const float code = unit == 0 ? 0 : values[i] / (unit * static_cast<float>(scale));
+      parts.codes[i] = static_cast<uint8_t>(std::lround(code) + 128);
+    }
+  }
+}
+
+uint32_t last_nibble(const uint8_t* word) { return word[3] >> 4; }
+
+void take(const BlockIQ1_S& b, Parts& parts) {
+  take_points(b, b.d, [&](int g) { return b.qh[g / 2] >> 12 & 7; }, parts);
+}
+void take(const BlockIQ1_M& b, Parts& parts) {
+  take_points(b, iq1_m_d(b), [&](int g) { return b.scales[g / 4] >> (3 * (g % 4)) & 7; }, parts);
+}
+void take(const BlockIQ2_XXS& b, Parts& parts) {
+  take_points(b, b.d, [&](int g) { return static_cast<int>(last_nibble(b.qs + 8 * (g / 2) + 4)); }, parts);
+}
+void take(const BlockIQ2_XS& b, Parts& parts) {
+  take_points(b, b.d, [&](int g) { return b.scales[g / 2] >> (4 * (g % 2)) & 15; }, parts);
+}
+void take(const BlockIQ2_S& b, Parts& parts) {
+  take_points(b, b.d, [&](int g) { return b.scales[g / 2] >> (4 * (g % 2)) & 15; }, parts);
+}
+void take(const BlockIQ3_XXS& b, Parts& parts) {
+  take_points(b, b.d, [&](int g) { return static_cast<int>(last_nibble(b.scales_and_signs + 4 * (g / 2))); }, parts);
+}
+void take(const BlockIQ3_S& b, Parts& parts) {
+  take_points(b, b.d, [&](int g) { return b.scales[g / 4] >> (4 * (g / 2 % 2)) & 15; }, parts);
+}
+
 // 32 codes of one row into a plane, four columns at a time.
 template <int kBits, int kAt>
 void put_plane(const uint8_t* codes, std::byte* plane, int row) {
@@ -228,6 +272,13 @@ constexpr Packer kPackers[] = {
     {DType::kNVFP4, PanelType::kNVFP4, pack<BlockNVFP4, PanelType::kNVFP4>},
     {DType::kQ1_0, PanelType::kQ1_0, pack<BlockQ1_0, PanelType::kQ1_0>},
     {DType::kQ2_0, PanelType::kQ2_0, pack<BlockQ2_0, PanelType::kQ2_0>},
+    {DType::kIQ1_S, PanelType::kCodebook, pack<BlockIQ1_S, PanelType::kCodebook>},
+    {DType::kIQ1_M, PanelType::kCodebook, pack<BlockIQ1_M, PanelType::kCodebook>},
+    {DType::kIQ2_XXS, PanelType::kCodebook, pack<BlockIQ2_XXS, PanelType::kCodebook>},
+    {DType::kIQ2_XS, PanelType::kCodebook, pack<BlockIQ2_XS, PanelType::kCodebook>},
+    {DType::kIQ2_S, PanelType::kCodebook, pack<BlockIQ2_S, PanelType::kCodebook>},
+    {DType::kIQ3_XXS, PanelType::kCodebook, pack<BlockIQ3_XXS, PanelType::kCodebook>},
+    {DType::kIQ3_S, PanelType::kCodebook, pack<BlockIQ3_S, PanelType::kCodebook>},
 };
 
 const Packer* packer_for(DType dtype) {

@@ -22,15 +22,17 @@ namespace minnow {
 
 inline constexpr int kPanelRows = 16;
 
-// Named after their blocks. TQ1_0 is packed as TQ2_0.
+// Named after their blocks. TQ1_0 is packed as TQ2_0. The types of codebooks (IQ1 to IQ3) have one form, in which each value
+// has a byte of its own: three to five times the size of their blocks.
 enum class PanelType : uint8_t {
   kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0,
   kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K,
   kIQ4_NL, kIQ4_XS,
   kTQ2_0, kI2_S,
-  kMXFP4, kNVFP4, kQ1_0, kQ2_0
+  kMXFP4, kNVFP4, kQ1_0, kQ2_0,
+  kCodebook
 };
-inline constexpr int kNumPanelTypes = 18;
+inline constexpr int kNumPanelTypes = 19;
 
 // `bits` of each code (1, 2, 4 or 8; 0: no such plane), from bit `at` of the code upwards: `bits` registers of 64 bytes
 // for 32 columns of 16 rows. Group g lies in register vector(g) at bits shift(g).
@@ -73,6 +75,7 @@ struct PanelFormat {
   const PanelTable* table = nullptr;
   PanelScale scale = PanelScale::kF16;
   int sub_block = 32;    // columns that share a scale in the step: 16 or 32
+  float unit = 1;        // a power of two that every scale is multiplied with (kI8 only)
   bool has_min = false;  // one beside each scale, of the same kind; an f16 of the step that multiplies it is negated
 
   // The largest code, with the offset still in.
@@ -131,6 +134,8 @@ constexpr PanelFormat panel_format(PanelType type) {
               .sub_block = 16};
     case PanelType::kQ1_0: return {.columns = 128, .low = {1, 1}, .offset = 1};  // codes 0 and 2
     case PanelType::kQ2_0: return {.columns = 64, .low = {2}, .offset = 1};
+    case PanelType::kCodebook:
+      return {.columns = 256, .low = {8}, .offset = 128, .scale = PanelScale::kI8, .sub_block = 16, .unit = 0.125f};
   }
   return {};
 }

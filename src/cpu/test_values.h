@@ -77,6 +77,10 @@ inline void set_scales(BlockMXFP4& b, float d, float) {  // the power of two bel
   b.e = static_cast<uint8_t>(std::clamp(std::ilogb(d) + 128, 0, 254));
 }
 inline void set_scales(BlockNVFP4&, float, float) {}
+inline void set_scales(BlockIQ1_M& b, float d, float) {  // a nibble in each word
+  const uint16_t bits = f32_to_f16(d);
+  for (int i = 0; i < 4; ++i) b.scales[i] = static_cast<uint16_t>((b.scales[i] & 0x0FFF) | (bits >> (4 * i) & 15) << 12);
+}
 
 // Calls f with a block of the type.
 template <typename Fn>
@@ -101,6 +105,13 @@ void with_block(DType dtype, Fn f) {
     case DType::kNVFP4: return f(BlockNVFP4{});
     case DType::kQ1_0: return f(BlockQ1_0{});
     case DType::kQ2_0: return f(BlockQ2_0{});
+    case DType::kIQ1_S: return f(BlockIQ1_S{});
+    case DType::kIQ1_M: return f(BlockIQ1_M{});
+    case DType::kIQ2_XXS: return f(BlockIQ2_XXS{});
+    case DType::kIQ2_XS: return f(BlockIQ2_XS{});
+    case DType::kIQ2_S: return f(BlockIQ2_S{});
+    case DType::kIQ3_XXS: return f(BlockIQ3_XXS{});
+    case DType::kIQ3_S: return f(BlockIQ3_S{});
     default: FAIL() << "no blocks of type " << name(dtype);
   }
 }
@@ -108,7 +119,8 @@ inline constexpr DType kWeightTypes[] = {
     DType::kF32,    DType::kF16,   DType::kBF16,  DType::kQ4_0, DType::kQ4_1,  DType::kQ5_0,
     DType::kQ5_1,   DType::kQ8_0,  DType::kQ2_K,  DType::kQ3_K, DType::kQ4_K,  DType::kQ5_K,
     DType::kQ6_K,   DType::kIQ4_NL, DType::kIQ4_XS, DType::kTQ1_0, DType::kTQ2_0, DType::kI2_S,
-    DType::kMXFP4,  DType::kNVFP4, DType::kQ1_0,  DType::kQ2_0};
+    DType::kMXFP4,  DType::kNVFP4, DType::kQ1_0,  DType::kQ2_0,
+    DType::kIQ1_S,  DType::kIQ1_M, DType::kIQ2_XXS, DType::kIQ2_XS, DType::kIQ2_S, DType::kIQ3_XXS, DType::kIQ3_S};
 inline constexpr std::span<const DType> kBlockTypes = std::span(kWeightTypes).subspan(3);
 
 // Fills blocks with bytes of `byte()` and scales of `scale()`. I2_S gets one scale for all.
@@ -138,6 +150,13 @@ inline double unit_scale(DType dtype) {
     case DType::kQ5_K: return 1.0 / 640;
     case DType::kQ6_K:
     case DType::kIQ4_XS: return 1.0 / 1370;
+    case DType::kIQ1_S:
+    case DType::kIQ1_M: return 1 / 8.0;
+    case DType::kIQ2_XXS:
+    case DType::kIQ2_XS:
+    case DType::kIQ2_S: return 1.0 / 50;
+    case DType::kIQ3_XXS:
+    case DType::kIQ3_S: return 1.0 / 140;
     case DType::kTQ1_0:
     case DType::kTQ2_0:
     case DType::kI2_S:

@@ -55,7 +55,8 @@ struct PanelReader {
       // As the topmost bits of an f32's exponent and fraction, subnormals are right, too; only the bias is not.
       return V::mul(V::as_f(V::bits_i(V::load_u8(byte), -20, -1)), V::set(0x1p119f));
     } else if constexpr (kFormat.scale == PanelScale::kI8) {
-      return V::mul(f16(step + kScaleAt, row), V::load_i8(reinterpret_cast<const int8_t*>(byte)));
+      const auto scale = V::mul(f16(step + kScaleAt, row), V::load_i8(reinterpret_cast<const int8_t*>(byte)));
+      return kFormat.unit == 1 ? scale : V::mul(scale, V::set(kFormat.unit));
     } else {
       return V::mul(f16(step + kScaleAt, row), V::to_f(V::bits_i(V::load_u8(byte), 0, 15)));
     }

@@ -6,6 +6,7 @@ A target without an entry here starts from nothing, or from what lies in fuzz/se
 
 import pathlib
 import shutil
+import struct
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -54,11 +55,64 @@ def llama2c():
     yield "v1-unshared", tm.llama2c_version_1(numbers, 0, 1, 4 + 2 + 16 + 2 + 6 + 2 + 4)
 
 
+def chat_output():
+    # The first byte picks the format (see output_formats.cc), the second the options.
+    for number, text in enumerate([
+            '<|channel|>analysis<|message|>a<|end|><|start|>assistant to=functions.f<|channel|>commentary json<|message|>{"n": 1}<|call|>',
+            '<think>a</think><|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{}<|tool_call_end|>',
+            '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{"n": 1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+            '<｜DSML｜invoke name="f"><｜DSML｜parameter name="s" string="true">x</｜DSML｜parameter></｜DSML｜invoke>',
+            '<|tools_prefix|>[{"f": {"n": 1}}, {"g": {}}]<|tools_suffix|>',
+            '<seed:tool_call>\n<function=f>\n<parameter=s>x</parameter>\n</function>\n</seed:tool_call>',
+            '<tool_call>\n<function=f>\n<parameter=n>\n1\n</parameter>\n</function>\n</tool_call>', "",
+            '<tool_call>f<arg_key>n</arg_key><arg_value>1</arg_value></tool_call>',
+            '<|tool_call>call:f{s:<|"|>x<|"|>,n:[1,{a:None}]}<tool_call|>']):
+        yield f"format-{number}", bytes([number, 1]) + text.encode()
+    yield "mistral", bytes([14, 0]) + b'[TOOL_CALLS]f[CALL_ID]abc[ARGS]{"n": 1}[TOOL_CALLS][{"name": "f", "arguments": {}, "id": "x"}]'
+    yield "lfm2", bytes([18, 1]) + b"<|tool_call_start|>[f(s='a\\n', n=1.5), f('x', None)]<|tool_call_end|>"
+    yield "hermes", bytes([25, 1]) + b'a\n<tool_call>\n{"name": "f", "arguments": {"n": [1, "x"]}}\n</tool_call>\n'
+    yield "llama", bytes([26, 1]) + b'{"name": "f", "parameters": {"n": 1}}; {"name": "f", "parameters": {}}'
+
+
+def tokenizer_gguf():
+    for model in ("llama", "gpt2", "gemma4", "t5", "bert"):
+        g = tm.Gguf()
+        g.put("tokenizer.ggml.model", tm.STR, model)
+        pieces = ["<unk>", "<s>", "</s>", "\u2581", "a", "b", "ab", "\u2581a", "[CLS]", "<0x41>"]
+        g.put_array("tokenizer.ggml.tokens", tm.STR, pieces)
+        g.put_array("tokenizer.ggml.scores", tm.F32, [-float(i) for i in range(10)])
+        g.put_array("tokenizer.ggml.token_type", tm.I32, [2, 3, 3, 1, 1, 1, 1, 1, 3, 6])
+        g.put_array("tokenizer.ggml.merges", tm.STR, ["a b"])
+        g.put("tokenizer.ggml.pre", tm.STR, "gpt-2")
+        g.put("tokenizer.ggml.unknown_token_id", tm.U32, 0)
+        g.put("tokenizer.ggml.bos_token_id", tm.U32, 1)
+        g.put("tokenizer.ggml.eos_token_id", tm.U32, 2)
+        g.put("tokenizer.ggml.add_space_prefix", tm.BOOL, 1)
+        if model == "t5":
+            g.put_array("tokenizer.ggml.precompiled_charsmap", tm.U8, list(charsmap()))
+        yield model, g.build()
+
+
+def charsmap():
+    """"a" becomes "b": the root's children lie from unit 64 on, the child's value behind it."""
+    units = [0] * 256
+    units[0] = 64 << 10
+    units[64 ^ 97] = 97 | 1 << 8 | (128 << 10)
+    units[(64 ^ 97) ^ 128] = 1 << 31
+    return struct.pack("<I", 4 * len(units)) + struct.pack("<256I", *units) + b"b\0"
+
+
+def normalizer():
+    table = charsmap() + bytes(2)
+    yield "charsmap", bytes([1, 11, len(table) // 4]) + table + b"abca \xc3\xa9"
+    yield "steps", bytes([8, 0, 3, 10 + 240, 4, 5, 6, 8, 9, 0]) + "A\u0301 \ufb01  \u4e2d b".encode()
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
-    for make in (gguf, safetensors, safetensors_index, llama2c):
+    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, tokenizer_gguf, normalizer):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

@@ -8,6 +8,7 @@ usage: jinja_check.py --program build/release/tests/jinja_cases [--only NAME] [-
 Exits with 77 (skipped) when python3-jinja2 is not installed.
 """
 import argparse
+import collections
 import datetime
 import json
 import pathlib
@@ -26,6 +27,7 @@ except ImportError:
 HERE = pathlib.Path(__file__).resolve().parent
 SHARED = HERE.parent.parent / "shared" / "data"
 NOW = 1_700_000_000  # 2023-11-14
+FEWEST = 8  # conversations that no template refuses
 
 
 class Generation(jinja2.ext.Extension):
@@ -293,9 +295,54 @@ CALL_TURNS = [
 ]
 
 
+# Some templates refuse whatever lacks these variables, or tools whose schemas say more or less than this one's.
+DEMANDED = {
+    "tools": [{
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "description": "The weather at a place.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "city": {"type": "string", "description": "Name"},
+                    "days": {"type": "integer", "description": "How many"},
+                    "tags": {"type": "array", "items": {"type": "string"}, "description": "Which"},
+                },
+                "required": ["city"],
+            },
+        },
+    }],
+    "functions": '[{"name": "get_weather"}]',
+    "datetime": "2024-01-01",
+}
+DEMANDING_CHATS = {
+    "user": [user("Hello")],
+    "system": [system(" Be brief. "), user("Hello")],
+    "turns": [system("S"), user("One"), assistant("Two"), user("Three")],
+    "call": [user("Weather?"), assistant("", tool_calls=[call("get_weather", {"city": "Zürich"})])],
+    "result": [*CALL_TURNS],
+    "answered": [*CALL_TURNS, assistant("Clear."), user("Thanks")],
+    "calls": [
+        system("S"),
+        user("Both?"),
+        assistant("I look.", tool_calls=[call("get_weather", {"city": "A"}, 1), call("get_weather", {"city": "B", "days": 2}, 2)]),
+        result("get_weather", "rain", 1),
+        result("get_weather", "sun", 2),
+        assistant("Rain, sun."),
+        user("Again"),
+    ],
+    "empty": [system(""), user(""), assistant(""), user("")],
+    "unicode": [system("Größe 日本語"), user("naïve 👩‍👩‍👧 <&>\n\t{{ x }}"), assistant("ok ✓"), user("  \n é ")],
+    "thinking": [user("2+2?"), assistant("<think>\nAdd.\n</think>\n\n4", reasoning_content="Add."), user("3+3?")],
+}
+
+
 def conversations():
     yield "user", {"messages": [user("Hello")]}
     yield "system-user", {"messages": [system("Be brief. "), user(" Hello ")]}
+    yield "user-empty", {"messages": [user("")]}
+    yield "user-unicode", {"messages": [system("日本語"), user("naïve 👩‍👩‍👧 <&>")], "enable_thinking": False}
     yield "turns", {"messages": [user("One"), assistant("Two"), user("Three")]}
     yield "no-prompt", {
         "messages": [system("S"), user("One"), assistant("Two"), user("Three"), assistant("Four")],
@@ -354,6 +401,27 @@ def conversations():
         "enable_thinking": True,
         "add_generation_prompt": False,
     }
+    yield "continued", {
+        "messages": [system("S"), user("Count."), assistant("One, two,")],
+        "add_generation_prompt": False,
+        "continue_final_message": True,
+    }
+    yield "continued-in-thought", {
+        "messages": [user("2+2?"), assistant("<think>\nAdd th")],
+        "enable_thinking": True,
+        "thinking": True,
+        "add_generation_prompt": False,
+        "continue_final_message": True,
+    }
+    yield "continued-after-call", {
+        "messages": [*CALL_TURNS, assistant("Clear, ")],
+        "tools": [WEATHER],
+        "add_generation_prompt": False,
+        "continue_final_message": True,
+    }
+    yield "many-turns", {
+        "messages": [system("S"), *(m for n in range(6) for m in (user(f"Question {n}"), assistant(f"Answer {n}"))), user("Last")],
+    }
     yield "empty", {"messages": [system(""), user(""), assistant(""), user("")]}
     yield "unicode", {
         "messages": [system("Größe „ß“ 日本語"), user("naïve café 👩‍👩‍👧 \u2028\u00a0'\"<&>\\n\t{{ x }}"), assistant("ok ✓"), user("  \n é ")]
@@ -385,6 +453,8 @@ def conversations():
         "date_string": "1 Jan 2024",
     }
     yield "no-messages", {"messages": []}
+    for name, messages in DEMANDING_CHATS.items():
+        yield f"demanding-{name}", {"messages": messages, **DEMANDED}
     for path in sorted((SHARED / "chat-templates" / "minja-contexts").glob("*.json")):
         yield f"minja-{path.stem}", json.loads(path.read_text(encoding="utf-8"))
 
@@ -453,16 +523,25 @@ def main():
     answers = run_program(options.program, cases)
     assert len(answers) == len(cases), "an answer is missing"
     differing, refused = 0, 0
+    rendered = collections.Counter()  # of each template that is rendered on conversations
     for (name, template, context), got in zip(cases, answers):
         want = expected(template, context)
         refused += want[0] is None
+        if " on " in name:
+            rendered[name.split(" on ")[0]] += want[0] is not None
         if got.get("output") != want[0]:
             differing += 1
             if differing <= 20:
                 report(name, template, want, got)
     where = "with" if SHARED.exists() else "without"
     print(f"{len(cases)} renderings ({where} shared data), {refused} refused by both, {differing} differ")
-    sys.exit(1 if differing else 0)
+    if not rendered:
+        sys.exit(1 if differing else 0)
+    few = {name: n for name, n in rendered.items() if n < FEWEST}
+    print(f"{len(rendered)} templates on {len(list(conversations()))} conversations, at least {min(rendered.values())} of them rendered")
+    for name, n in few.items():
+        print(f"{name}: only {n} conversations are rendered, at least {FEWEST} should be")
+    sys.exit(1 if differing or few else 0)
 
 
 if __name__ == "__main__":

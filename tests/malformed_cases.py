@@ -293,7 +293,7 @@ def gguf_tokenizer():
         yield gguf_case("byte-token-" + (name.encode().hex() or "empty"), change, EITHER, EITHER)
     yield gguf_case("tokens-all-equal", lambda g: g.put_array(t, STR, ["a"] * n), EITHER, EITHER)
     yield gguf_case("tokens-not-utf8", lambda g: g.put_array(t, STR, [b"\xff"] + tokens[1:]), EITHER, EITHER)
-    for model in ("", "no-such", "bert", "\xff"):
+    for model in ("", "no-such", "rwkv", "\xff"):
         yield gguf_case("tokenizer-" + (model or "empty"), setter("tokenizer.ggml.model", STR, model), EITHER)
     yield gguf_case("tokenizer-gpt2-without-merges", setter("tokenizer.ggml.model", STR, "gpt2"), EITHER, EITHER)
 

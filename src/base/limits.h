@@ -22,6 +22,8 @@ inline constexpr uint64_t kMaxVocab = 4ull << 20;
 inline constexpr uint64_t kMaxPieceBytes = 1024;               // a special token, or one that SentencePiece can split
 inline constexpr uint64_t kMaxTextFileBytes = 4ull << 30;      // text given to perplexity and the like
 inline constexpr uint32_t kMaxLayers = 1024;
+inline constexpr uint32_t kMaxExperts = 4096;
+inline constexpr uint64_t kMaxStaticValues = 1ull << 30;    // tokens times width of static embeddings
 inline constexpr uint32_t kMaxWidth = 1u << 20;                // n_embd, n_ff and the like
 inline constexpr uint64_t kMaxContext = 1ull << 27;              // positions
 
@@ -31,6 +33,10 @@ inline constexpr int kMaxTemplateDepth = 200;                 // nested syntax; 
 inline constexpr int kMaxTemplateRecursion = 1000;            // nested steps of the evaluator: guards the stack
 inline constexpr uint64_t kMaxTemplateMemory = 128ull << 20;  // values of one rendering
 inline constexpr uint64_t kMaxTemplateOutput = 4ull << 20;
+
+inline constexpr std::size_t kMaxToolCallBytes = 4u << 20;  // one tool call that a model generates
+inline constexpr std::size_t kMaxToolNameBytes = 256;
+inline constexpr std::size_t kMaxToolHeaderBytes = 1024;    // the text before its arguments
 
 inline constexpr std::size_t kMaxStopStrings = 16;
 inline constexpr std::size_t kMaxDryBreakers = 64;       // dry_sequence_breakers of one request

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <thread>
 
@@ -90,11 +91,24 @@ TEST_P(EngineOfEachFamily, PromptLogitsDoNotDependOnChunksInASingleBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EngineOfEachFamily,
-                         testing::Combine(testing::Values(&kLlama, &kQwen3, &kGemma3),
+                         testing::Combine(testing::Values(&kLlama, &kQwen3, &kGemma3, &kQwen3Moe, &kLfm2, &kPhi2, &kGpt2),
                                           testing::Values(DType::kF32, DType::kF16, DType::kQ8_0, DType::kQ4_0)),
                          [](const auto& p) {
                            return std::string(std::get<0>(p.param)->gguf_name) + "_" + std::string(name(std::get<1>(p.param)));
                          });
+
+// Whatever a family's attention needs (windows, stretched positions, convolutions, experts), a prompt is read and answered.
+TEST(Engine, RunsEveryFamilyThatMakesText) {
+  for (const Family* family : kFamilies) {
+    if (!family->causal) continue;
+    SCOPED_TRACE(family->hf_architectures[0]);
+    Engine engine(tiny(*family), small());
+    const auto prompt = random_prompt(40, 9);
+    const auto logits = prompt_logits(engine, prompt);
+    EXPECT_TRUE(std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); }));
+    EXPECT_EQ(generate(engine, prompt, 5), generate(engine, prompt, 5));
+  }
+}
 
 TEST(Engine, RemembersACommonPrefixAndAnswersAsWithoutIt) {
   const auto m = tiny(kLlama);

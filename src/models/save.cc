@@ -10,6 +10,7 @@
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_gguf.h"
 #include "models/family.h"
+#include "models/hf_layout.h"
 #include "models/outgoing.h"
 #include "tensor/codec.h"
 
@@ -40,8 +41,9 @@ std::vector<int64_t> rope_row_order(int64_t n_rows, int64_t head_dim, RopeLayout
 
 // The row order that brings a tensor of the model to the wanted layout; empty when it is there already.
 std::vector<int64_t> order_for(const Model& model, const NamedTensor& t, RopeLayout wanted) {
-  if (model.config.rope.layout == wanted || !holds_queries_or_keys(t.name)) return {};
-  return rope_row_order(t.tensor.shape[0], model.config.head_dim, wanted);
+  const ModelConfig& c = model.config;
+  if (c.rope.layout == wanted || !holds_queries_or_keys(t.name) || c.family->positions != PositionKind::kRope) return {};
+  return rope_row_order(t.tensor.shape[0], c.head_dim, wanted);
 }
 
 Outgoing to_gguf(const Model& model, const NamedTensor& t, const ChooseDType& choose) {
@@ -110,6 +112,16 @@ GgufMetadata gguf_metadata(const Model& model, const std::string& target) {
   }
   GgufMetadata m(target);
   config_to_gguf(model.config, m);
+  m.set("general.parameter_count", static_cast<uint64_t>(model.n_parameters()));
+  m.set("general.quantization_version", uint32_t{2});
+  if (const Tensor* types = model.weights.find("token_types.weight")) {
+    m.set("tokenizer.ggml.token_type_count", static_cast<uint32_t>(types->shape[0]));
+  }
+  if (const Tensor* labels = model.weights.find("cls.output.weight")) {
+    std::vector<std::string> names;
+    for (int64_t i = 0; i < labels->shape[0]; ++i) names.push_back(fmt::format("LABEL_{}", i));
+    m.set(std::string(model.config.family->gguf_name) + ".classifier.output_labels", names);
+  }
   if (model.config.name.empty()) m.set("general.name", model.path.stem().string());
   if (model.tokenizer) tokenizer_spec_to_gguf(*model.tokenizer, m);
   return m;
@@ -183,11 +195,22 @@ uint64_t saved_bytes(const Model& model, const ChooseDType& choose) {
   return bytes;
 }
 
+namespace {
+
+void refuse_what_does_not_convert(const Model& model) {
+  if (model.config.family->converts) return;
+  throw Error(ErrorCode::kUnsupported, fmt::format("{}: no other file form knows {} models", model.path.string(), model.config.family->gguf_name),
+              "use the folder as it is");
+}
+
+}  // namespace
+
 void save_gguf(const Model& model, const fs::path& path, const ChooseDType& choose, const SaveProgress& progress) {
   save_gguf(model, path, SaveGgufOptions{.choose = choose, .progress = progress});
 }
 
 void save_gguf(const Model& model, const fs::path& path, const SaveGgufOptions& options) {
+  refuse_what_does_not_convert(model);
   std::vector<Outgoing> all;
   bool as_it_is = true;
   for (const NamedTensor& t : model.weights.all()) {
@@ -214,18 +237,57 @@ void save_gguf(const Model& model, const fs::path& path, const SaveGgufOptions& 
   writer.write(path, options.progress);
 }
 
+namespace {
+
+// A tensor as Hugging Face wants it; several for a tensor that holds all experts.
+std::vector<Outgoing> to_hf(const Model& model, const ModelConfig& config, const NamedTensor& t, DType decoded) {
+  const Family& family = *config.family;
+  Outgoing o{t.tensor, t.tensor.shape, t.tensor.dtype, order_for(model, t, RopeLayout::kHalves), 0, {}};
+  if (is_quantized(o.dtype)) o.dtype = decoded;
+  if (family.hf_norm_minus_one && t.tensor.shape.rank() == 1 && t.name.ends_with("norm.weight")) o.shift = -1;
+  const int64_t n = is_split_by_expert(family, t.name) && t.tensor.shape.rank() == 3 ? t.tensor.shape[0] : 1;
+  std::vector<Outgoing> all;
+  for (int64_t e = 0; e < n; ++e) {
+    Outgoing one = o;
+    one.name = hf_tensor_name(family, t.name, e);
+    if (one.name.empty()) fail(ErrorCode::kUnsupported, "{}: no Hugging Face name for this tensor is known", t.name);
+    const bool classifies = model.weights.find("cls.output.weight") != nullptr;
+    if (classifies && !one.name.starts_with("classifier")) one.name = std::string(family.hf_base_prefix) + one.name;
+    if (n > 1) {
+      one.tensor.shape = {t.tensor.shape[1], t.tensor.shape[2]};
+      one.tensor.data = t.tensor.row(e * t.tensor.shape[1]);
+    } else {
+      if (is_quantized(t.tensor.dtype) && hf_layout(family, t.name)) one.tensor = Tensor::from_f32(to_f32(t.tensor), t.tensor.shape);
+      one.tensor = to_hf_layout(config, t.name, one.tensor);
+    }
+    one.shape = one.tensor.shape;
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+void add_classifier(const Family& family, int64_t n_labels, Json& json) {
+  for (const std::string_view name : family.hf_architectures) {
+    if (name.ends_with("ForSequenceClassification")) json["architectures"] = {std::string(name)};
+  }
+  for (int64_t i = 0; i < n_labels; ++i) {
+    json["id2label"][std::to_string(i)] = fmt::format("LABEL_{}", i);
+    json["label2id"][fmt::format("LABEL_{}", i)] = i;
+  }
+}
+
+Json floats_of(const Model& model, const char* name) { return to_f32(model.weights.require(name)); }
+
+}  // namespace
+
 void save_hf(const Model& model, const fs::path& folder, const SaveHfOptions& options, const SaveProgress& progress) {
+  refuse_what_does_not_convert(model);
   ModelConfig config = model.config;
   recover_llama3_scaling(model, config);
   std::vector<Outgoing> all;
   for (const NamedTensor& t : model.weights.all()) {
-    if (t.name == "rope_freqs.weight") continue;
-    Outgoing o{t.tensor, t.tensor.shape, t.tensor.dtype, order_for(model, t, RopeLayout::kHalves), 0, {}};
-    o.name = hf_tensor_name(*config.family, t.name);
-    if (o.name.empty()) fail(ErrorCode::kUnsupported, "{}: no Hugging Face name for this tensor is known", t.name);
-    if (is_quantized(o.dtype)) o.dtype = options.decoded_dtype;
-    if (config.family->hf_norm_minus_one && t.tensor.shape.rank() == 1 && t.name.ends_with("norm.weight")) o.shift = -1;
-    all.push_back(std::move(o));
+    if (t.name.starts_with("rope_f")) continue;  // config.json has these factors
+    for (Outgoing& o : to_hf(model, config, t, options.decoded_dtype)) all.push_back(std::move(o));
   }
   SafetensorsWriter writer;
   ThreadPool pool(available_cores());
@@ -239,14 +301,29 @@ void save_hf(const Model& model, const fs::path& folder, const SaveHfOptions& op
     write_json(folder / "generation_config.json", generation_config(*model.tokenizer));
   }
   Json json = config_to_hf(config);
-  json["tie_word_embeddings"] = model.weights.find("output.weight") == nullptr;
+  if (config.rope.scaling == RopeScaling::kLongRope) {
+    json["rope_scaling"]["short_factor"] = floats_of(model, "rope_factors_short.weight");
+    json["rope_scaling"]["long_factor"] = floats_of(model, "rope_factors_long.weight");
+  }
+  if (config.makes_text()) json["tie_word_embeddings"] = model.weights.find("output.weight") == nullptr;
+  if (const Tensor* types = model.weights.find("token_types.weight")) json["type_vocab_size"] = types->shape[0];
+  if (const Tensor* labels = model.weights.find("cls.output.weight")) add_classifier(*config.family, labels->shape[0], json);
   const DType most = most_bytes(all);
   json["torch_dtype"] = most == DType::kF32 ? "float32" : most == DType::kBF16 ? "bfloat16" : "float16";
   if (model.tokenizer) {
     if (model.tokenizer->bos != kNoToken) json["bos_token_id"] = model.tokenizer->bos;
     if (model.tokenizer->eos != kNoToken) json["eos_token_id"] = model.tokenizer->eos;
+    if (model.tokenizer->pad != kNoToken) json["pad_token_id"] = model.tokenizer->pad;
   }
   write_json(folder / "config.json", json);
+  if (config.pooling == Pooling::kMean || config.pooling == Pooling::kCls || config.pooling == Pooling::kLast) {
+    fs::create_directories(folder / "1_Pooling");
+    write_json(folder / "1_Pooling" / "config.json",
+               {{"word_embedding_dimension", config.n_embd},
+                {"pooling_mode_cls_token", config.pooling == Pooling::kCls},
+                {"pooling_mode_mean_tokens", config.pooling == Pooling::kMean},
+                {"pooling_mode_lasttoken", config.pooling == Pooling::kLast}});
+  }
 }
 
 }  // namespace minnow

@@ -11,12 +11,14 @@ struct Vector {
   using F = __m256;   // f32 lanes
   using I = __m256i;  // i32 lanes
   using B = __m256i;  // bytes, four to a lane
+  using Sums = __m256i;  // of products of bytes: 16 bits for each pair of them
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 2, kTileColumns = 6;    // float products
-  static constexpr int kPanelColumns = 2;                  // integer products
+  static constexpr int kPanelColumns = 4;                  // integer products
   static constexpr bool kPanelPair = false;
   static constexpr int kScoreRows = 4, kScoreVectors = 2;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
+  static constexpr bool kWideSums = false;
 
   static F zero() { return _mm256_setzero_ps(); }
   static F set(float x) { return _mm256_set1_ps(x); }
@@ -34,9 +36,6 @@ struct Vector {
   }
   static F load_i8(const int8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-  }
-  static F load_u8(const uint8_t* p) {
-    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
   }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
@@ -73,23 +72,48 @@ struct Vector {
 
   static I set_i(int32_t x) { return _mm256_set1_epi32(x); }
   static F to_f(I x) { return _mm256_cvtepi32_ps(x); }
-  static B load_b(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
-  static B low_nibbles(B x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
-  static B high_nibbles(B x) { return _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(15)); }
-  static B shift_right_2(B x) { return _mm256_srli_epi16(x, 2); }
-  // low | (two lowest bits of each byte of high) << 4
-  static B six_bits(B low, B high) {
-    return _mm256_or_si256(low, _mm256_slli_epi16(_mm256_and_si256(high, _mm256_set1_epi8(3)), 4));
+  static F as_f(I x) { return _mm256_castsi256_ps(x); }
+  static I load_u8(const uint8_t* p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
   }
-  // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64, so that a pair fits 16 bits.
-  static I dot(I acc, B codes, const int8_t* x) { return widen(acc, _mm256_maddubs_epi16(codes, word(x))); }
+  // Each lane, not negative, moved right by `shift` (left when negative), then masked.
+  static I bits_i(I x, int shift, int mask) {
+    const auto lanes = reinterpret_cast<Lanes>(x);
+    const I moved = reinterpret_cast<I>(shift < 0 ? lanes << -shift : lanes >> shift);
+    return _mm256_and_si256(moved, _mm256_set1_epi32(mask));
+  }
+  static B load_b(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  static B or_b(B a, B b) { return _mm256_or_si256(a, b); }
+  // Each byte moved right by `shift` (left when negative), then masked; the mask must take out what comes from a
+  // neighbouring byte.
+  static B bits(B x, int shift, int mask) {
+    const auto words = reinterpret_cast<Words>(x);
+    const B moved = reinterpret_cast<B>(shift < 0 ? words << -shift : words >> shift);
+    return _mm256_and_si256(moved, _mm256_set1_epi8(static_cast<char>(mask)));
+  }
+  // table[code] for codes below 16
+  static B lookup(const uint8_t* table, B codes) {
+    const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(values), codes);
+  }
+  static Sums no_sums() { return _mm256_setzero_si256(); }
+  // sums + code * x[0..3] over the lane's four bytes; codes of at most seven bits, so that a pair fits 16 bits.
+  static Sums dot(Sums sums, B codes, const int8_t* x) {
+    return _mm256_add_epi16(sums, _mm256_maddubs_epi16(codes, word(x)));
+  }
   // The same for codes of 8 bits that carry an offset of 128: |code| times the activation with the code's sign.
-  static I dot_full(I acc, B codes, const int8_t* x) {
+  static Sums dot_full(Sums sums, B codes, const int8_t* x) {
     const B signed_codes = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
-    return widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(signed_codes), _mm256_sign_epi8(word(x), signed_codes)));
+    const B pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(signed_codes), _mm256_sign_epi8(word(x), signed_codes));
+    return _mm256_add_epi16(sums, pairs);
+  }
+  static I widen(I acc, Sums sums) {
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
   }
 
  private:
+  using Words = uint16_t __attribute__((vector_size(32)));
+  using Lanes = int32_t __attribute__((vector_size(32)));
   static __m256i mask(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
@@ -97,9 +121,6 @@ struct Vector {
     int32_t four;
     __builtin_memcpy(&four, x, 4);
     return _mm256_set1_epi32(four);
-  }
-  static I widen(I acc, __m256i pairs) {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
 };
 

@@ -22,24 +22,36 @@ double read_memory(const void* bytes, int64_t n) {
 // Independent chains, as many as hide the latency of a multiply-add.
 inline constexpr int kChains = 12;
 
+// As a panel's block of 32 columns of four-bit codes: 8 groups into each chain.
 template <class V>
 double int8_rate(int64_t rounds, int64_t* operations) {
-  uint8_t codes[64];
-  int8_t x[4] = {1, 2, 3, 4};
-  for (int i = 0; i < 64; ++i) codes[i] = static_cast<uint8_t>(i & 15);
-  const auto w = V::load_b(codes);
+  constexpr int kGroups = 8;
+  uint8_t codes[kChains][64];
+  int8_t x[kGroups][4];
+  for (int i = 0; i < kChains * 64; ++i) codes[i / 64][i % 64] = static_cast<uint8_t>(i & 15);
+  for (int i = 0; i < kGroups * 4; ++i) x[i / 4][i % 4] = static_cast<int8_t>(i);
   typename V::I acc[kChains];
 #pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) acc[i] = V::set_i(i);
   for (int64_t r = 0; r < rounds; ++r) {
-    // One activation word for all chains: a loop-carried store would hide the rate, a constant would be folded.
-    asm volatile("" : "+m"(x));
+    asm volatile("" : "+m"(x), "+m"(codes));  // constants would be folded
 #pragma GCC unroll 16
-    for (int i = 0; i < kChains; ++i) acc[i] = V::dot(acc[i], w, x);
+    for (int i = 0; i < kChains; ++i) {
+      const auto w = V::load_b(codes[i]);
+      if constexpr (V::kWideSums) {
+#pragma GCC unroll 8
+        for (int g = 0; g < kGroups; ++g) acc[i] = V::dot(acc[i], w, x[g]);
+      } else {
+        auto sums = V::no_sums();
+#pragma GCC unroll 8
+        for (int g = 0; g < kGroups; ++g) sums = V::dot(sums, w, x[g]);
+        acc[i] = V::widen(acc[i], sums);
+      }
+    }
   }
   auto total = V::to_f(acc[0]);
   for (int i = 1; i < kChains; ++i) total = V::add(total, V::to_f(acc[i]));
-  *operations = rounds * kChains * V::kLanes * 4 * 2;
+  *operations = rounds * kChains * kGroups * V::kLanes * 4 * 2;
   return V::sum(total);
 }
 

@@ -11,12 +11,16 @@ struct Vector {
   using F = float32x4_t;  // f32 lanes
   using I = int32x4_t;    // i32 lanes
   using B = uint8x16_t;   // bytes, four to a lane
+  struct Sums {           // of products of bytes: 16 bits for each of them
+    int16x8_t low, high;  // lanes 0 and 1, lanes 2 and 3
+  };
   static constexpr int kLanes = 4;
   static constexpr int kTileRows = 4, kTileColumns = 4;    // float products
   static constexpr int kPanelColumns = 2;                  // integer products
   static constexpr bool kPanelPair = false;
   static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
+  static constexpr bool kWideSums = false;
 
   static F zero() { return vdupq_n_f32(0); }
   static F set(float x) { return vdupq_n_f32(x); }
@@ -40,12 +44,6 @@ struct Vector {
     __builtin_memcpy(&four, p, 4);
     const int16x8_t words = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
-  }
-  static F load_u8(const uint8_t* p) {
-    int32_t four;
-    __builtin_memcpy(&four, p, 4);
-    const uint16x8_t words = vmovl_u8(vreinterpret_u8_s32(vdup_n_s32(four)));
-    return vcvtq_f32_u32(vmovl_u16(vget_low_u16(words)));
   }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
@@ -75,27 +73,40 @@ struct Vector {
 
   static I set_i(int32_t x) { return vdupq_n_s32(x); }
   static F to_f(I x) { return vcvtq_f32_s32(x); }
+  static F as_f(I x) { return vreinterpretq_f32_s32(x); }
+  static I load_u8(const uint8_t* p) {
+    int32_t four;
+    __builtin_memcpy(&four, p, 4);
+    const uint16x8_t words = vmovl_u8(vreinterpret_u8_s32(vdup_n_s32(four)));
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words)));
+  }
+  // Each lane, not negative, moved right by `shift` (left when negative), then masked.
+  static I bits_i(I x, int shift, int mask) { return vandq_s32(vshlq_s32(x, vdupq_n_s32(-shift)), vdupq_n_s32(mask)); }
   static B load_b(const void* p) { return vld1q_u8(static_cast<const uint8_t*>(p)); }
-  static B low_nibbles(B x) { return vandq_u8(x, vdupq_n_u8(15)); }
-  static B high_nibbles(B x) { return vshrq_n_u8(x, 4); }
-  static B shift_right_2(B x) { return vshrq_n_u8(x, 2); }
-  // low | (two lowest bits of each byte of high) << 4
-  static B six_bits(B low, B high) { return vorrq_u8(low, vshlq_n_u8(vandq_u8(high, vdupq_n_u8(3)), 4)); }
-  // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
-  static I dot(I acc, B codes, const int8_t* x) { return multiply(acc, vreinterpretq_s8_u8(codes), x); }
+  static B or_b(B a, B b) { return vorrq_u8(a, b); }
+  // Each byte moved right by `shift` (left when negative), then masked.
+  static B bits(B x, int shift, int mask) {
+    return vandq_u8(vshlq_u8(x, vdupq_n_s8(static_cast<int8_t>(-shift))), vdupq_n_u8(static_cast<uint8_t>(mask)));
+  }
+  // table[code] for codes below 16
+  static B lookup(const uint8_t* table, B codes) { return vqtbl1q_u8(vld1q_u8(table), codes); }
+  static Sums no_sums() { return {vdupq_n_s16(0), vdupq_n_s16(0)}; }
+  // sums + code * x[0..3] over the lane's four bytes; codes of at most seven bits.
+  static Sums dot(Sums sums, B codes, const int8_t* x) { return multiply(sums, vreinterpretq_s8_u8(codes), x); }
   // The same for codes of 8 bits that carry an offset of 128.
-  static I dot_full(I acc, B codes, const int8_t* x) {
-    return multiply(acc, vreinterpretq_s8_u8(veorq_u8(codes, vdupq_n_u8(128))), x);
+  static Sums dot_full(Sums sums, B codes, const int8_t* x) {
+    return multiply(sums, vreinterpretq_s8_u8(veorq_u8(codes, vdupq_n_u8(128))), x);
+  }
+  static I widen(I acc, Sums sums) {
+    return vaddq_s32(acc, vpaddq_s32(vpaddlq_s16(sums.low), vpaddlq_s16(sums.high)));
   }
 
  private:
-  static I multiply(I acc, int8x16_t codes, const int8_t* x) {
+  static Sums multiply(Sums sums, int8x16_t codes, const int8_t* x) {
     int32_t four;
     __builtin_memcpy(&four, x, 4);
     const int8x16_t word = vreinterpretq_s8_s32(vdupq_n_s32(four));
-    const int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(codes), vget_low_s8(word)));     // pairs of rows 0, 1
-    const int32x4_t high = vpaddlq_s16(vmull_high_s8(codes, word));                         // pairs of rows 2, 3
-    return vaddq_s32(acc, vpaddq_s32(low, high));
+    return {vmlal_s8(sums.low, vget_low_s8(codes), vget_low_s8(word)), vmlal_high_s8(sums.high, codes, word)};
   }
 };
 

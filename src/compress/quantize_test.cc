@@ -143,6 +143,19 @@ TEST_F(Quantize, TheFileIsTheSameForAnyNumberOfThreads) {
   }
 }
 
+TEST_F(Quantize, ACopyKeepsItsFileTypeAndAnotherTypeGetsItsOwn) {
+  quantize(random_model({.family = &kLlama, .n_embd = 256, .n_ff = 512, .n_heads = 8}, 3), path_, with("Q4_K_S"));
+  const auto file_type_of_copy = [&](const ChooseDType& choose) {
+    const fs::path copy = fs::path(testing::TempDir()) / "minnow_quantize_copy.gguf";
+    save_gguf(load_model(path_), copy, choose);
+    const uint64_t type = load_model(copy).metadata.integer("general.file_type", 999, 0, 1000);
+    fs::remove(copy);
+    return type;
+  };
+  EXPECT_EQ(file_type_of_copy(keep_dtype), 14u);
+  EXPECT_EQ(file_type_of_copy([](const NamedTensor&) { return DType::kF16; }), 1u);
+}
+
 TEST_F(Quantize, AChangedTypeOfAQuantizedTensorIsCounted) {
   quantize(random_model({.family = &kLlama}, 3), path_, with("Q8_0"));
   const Model small = load_model(path_);

@@ -108,11 +108,16 @@ def normalizer():
     yield "steps", bytes([8, 0, 3, 10 + 240, 4, 5, 6, 8, 9, 0]) + "A\u0301 \ufb01  \u4e2d b".encode()
 
 
+def model_config():
+    for config in sorted((HERE.parent / "tests/golden").glob("*/config.json")):
+        yield config.parent.name, config.read_bytes()
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
-    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, tokenizer_gguf, normalizer):
+    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, tokenizer_gguf, normalizer, model_config):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

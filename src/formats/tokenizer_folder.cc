@@ -40,7 +40,7 @@ fs::path last_with(const fs::path& folder, std::string_view part) {
 
 // The vocabulary to use in a folder; an empty path when there is none.
 fs::path vocabulary_in(const fs::path& folder) {
-  for (const char* name : {"tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"}) {
+  for (const char* name : {"tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model"}) {
     if (!fs::exists(folder / name)) continue;
     if (std::string_view(name) == "vocab.json" && !fs::exists(folder / "merges.txt")) continue;
     return folder / name;

@@ -22,7 +22,6 @@ class MergeQueue {
 
   // Pushed since reset().
   std::size_t n_pushed() const { return n_pushed_; }
-  std::size_t bytes() const { return waiting_.capacity() * sizeof(Waiting) + ready_.capacity() * sizeof(uint32_t); }
 
  private:
   struct Waiting {

@@ -230,7 +230,8 @@ TEST_F(TokenizerVectors, TenThousandQuestionsForBert) {
   ASSERT_EQ(questions.size(), expected.size());
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const auto text = questions[i].at("original").get<std::string>();
-    ASSERT_EQ(tokenizer->encode(text, {.add_special = false}), expected[i].get<std::vector<TokenId>>()) << text;
+    ASSERT_EQ(tokenizer->encode(text, {.add_special = false}), expected[i].get<std::vector<TokenId>>())
+        << text;
   }
 }
 
@@ -248,9 +249,11 @@ TEST_F(TokenizerVectors, T5OfTransformers) {
 // Ids that SentencePiece 0.1.97 gives.
 TEST_F(TokenizerVectors, SentencePieceUnigramModels) {
   const auto english = from_folder("tokenizers/sentencepiece/test_model.model");
-  EXPECT_EQ(english->encode("I have a pen.  ﬁne ①", {.add_special = false}), (std::vector<TokenId>{9, 76, 11, 68, 98, 6, 706, 4, 357}));
+  EXPECT_EQ(english->encode("I have a pen.  ﬁne ①", {.add_special = false}),
+            (std::vector<TokenId>{9, 76, 11, 68, 98, 6, 706, 4, 357}));
   const auto japanese = from_folder("tokenizers/sentencepiece/test_ja_model.model");
-  EXPECT_EQ(japanese->encode("吾輩は猫である。ｱｲｳｴｵ ㍿", {.add_special = false}), (std::vector<TokenId>{6, 3973, 6019, 9, 6022, 24, 5, 4588, 491, 788, 464, 6, 4579}));
+  EXPECT_EQ(japanese->encode("吾輩は猫である。ｱｲｳｴｵ ㍿", {.add_special = false}),
+            (std::vector<TokenId>{6, 3973, 6019, 9, 6022, 24, 5, 4588, 491, 788, 464, 6, 4579}));
   EXPECT_EQ(japanese->decode(japanese->encode("吾輩は猫である。ｱｲｳｴｵ")), "吾輩は猫である。アイウエオ");
 }
 
@@ -264,9 +267,11 @@ TEST_F(TokenizerVectors, UnigramAndWordPieceSurviveTheWayThroughOtherFiles) {
   const auto through_json = [](const TokenizerSpec& spec) {
     return Tokenizer::build(parse_tokenizer_json(tokenizer_json_text(spec), "again/tokenizer.json"));
   };
-  const std::string text = read(kData / "tokenizers/ggml-vocab/ggml-vocab-gpt-2.gguf.inp") + " ﬁne ① ｱｲｳｴｵ ㍿  x";
-  for (const char* path : {"tokenizers/t5-small", "tokenizers/bert-base-uncased",
-                           "tokenizers/sentencepiece/test_model.model", "tokenizers/sentencepiece/test_ja_model.model"}) {
+  const std::string text =
+      read(kData / "tokenizers/ggml-vocab/ggml-vocab-gpt-2.gguf.inp") + " ﬁne ① ｱｲｳｴｵ ㍿  x";
+  for (const char* path :
+       {"tokenizers/t5-small", "tokenizers/bert-base-uncased", "tokenizers/sentencepiece/test_model.model",
+        "tokenizers/sentencepiece/test_ja_model.model"}) {
     const TokenizerSpec spec = load_tokenizer_folder(kData / path);
     const auto ids = Tokenizer::build(spec)->encode(text);
     EXPECT_EQ(through_gguf(spec)->encode(text), ids) << path;

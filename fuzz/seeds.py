@@ -95,11 +95,11 @@ def tokenizer_gguf():
 
 def charsmap():
     """"a" becomes "b": the root's children lie from unit 64 on, the child's value behind it."""
-    units = [0] * 256
+    units = [0] * 200
     units[0] = 64 << 10
     units[64 ^ 97] = 97 | 1 << 8 | (128 << 10)
     units[(64 ^ 97) ^ 128] = 1 << 31
-    return struct.pack("<I", 4 * len(units)) + struct.pack("<256I", *units) + b"b\0"
+    return struct.pack("<I", 4 * len(units)) + struct.pack("<200I", *units) + b"b\0"
 
 
 def normalizer():

@@ -295,6 +295,13 @@ def gguf_tokenizer():
     yield gguf_case("tokens-not-utf8", lambda g: g.put_array(t, STR, [b"\xff"] + tokens[1:]), EITHER, EITHER)
     for model in ("", "no-such", "rwkv", "\xff"):
         yield gguf_case("tokenizer-" + (model or "empty"), setter("tokenizer.ggml.model", STR, model), EITHER)
+    for model in ("bert", "t5", "gemma4"):
+        yield gguf_case("tokenizer-" + model, setter("tokenizer.ggml.model", STR, model), EITHER, EITHER)
+    for table in ([], [4], [8, 0, 0, 0, 1, 2, 3, 4], [255] * 64):
+        def change(g, table=table):
+            g.put("tokenizer.ggml.model", STR, "t5")
+            g.put_array("tokenizer.ggml.precompiled_charsmap", U8, table)
+        yield gguf_case("charsmap-%d" % len(table), change, EITHER, EITHER)
     yield gguf_case("tokenizer-gpt2-without-merges", setter("tokenizer.ggml.model", STR, "gpt2"), EITHER, EITHER)
 
     def merges(*values):

@@ -6,7 +6,8 @@
 
 namespace minnow {
 
-// Puts the bytes into `out`; false when the text is not base64. Padding may be left out; no other character is allowed.
+// Puts the bytes into `out`; false when the text is not base64. Padding may be left out; no other character
+// is allowed.
 bool decode_base64(std::string_view text, std::string& out);
 std::string encode_base64(std::string_view bytes);
 

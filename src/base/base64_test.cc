@@ -11,8 +11,12 @@ std::string decoded(std::string_view text) {
 }
 
 TEST(Base64, GivesTheVectorsOfItsStandard) {
-  const std::pair<const char*, const char*> kVectors[] = {{"", ""},         {"f", "Zg=="},       {"fo", "Zm8="},
-                                                          {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+  const std::pair<const char*, const char*> kVectors[] = {{"", ""},
+                                                          {"f", "Zg=="},
+                                                          {"fo", "Zm8="},
+                                                          {"foo", "Zm9v"},
+                                                          {"foob", "Zm9vYg=="},
+                                                          {"fooba", "Zm9vYmE="},
                                                           {"foobar", "Zm9vYmFy"}};
   for (const auto& [bytes, text] : kVectors) {
     EXPECT_EQ(encode_base64(bytes), text);
@@ -28,7 +32,8 @@ TEST(Base64, KeepsEveryByte) {
 
 TEST(Base64, TakesTextWithoutPaddingAndRefusesOtherCharacters) {
   EXPECT_EQ(decoded("Zg"), "f");
-  for (const char* text : {"Zg=", "Z", "Zm9v!", "Zm 9v", "Z===", "=Zg=", "Zm9v===="}) EXPECT_EQ(decoded(text), "refused") << text;
+  for (const char* text : {"Zg=", "Z", "Zm9v!", "Zm 9v", "Z===", "=Zg=", "Zm9v===="})
+    EXPECT_EQ(decoded(text), "refused") << text;
 }
 
 }  // namespace

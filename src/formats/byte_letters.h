@@ -1,4 +1,5 @@
-// The letters that vocabularies of byte-level BPE write for bytes: printable Latin-1 as itself, the others from U+0100 up.
+// The letters that vocabularies of byte-level BPE write for bytes: printable Latin-1 as itself, the others
+// from U+0100 up.
 #pragma once
 
 #include <array>

@@ -92,7 +92,8 @@ std::string scored_pieces_json(const TokenizerSpec& spec) {
   for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
     if (id > 0) out += ",";
     const TokenEntry& token = spec.tokens[id];
-    fmt::format_to(std::back_inserter(out), "\n      [{}, {}]", json_string(token.text), Json(token.score).dump());
+    fmt::format_to(std::back_inserter(out), "\n      [{}, {}]", json_string(token.text),
+                   Json(token.score).dump());
   }
   return out += "\n    ]";
 }
@@ -104,22 +105,26 @@ std::string model_json(const TokenizerSpec& spec) {
   const bool has_bytes = std::ranges::any_of(
       spec.tokens, [](const TokenEntry& token) { return token.type == TokenType::kByte; });
   if (spec.kind == TokenizerKind::kUnigram) {
-    return fmt::format("{{\n    \"type\": \"Unigram\",\n    \"unk_id\": {},\n    \"byte_fallback\": {},\n    \"vocab\": {}\n  }}",
-                       id_json(spec.unk), has_bytes && spec.byte_fallback, scored_pieces_json(spec));
+    return fmt::format(
+        "{{\n    \"type\": \"Unigram\",\n    \"unk_id\": {},\n    \"byte_fallback\": {},\n    \"vocab\": "
+        "{}\n  }}",
+        id_json(spec.unk), has_bytes && spec.byte_fallback, scored_pieces_json(spec));
   }
   if (spec.kind == TokenizerKind::kWordPiece) {
     return fmt::format(
-        "{{\n    \"type\": \"WordPiece\",\n    \"unk_token\": {},\n    \"continuing_subword_prefix\": {},\n    "
+        "{{\n    \"type\": \"WordPiece\",\n    \"unk_token\": {},\n    \"continuing_subword_prefix\": {},\n  "
+        "  "
         "\"max_input_chars_per_word\": {},\n    \"vocab\": {}\n  }}",
         unknown, json_string(spec.continuing_prefix), spec.max_word_chars, vocab_json(spec));
   }
   const bool spm = spec.kind == TokenizerKind::kSpmBpe;
   const std::vector<std::string> merges = spm && spec.merges.empty() ? merges_from_scores(spec) : spec.merges;
   return fmt::format(
-      "{{\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": {},\n    \"fuse_unk\": {},\n    "
+      "{{\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": {},\n    \"fuse_unk\": {},\n   "
+      " "
       "\"byte_fallback\": {},\n    \"ignore_merges\": {},\n    \"vocab\": {},\n    \"merges\": {}\n  }}",
-      spm ? unknown : "null", spm && spec.fuse_unknown, spm && has_bytes, spec.ignore_merges, vocab_json(spec),
-      merges_json(merges));
+      spm ? unknown : "null", spm && spec.fuse_unknown, spm && has_bytes, spec.ignore_merges,
+      vocab_json(spec), merges_json(merges));
 }
 
 }  // namespace
@@ -127,7 +132,8 @@ std::string model_json(const TokenizerSpec& spec) {
 std::string tokenizer_json_text(const TokenizerSpec& spec) {
   std::string out = "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n";
   const auto section = [&](const char* key, const OrderedJson& value) {
-    out += fmt::format("  \"{}\": {},\n", key, value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+    out += fmt::format("  \"{}\": {},\n", key,
+                       value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
   };
   section("added_tokens", added_tokens_json(spec));
   section("normalizer", tokenizer_json::normalizer_json(spec));

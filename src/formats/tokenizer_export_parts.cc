@@ -74,12 +74,15 @@ OrderedJson byte_level_json(bool add_prefix_space, bool use_regex) {
 
 OrderedJson metaspace_json(const TokenizerSpec& spec) {
   const char* scheme = !spec.add_space_prefix ? "never" : spec.prefix_after_special ? "always" : "first";
-  return {{"type", "Metaspace"}, {"replacement", kSpaceSymbol}, {"prepend_scheme", scheme}, {"split", spec.split_at_spaces}};
+  return {{"type", "Metaspace"},
+          {"replacement", kSpaceSymbol},
+          {"prepend_scheme", scheme},
+          {"split", spec.split_at_spaces}};
 }
 
 OrderedJson split_json(const SplitStep& step) {
-  static constexpr const char* kNames[] = {"Isolated",       "Removed",   "Removed", "MergedWithPrevious",
-                                           "MergedWithNext", "Contiguous"};
+  static constexpr const char* kNames[] = {"Isolated",           "Removed",        "Removed",
+                                           "MergedWithPrevious", "MergedWithNext", "Contiguous"};
   return {{"type", "Split"},
           {"pattern", {{"Regex", step.pattern}}},
           {"behavior", kNames[static_cast<std::size_t>(step.behavior)]},
@@ -143,7 +146,8 @@ OrderedJson decoder_json(const TokenizerSpec& spec) {
   parts.push_back(replace_json("String", std::string(kSpaceSymbol), " "));
   parts.push_back({{"type", "ByteFallback"}});
   parts.push_back({{"type", "Fuse"}});
-  if (spec.add_space_prefix) parts.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  if (spec.add_space_prefix)
+    parts.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   return sequence("decoders", std::move(parts));
 }
 

@@ -17,8 +17,8 @@
 
 namespace minnow {
 
-// tokenizer.json with a BPE model (byte-level, or SentencePiece-like: U+2581 for space, byte fallback), a Unigram or a
-// WordPiece model.
+// tokenizer.json with a BPE model (byte-level, or SentencePiece-like: U+2581 for space, byte fallback), a
+// Unigram or a WordPiece model.
 TokenizerSpec parse_tokenizer_json(std::string_view text, const std::string& source);
 
 // vocab.json and merges.txt of GPT-2 and its heirs. `pre` stays "gpt-2" until a tokenizer_config.json says
@@ -53,9 +53,9 @@ struct TokenizerSideFiles {
 // Adds what they say to a spec made by one of the functions above.
 void apply_tokenizer_side_files(TokenizerSpec& spec, const TokenizerSideFiles& files);
 
-// The first of tokenizer.json, vocab.json + merges.txt, tokenizer.model (or *.model.v*), *.tiktoken, vocab.txt and
-// tokenizer.bin that is in the folder, with its side files. A path to one of these files itself works too. kNotFound when
-// there is none.
+// The first of tokenizer.json, vocab.json + merges.txt, tokenizer.model (or *.model.v*), *.tiktoken,
+// vocab.txt and tokenizer.bin that is in the folder, with its side files. A path to one of these files itself
+// works too. kNotFound when there is none.
 TokenizerSpec load_tokenizer_folder(const std::filesystem::path& path);
 
 // Whether load_tokenizer_folder() finds one in this folder.

@@ -12,7 +12,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class VocabularyFile { kNone, kTokenizerJson, kVocabAndMerges, kSentencePiece, kTiktoken, kWordPiece, kLlama2c };
+enum class VocabularyFile {
+  kNone,
+  kTokenizerJson,
+  kVocabAndMerges,
+  kSentencePiece,
+  kTiktoken,
+  kWordPiece,
+  kLlama2c
+};
 
 VocabularyFile kind_of(const fs::path& file) {
   const std::string name = file.filename().string();
@@ -26,8 +34,8 @@ VocabularyFile kind_of(const fs::path& file) {
   return VocabularyFile::kNone;
 }
 
-// The one with the greatest extension of those whose names hold `part`: "tokenizer.model.v3" is newer than v1. Empty when
-// there is none.
+// The one with the greatest extension of those whose names hold `part`: "tokenizer.model.v3" is newer than
+// v1. Empty when there is none.
 fs::path last_with(const fs::path& folder, std::string_view part) {
   fs::path last;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
@@ -40,7 +48,7 @@ fs::path last_with(const fs::path& folder, std::string_view part) {
 
 // The vocabulary to use in a folder; an empty path when there is none.
 fs::path vocabulary_in(const fs::path& folder) {
-  for (const char* name : {"tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"}) {
+  for (const char* name : {"tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model"}) {
     if (!fs::exists(folder / name)) continue;
     if (std::string_view(name) == "vocab.json" && !fs::exists(folder / "merges.txt")) continue;
     return folder / name;
@@ -73,7 +81,8 @@ TokenizerSpec parse_vocabulary(const fs::path& file, VocabularyFile kind) {
       const auto mapped = MappedFile::open(file);
       const auto bytes = mapped->bytes();
       const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      return looks_like_tiktoken(text) ? parse_tiktoken(text, source) : parse_sentencepiece_model(bytes, source);
+      return looks_like_tiktoken(text) ? parse_tiktoken(text, source)
+                                       : parse_sentencepiece_model(bytes, source);
     }
     case VocabularyFile::kTiktoken:
       return parse_tiktoken(read_text_file(file, limits::kMaxJsonFileBytes), source);
@@ -97,7 +106,8 @@ TokenizerSpec load_tokenizer_folder(const fs::path& path) {
   const fs::path file = is_folder ? vocabulary_in(path) : path;
   if (file.empty()) {
     throw Error(ErrorCode::kNotFound, fmt::format("{}: no tokenizer files in this folder", path.string()),
-                "it needs tokenizer.json, vocab.json with merges.txt, tokenizer.model, *.tiktoken, vocab.txt or tokenizer.bin");
+                "it needs tokenizer.json, vocab.json with merges.txt, tokenizer.model, *.tiktoken, vocab.txt "
+                "or tokenizer.bin");
   }
   const VocabularyFile kind = kind_of(file);
   TokenizerSpec spec = parse_vocabulary(file, kind);

@@ -28,7 +28,8 @@ TokenizerKind read_kind(const GgufMetadata& metadata) {
   if (model == "gpt2") {
     return is_sentencepiece_like(metadata.text(kPre, "")) ? TokenizerKind::kSpmBpe : TokenizerKind::kByteBpe;
   }
-  fail(ErrorCode::kUnsupported, "{}: tokenizer model {} is not supported (only llama, gpt2, gemma4, t5 and bert are)",
+  fail(ErrorCode::kUnsupported,
+       "{}: tokenizer model {} is not supported (only llama, gpt2, gemma4, t5 and bert are)",
        metadata.source(), quote_name(model));
 }
 
@@ -49,8 +50,10 @@ void read_tokens(const GgufMetadata& metadata, TokenizerSpec& spec) {
   spec.tokens.resize(n);
   for (std::size_t i = 0; i < n; ++i) spec.tokens[i].text = (*texts)[i];
 
-  const bool merged = metadata.has(kMerges) && metadata.text(kModel, "") != "llama";  // then scores say nothing
-  const bool scored = (spec.kind == TokenizerKind::kSpmBpe && !merged) || spec.kind == TokenizerKind::kUnigram;
+  const bool merged =
+      metadata.has(kMerges) && metadata.text(kModel, "") != "llama";  // then scores say nothing
+  const bool scored =
+      (spec.kind == TokenizerKind::kSpmBpe && !merged) || spec.kind == TokenizerKind::kUnigram;
   const std::vector<float>* scores = scored ? metadata.floats(kScores) : nullptr;
   if (scores != nullptr) {
     check_length(metadata, kScores, scores->size(), n);
@@ -164,7 +167,8 @@ TokenizerSpec tokenizer_spec_from_gguf(const GgufMetadata& metadata) {
   if (spec.kind == TokenizerKind::kByteBpe || (spm && !llama)) {
     if (const std::vector<std::string>* merges = metadata.strings(kMerges)) spec.merges = *merges;
   }
-  const KnownPreTokenizer pre = spec.kind == TokenizerKind::kByteBpe ? find_pre_tokenizer(spec.pre) : KnownPreTokenizer{};
+  const KnownPreTokenizer pre =
+      spec.kind == TokenizerKind::kByteBpe ? find_pre_tokenizer(spec.pre) : KnownPreTokenizer{};
   spec.ignore_merges = pre.ignore_merges;
   spec.add_bos = metadata.boolean(kAddBos, llama || wordpiece || pre.add_bos);
   spec.add_eos = metadata.boolean(kAddEos, spec.kind == TokenizerKind::kUnigram) ||

@@ -31,13 +31,15 @@ const char* model_name(TokenizerKind kind) {
 }
 
 bool splits_like_bert(const TokenizerSpec& spec) {
-  return spec.splits == std::vector<SplitStep>{{std::string(split_patterns::kSpaces), SplitBehavior::kRemoved},
-                                               {std::string(split_patterns::kPunctuation)}};
+  return spec.splits ==
+         std::vector<SplitStep>{{std::string(split_patterns::kSpaces), SplitBehavior::kRemoved},
+                                {std::string(split_patterns::kPunctuation)}};
 }
 
 // T5's: words apart are what spaces collapsed are, once its table has made every white space a space.
 bool splits_at_white_space(const TokenizerSpec& spec) {
-  return spec.splits == std::vector<SplitStep>{{std::string(split_patterns::kSpaces), SplitBehavior::kRemoved}};
+  return spec.splits ==
+         std::vector<SplitStep>{{std::string(split_patterns::kSpaces), SplitBehavior::kRemoved}};
 }
 
 bool is_plain_bert(const NormalizerStep& step) {
@@ -46,7 +48,9 @@ bool is_plain_bert(const NormalizerStep& step) {
 
 void refuse_what_gets_lost(const TokenizerSpec& spec) {
   const auto& steps = spec.normalizers;
-  const auto only = [&](auto kind) { return std::ranges::all_of(steps, [&](const auto& s) { return s.kind == kind; }); };
+  const auto only = [&](auto kind) {
+    return std::ranges::all_of(steps, [&](const auto& s) { return s.kind == kind; });
+  };
   bool steps_fit = false, splits_fit = false;
   switch (spec.kind) {
     case TokenizerKind::kByteBpe:
@@ -68,7 +72,8 @@ void refuse_what_gets_lost(const TokenizerSpec& spec) {
   }
   if (!splits_fit) fail_lost(spec, "its split expressions have no name");
   if (!steps_fit) fail_lost(spec, "its normalizers have no place");
-  if (!spec.after_bos.empty() || !spec.before_eos.empty()) fail_lost(spec, "several tokens around a text have no place");
+  if (!spec.after_bos.empty() || !spec.before_eos.empty())
+    fail_lost(spec, "several tokens around a text have no place");
 }
 
 std::string gguf_text(const TokenizerSpec& spec, const TokenEntry& token) {

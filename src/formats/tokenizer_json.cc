@@ -45,14 +45,17 @@ class JsonTokenizerReader {
   }
 
  private:
-  bool is_bpe() const { return spec_.kind == TokenizerKind::kSpmBpe || spec_.kind == TokenizerKind::kByteBpe; }
+  bool is_bpe() const {
+    return spec_.kind == TokenizerKind::kSpmBpe || spec_.kind == TokenizerKind::kByteBpe;
+  }
 
   // Early files leave the type out; then the shape of the vocabulary tells.
   TokenizerKind kind_of(const Json& model) const {
     const std::string type = tokenizer_json::type_of(model, spec_);
     const Json& vocab = member(model, "vocab");
     if (type == "Unigram" || (type.empty() && vocab.is_array())) return TokenizerKind::kUnigram;
-    if (type == "WordPiece" || (type.empty() && vocab.is_object() && !member(model, "max_input_chars_per_word").is_null())) {
+    if (type == "WordPiece" ||
+        (type.empty() && vocab.is_object() && !member(model, "max_input_chars_per_word").is_null())) {
       return TokenizerKind::kWordPiece;
     }
     if (!type.empty() && type != "BPE") fail_unsupported(spec_, "tokenizer model", type);
@@ -89,12 +92,14 @@ class JsonTokenizerReader {
   void read_scored_pieces(const Json& model) {
     const Json& vocab = member(model, "vocab");
     if (!vocab.is_array() || vocab.size() > limits::kMaxVocab) {
-      fail(ErrorCode::kInvalidInput, "{}: model.vocab must be an array of at most {} pieces", source_, limits::kMaxVocab);
+      fail(ErrorCode::kInvalidInput, "{}: model.vocab must be an array of at most {} pieces", source_,
+           limits::kMaxVocab);
     }
     spec_.tokens.reserve(vocab.size());
     for (const Json& item : vocab) {
       if (!item.is_array() || item.size() != 2 || !item[0].is_string() || !item[1].is_number()) {
-        fail(ErrorCode::kInvalidInput, "{}: model.vocab[{}] is not a piece and its score", source_, spec_.tokens.size());
+        fail(ErrorCode::kInvalidInput, "{}: model.vocab[{}] is not a piece and its score", source_,
+             spec_.tokens.size());
       }
       TokenEntry entry{.text = item[0].get<std::string>(), .score = item[1].get<float>()};
       if (spec_.byte_fallback && byte_token_value(entry.text) >= 0) entry.type = TokenType::kByte;
@@ -265,7 +270,8 @@ TokenizerSpec parse_wordpiece_vocabulary(std::string_view text, const std::strin
   spec.unk = special("[UNK]");
   spec.pad = special("[PAD]");
   special("[MASK]");
-  if (spec.unk == kNoToken) fail(ErrorCode::kInvalidInput, "{}: not BERT's vocabulary (it has no [UNK])", source);
+  if (spec.unk == kNoToken)
+    fail(ErrorCode::kInvalidInput, "{}: not BERT's vocabulary (it has no [UNK])", source);
   spec.add_bos = spec.add_eos = true;
   return spec;
 }

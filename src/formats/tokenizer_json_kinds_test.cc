@@ -66,7 +66,8 @@ TEST(TokenizerJsonUnigram, ReadsPiecesStepsAndTemplate) {
   EXPECT_FALSE(spec.normalizers[1].left);
   EXPECT_EQ(spec.normalizers[2].kind, NormalizerStep::Kind::kReplaceRegex);
   EXPECT_EQ(spec.splits, (std::vector<SplitStep>{{R"(\s+)", SplitBehavior::kRemoved}}));
-  EXPECT_TRUE(spec.add_space_prefix && spec.prefix_unless_space && spec.prefix_after_special && spec.split_at_spaces);
+  EXPECT_TRUE(spec.add_space_prefix && spec.prefix_unless_space && spec.prefix_after_special &&
+              spec.split_at_spaces);
   EXPECT_FALSE(spec.byte_fallback);
   EXPECT_EQ(spec.eos, 4);
   EXPECT_TRUE(spec.add_eos);
@@ -163,7 +164,8 @@ TEST(TokenizerGgufKinds, RefuseToLoseAnything) {
   unigram.normalizers.resize(1);
   GgufMetadata metadata("again.gguf");
   tokenizer_spec_to_gguf(unigram, metadata);
-  EXPECT_EQ(metadata.integers("tokenizer.ggml.precompiled_charsmap", 0, 255), (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(metadata.integers("tokenizer.ggml.precompiled_charsmap", 0, 255),
+            (std::vector<int64_t>{0, 1, 2, 3}));
   EXPECT_TRUE(metadata.boolean("tokenizer.ggml.remove_extra_whitespaces", false)) << "as words apart";
   TokenizerSpec wordpiece = parse(wordpiece_json());
   wordpiece.normalizers[0].clean_text = false;

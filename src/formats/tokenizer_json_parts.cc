@@ -20,7 +20,8 @@ bool is_sentencepiece(const TokenizerSpec& spec) {
 
 // Calls `read` with each component that is no Sequence, in order.
 template <typename Read>
-void for_each_part(const Json& component, const char* list, const TokenizerSpec& spec, const Read& read, int depth = 0) {
+void for_each_part(const Json& component, const char* list, const TokenizerSpec& spec, const Read& read,
+                   int depth = 0) {
   if (component.is_null()) return;
   const std::string type = type_of(component, spec);
   if (type != "Sequence") {
@@ -36,14 +37,16 @@ bool is_text(const Json& value, std::string_view text) {
 }
 
 bool replaces_spaces_itself(const Json& step) {
-  return is_text(member(step, "content"), kSpaceSymbol) && is_text(member(member(step, "pattern"), "String"), " ");
+  return is_text(member(step, "content"), kSpaceSymbol) &&
+         is_text(member(member(step, "pattern"), "String"), " ");
 }
 
 // {"String": …} or {"Regex": …}
 NormalizerStep replace_step(const Json& step, const TokenizerSpec& spec) {
   const Json& pattern = member(step, "pattern");
   NormalizerStep result{.content = JsonFields{step, spec.source}.text("content", "")};
-  if (const Json& text = member(pattern, "String"); text.is_string() && !text.get_ref<const std::string&>().empty()) {
+  if (const Json& text = member(pattern, "String");
+      text.is_string() && !text.get_ref<const std::string&>().empty()) {
     result.kind = NormalizerStep::Kind::kReplace;
     result.pattern = text.get<std::string>();
   } else if (const Json& regex = member(pattern, "Regex"); regex.is_string()) {
@@ -106,7 +109,8 @@ void read_metaspace(const Json& pre, TokenizerSpec& spec) {
 void read_byte_level(const Json& pre, TokenizerSpec& spec) {
   const JsonFields fields{pre, spec.source};
   if (fields.boolean("add_prefix_space", false)) {
-    if (!spec.splits.empty()) fail_unsupported(spec, "pre-tokenizer option", "add_prefix_space after a split");
+    if (!spec.splits.empty())
+      fail_unsupported(spec, "pre-tokenizer option", "add_prefix_space after a split");
     spec.byte_prefix_space = true;
   }
   if (fields.boolean("use_regex", true)) spec.splits.push_back({std::string(split_patterns::kGpt2)});
@@ -149,7 +153,8 @@ void add_pre_tokenizer(const Json& pre, const std::string& type, TokenizerSpec& 
     read_metaspace(pre, spec);
   } else if (type == "ByteLevel" && spec.kind == TokenizerKind::kByteBpe) {
     read_byte_level(pre, spec);
-  } else if (type == "Split" && is_sentencepiece(spec) && is_text(member(member(pre, "pattern"), "String"), " ")) {
+  } else if (type == "Split" && is_sentencepiece(spec) &&
+             is_text(member(member(pre, "pattern"), "String"), " ")) {
     return;  // spaces are replaced before, so nothing is left to split (Gemma)
   } else if (spec.kind == TokenizerKind::kSpmBpe || after_metaspace) {
     fail_unsupported(spec, "pre-tokenizer", type);
@@ -183,10 +188,11 @@ void add_decoder(const Json& decoder, const std::string& type, TokenizerSpec& sp
   }
   const bool spaces = type == "Replace" && is_text(member(decoder, "content"), " ") &&
                       is_text(member(member(decoder, "pattern"), "String"), kSpaceSymbol);
-  const bool strip = type == "Strip" && fields.text("content", "") == " " && fields.integer("start", 0, 0, 1) <= 1 &&
-                     fields.integer("stop", 0, 0, 1) == 0;
-  const bool known = byte_level ? type == "ByteLevel"
-                                : type == "Metaspace" || type == "ByteFallback" || type == "Fuse" || spaces || strip;
+  const bool strip = type == "Strip" && fields.text("content", "") == " " &&
+                     fields.integer("start", 0, 0, 1) <= 1 && fields.integer("stop", 0, 0, 1) == 0;
+  const bool known = byte_level
+                         ? type == "ByteLevel"
+                         : type == "Metaspace" || type == "ByteFallback" || type == "Fuse" || spaces || strip;
   if (!known || spec.kind == TokenizerKind::kWordPiece) fail_unsupported(spec, "decoder", type);
 }
 
@@ -235,8 +241,8 @@ class TemplateReader {
     if (++n_ > kMaxTemplateTokens) fail_unsupported(spec_, "post-processor", "with more than 16 tokens");
     const TokenId id = find_token(spec_, text);
     if (id == kNoToken) {
-      fail(ErrorCode::kInvalidInput, "{}: the post-processor adds the token {}, which does not exist", spec_.source,
-           quote_name(text));
+      fail(ErrorCode::kInvalidInput, "{}: the post-processor adds the token {}, which does not exist",
+           spec_.source, quote_name(text));
     }
     (before ? before_ : after_).push_back(id);
   }
@@ -270,14 +276,16 @@ std::string type_of(const Json& component, const TokenizerSpec& spec) {
 
 bool mentions(const Json& component, std::string_view type, const TokenizerSpec& spec) {
   bool found = false;
-  for_each_part(component, "pretokenizers", spec, [&](const Json&, const std::string& t) { found |= t == type; });
+  for_each_part(component, "pretokenizers", spec,
+                [&](const Json&, const std::string& t) { found |= t == type; });
   return found;
 }
 
 bool replaces_spaces(const Json& normalizer, const TokenizerSpec& spec) {
   bool found = false;
-  for_each_part(normalizer, "normalizers", spec,
-                [&](const Json& step, const std::string& t) { found |= t == "Replace" && replaces_spaces_itself(step); });
+  for_each_part(normalizer, "normalizers", spec, [&](const Json& step, const std::string& t) {
+    found |= t == "Replace" && replaces_spaces_itself(step);
+  });
   return found;
 }
 
@@ -286,10 +294,12 @@ void read_normalizer(const Json& normalizer, TokenizerSpec& spec) {
     const JsonFields fields{step, spec.source};
     if (const NormalizerStep* plain = plain_step(type)) {
       spec.normalizers.push_back(*plain);
-    } else if (type == "Prepend" && is_sentencepiece(spec) && is_text(member(step, "prepend"), kSpaceSymbol)) {
+    } else if (type == "Prepend" && is_sentencepiece(spec) &&
+               is_text(member(step, "prepend"), kSpaceSymbol)) {
       spec.add_space_prefix = true;
     } else if (type == "Prepend") {
-      spec.normalizers.push_back({.kind = NormalizerStep::Kind::kPrepend, .content = fields.text("prepend", "")});
+      spec.normalizers.push_back(
+          {.kind = NormalizerStep::Kind::kPrepend, .content = fields.text("prepend", "")});
     } else if (type == "Replace" && is_sentencepiece(spec) && replaces_spaces_itself(step)) {
       return;  // what every tokenizer of this kind does
     } else if (type == "Replace") {
@@ -303,7 +313,8 @@ void read_normalizer(const Json& normalizer, TokenizerSpec& spec) {
     } else if (type == "Precompiled") {
       std::string charsmap = charsmap_of(step, spec);
       if (charsmap.empty()) return;
-      spec.normalizers.push_back({.kind = NormalizerStep::Kind::kPrecompiled, .content = std::move(charsmap)});
+      spec.normalizers.push_back(
+          {.kind = NormalizerStep::Kind::kPrecompiled, .content = std::move(charsmap)});
     } else {
       fail_unsupported(spec, "normalizer", type);
     }

@@ -1,5 +1,5 @@
-// The components of a tokenizer.json beside its model: normalizers, pre-tokenizers, post-processors and decoders, read
-// into a TokenizerSpec. What minnow does not run is refused by name.
+// The components of a tokenizer.json beside its model: normalizers, pre-tokenizers, post-processors and
+// decoders, read into a TokenizerSpec. What minnow does not run is refused by name.
 #pragma once
 
 #include <string>
@@ -22,7 +22,8 @@ bool mentions(const Json& component, std::string_view type, const TokenizerSpec&
 // A normalizer, or one in its sequence, that writes U+2581 for spaces.
 bool replaces_spaces(const Json& normalizer, const TokenizerSpec& spec);
 
-// All look at spec.kind. Flags of SentencePiece's kinds are set where a component stands for one, else steps are added.
+// All look at spec.kind. Flags of SentencePiece's kinds are set where a component stands for one, else steps
+// are added.
 void read_normalizer(const Json& normalizer, TokenizerSpec& spec);
 void read_pre_tokenizer(const Json& pre_tokenizer, TokenizerSpec& spec);
 void read_decoder(const Json& decoder, TokenizerSpec& spec);

@@ -272,7 +272,9 @@ TEST(TokenizerPre, FindsNamesWhateverTheSpelling) {
       R"((?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
   EXPECT_EQ(pre_tokenizer_name(std::vector<SplitStep>{{llama_cpp[0]}}, true), "llama-bpe");
   EXPECT_EQ(pre_tokenizer_name(
-                std::vector<SplitStep>{{R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"}}, false),
+                std::vector<SplitStep>{
+                    {R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"}},
+                false),
             "gpt-2");
   EXPECT_EQ(pre_tokenizer_name(std::vector<SplitStep>{{"x"}}, false), "");
   EXPECT_TRUE(find_pre_tokenizer("martian").patterns.empty());

@@ -14,7 +14,15 @@ namespace {
 // Field numbers of sentencepiece_model.proto.
 enum ModelField { kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3 };
 enum PieceField { kPieceText = 1, kPieceScore = 2, kPieceType = 3 };
-enum TrainerField { kModelType = 3, kWhitespaceAsSuffix = 24, kByteFallback = 35, kUnkId = 40, kBosId = 41, kEosId = 42, kPadId = 43 };
+enum TrainerField {
+  kModelType = 3,
+  kWhitespaceAsSuffix = 24,
+  kByteFallback = 35,
+  kUnkId = 40,
+  kBosId = 41,
+  kEosId = 42,
+  kPadId = 43
+};
 enum NormalizerField {
   kCharsmap = 2,
   kAddDummyPrefix = 3,
@@ -161,11 +169,13 @@ void read_normalizer(std::string_view bytes, TokenizerSpec& spec) {
 TokenizerKind kind_of(const TrainerFacts& facts, const std::string& source) {
   static constexpr std::string_view kNames[] = {"of type 0", "unigram", "BPE", "word", "char"};
   if (facts.whitespace_as_suffix) {
-    fail(ErrorCode::kUnsupported, "{}: SentencePiece models that put spaces after words are not supported", source);
+    fail(ErrorCode::kUnsupported, "{}: SentencePiece models that put spaces after words are not supported",
+         source);
   }
   if (facts.model_type == kModelTypeBpe) return TokenizerKind::kSpmBpe;
   if (facts.model_type == kModelTypeUnigram) return TokenizerKind::kUnigram;
-  fail(ErrorCode::kUnsupported, "{}: SentencePiece models of type {} are not supported (only BPE and unigram are)", source,
+  fail(ErrorCode::kUnsupported,
+       "{}: SentencePiece models of type {} are not supported (only BPE and unigram are)", source,
        facts.model_type < std::size(kNames) ? kNames[facts.model_type] : "unknown");
 }
 

@@ -80,7 +80,8 @@ TEST(SentencePieceModel, TakesTheDefaultsOfTheFormat) {
 TEST(SentencePieceModel, RefusesOtherKindsByName) {
   EXPECT_EQ(model_error(model(number_field(3, 3))), ErrorCode::kUnsupported);
   EXPECT_EQ(model_error(model(number_field(3, 77))), ErrorCode::kUnsupported);
-  EXPECT_EQ(model_error(model(number_field(3, 1) + number_field(24, 1))), ErrorCode::kUnsupported) << "spaces after words";
+  EXPECT_EQ(model_error(model(number_field(3, 1) + number_field(24, 1))), ErrorCode::kUnsupported)
+      << "spaces after words";
   EXPECT_EQ(model_error(model(number_field(3, 2), number_field(5, 0))), ErrorCode::kUnsupported);
 }
 

@@ -62,7 +62,8 @@ constexpr std::string_view kJais2 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1})";
 constexpr std::string_view kSpark =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+)";
-constexpr std::string_view kYoutuScripts = R"([가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+)";
+constexpr std::string_view kYoutuScripts =
+    R"([가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+)";
 constexpr std::string_view kYoutu =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kUfakzeka =
@@ -89,15 +90,15 @@ std::vector<Family> families() {
         "modern-bert", "exaone4", "mpt", "olmo", "jais", "trillion", "granite-docling"},
        {{kGpt2}}},
       {{"roberta-bpe", "jina-v1-en", "jina-v2-code"}, {{kGpt2}, false, false, true}},
-      {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"},
+      {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
+        "jina-v5-nano"},
        {{kLlama3}, true, true}},
       {{"dbrx", "smaug-bpe", "glm4", "chatglm-bpe"}, {{kLlama3}}},
       {{"qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "stablelm2", "megrez", "hunyuan", "solar-open",
         "grok-2"},
        {{kQwen2}}},
       {{"qwen35"}, {{kQwen35}}},
-      {{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b",
-        "mellum2"},
+      {{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"},
        {{kDigit, kGpt2}}},
       {{"tekken"}, {{kTekken}, true, true}},
       {{"gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"}, {{kGpt4o}}},
@@ -158,7 +159,8 @@ std::string canonical_split_pattern(std::string_view pattern) {
 std::vector<SplitStep> split_steps(const TokenizerSpec& spec) {
   if (!spec.splits.empty() || spec.kind != TokenizerKind::kByteBpe) return spec.splits;
   std::vector<SplitStep> steps;
-  for (const std::string_view pattern : find_pre_tokenizer(spec.pre).patterns) steps.push_back({std::string(pattern)});
+  for (const std::string_view pattern : find_pre_tokenizer(spec.pre).patterns)
+    steps.push_back({std::string(pattern)});
   return steps;
 }
 
@@ -166,13 +168,14 @@ std::string pre_tokenizer_name(std::span<const SplitStep> splits, bool ignore_me
   const auto same = [](std::string_view ours, const SplitStep& theirs) {
     const std::string pattern = canonical_split_pattern(theirs.pattern);
     // Nothing lies between the matches of an expression that matches everything.
-    const bool keeps_all =
-        theirs.behavior == SplitBehavior::kIsolated ||
-        (theirs.behavior == SplitBehavior::kKept && (pattern == kGpt2 || pattern == kLlama3 || pattern == kQwen2));
+    const bool keeps_all = theirs.behavior == SplitBehavior::kIsolated ||
+                           (theirs.behavior == SplitBehavior::kKept &&
+                            (pattern == kGpt2 || pattern == kLlama3 || pattern == kQwen2));
     return keeps_all && canonical_split_pattern(ours) == pattern;
   };
   for (const Family& family : families()) {
-    if (family.facts.ignore_merges == ignore_merges && std::ranges::equal(family.facts.patterns, splits, same)) {
+    if (family.facts.ignore_merges == ignore_merges &&
+        std::ranges::equal(family.facts.patterns, splits, same)) {
       return std::string(family.names.front());
     }
   }

@@ -30,8 +30,8 @@ inline constexpr std::string_view kPunctuation = R"([\p{P}!-/:-@\[-`{-~])";
 // Whitespace's: \w as Hugging Face's expressions understand it, and runs of the rest.
 inline constexpr std::string_view kWordOrNot =
     R"([\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}]+|[^\s\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}]+)";
-// Groups of three digits, counted from the end of a number; as expressions they look ahead over the whole number from
-// each of its digits.
+// Groups of three digits, counted from the end of a number; as expressions they look ahead over the whole
+// number from each of its digits.
 inline constexpr std::string_view kThreeDigitsFromEnd = R"((?=(\d{3})+(?!\d)))";
 inline constexpr std::string_view kThreeDigitsFromWordEnd = R"(\d{1,3}(?=(?:\d{3})*\b))";
 }  // namespace split_patterns
@@ -47,7 +47,8 @@ struct KnownPreTokenizer {
 // Empty patterns when the name is not known.
 KnownPreTokenizer find_pre_tokenizer(std::string_view name);
 
-// The splits of a spec: its own, or those that its `pre` names. Empty when it has none or the name is not known.
+// The splits of a spec: its own, or those that its `pre` names. Empty when it has none or the name is not
+// known.
 std::vector<SplitStep> split_steps(const TokenizerSpec& spec);
 
 // The GGUF name for these splits, whatever their spelling; empty when none fits.

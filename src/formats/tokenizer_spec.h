@@ -30,8 +30,8 @@ enum class TokenType : uint8_t {
 
 struct TokenEntry {
   // Normal tokens: the piece with U+2581 for space (SPM, unigram), as in vocab.json with bytes mapped to
-  // letters (byte-level BPE), or with the prefix of continuations (WordPiece). Control and user-defined tokens:
-  // the text itself, in all kinds.
+  // letters (byte-level BPE), or with the prefix of continuations (WordPiece). Control and user-defined
+  // tokens: the text itself, in all kinds.
   std::string text;
   float score = 0;  // SPM: higher merges earlier; unigram: logarithm of the probability
   TokenType type = TokenType::kNormal;
@@ -59,7 +59,8 @@ struct NormalizerStep {
   };
   Kind kind = Kind::kNfc;
   std::string pattern;  // kReplace: a text, not empty; kReplaceRegex: an expression
-  std::string content;  // what it becomes; kPrepend: what is put before; kPrecompiled: SentencePiece's charsmap
+  std::string
+      content;  // what it becomes; kPrepend: what is put before; kPrecompiled: SentencePiece's charsmap
   bool left = true, right = true;  // kStrip
   // kBert
   bool clean_text = true, handle_chinese_chars = true, strip_accents = true, lowercase = true;
@@ -94,8 +95,8 @@ struct TokenizerSpec {
   // GGUF's tokenizer.ggml.pre ("llama-bpe", "qwen2", "gpt-2", …); for other files worked out from the
   // pattern.
   std::string pre = "default";
-  // Splits of a tokenizer.json, applied in order; empty when `pre` names known ones (tokenizer_pre.h) or, but for
-  // byte-level BPE, when nothing is split.
+  // Splits of a tokenizer.json, applied in order; empty when `pre` names known ones (tokenizer_pre.h) or, but
+  // for byte-level BPE, when nothing is split.
   std::vector<SplitStep> splits;
   std::vector<NormalizerStep> normalizers;  // in order, before anything else
 
@@ -123,7 +124,7 @@ struct TokenizerSpec {
   bool decode_cleanup = false;           // no space before . , ? ! and English contractions
   bool decode_as_wordpiece = false;      // tokens of another kind are put together as WordPiece's are
 
-  std::string chat_template;              // empty when the file has none
+  std::string chat_template;  // empty when the file has none
 };
 
 }  // namespace minnow

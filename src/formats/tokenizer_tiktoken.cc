@@ -1,6 +1,6 @@
-// tiktoken files: lines of a token's bytes in base64 and its rank, which is its id. Meta's tokenizer.model of Llama 3
-// is one too. They say neither how text is split nor which tokens are special: the name of the file tells the first,
-// the files beside it the second.
+// tiktoken files: lines of a token's bytes in base64 and its rank, which is its id. Meta's tokenizer.model of
+// Llama 3 is one too. They say neither how text is split nor which tokens are special: the name of the file
+// tells the first, the files beside it the second.
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -24,9 +24,10 @@ struct Encoding {
   bool ignore_merges;  // only where the name of the pre-tokenizer says so too
 };
 constexpr Encoding kEncodings[] = {
-    {"cl100k", "llama-bpe", true}, {"o200k", "gpt-4o", false},      {"gpt2", "gpt-2", false},  {"r50k", "gpt-2", false},
-    {"p50k", "gpt-2", false},      {"tokenizer.model", "llama-bpe", true}, {"qwen", "qwen2", false},
-    {"tiktoken.model", "kimi-k2", false},
+    {"cl100k", "llama-bpe", true}, {"o200k", "gpt-4o", false},
+    {"gpt2", "gpt-2", false},      {"r50k", "gpt-2", false},
+    {"p50k", "gpt-2", false},      {"tokenizer.model", "llama-bpe", true},
+    {"qwen", "qwen2", false},      {"tiktoken.model", "kimi-k2", false},
 };
 
 const Encoding& encoding_of(const std::string& source) {
@@ -34,7 +35,8 @@ const Encoding& encoding_of(const std::string& source) {
   for (const Encoding& encoding : kEncodings) {
     if (name.find(encoding.name) != std::string::npos) return encoding;
   }
-  throw Error(ErrorCode::kUnsupported, fmt::format("{}: a tiktoken file does not say how it splits text", source),
+  throw Error(ErrorCode::kUnsupported,
+              fmt::format("{}: a tiktoken file does not say how it splits text", source),
               "name it after its encoding: cl100k_base, o200k_base, gpt2, r50k_base, p50k_base or qwen");
 }
 
@@ -56,7 +58,8 @@ Line parse_line(std::string_view line, const std::string& source, std::size_t nu
     fail(ErrorCode::kInvalidInput, "{}: line {} is not a token in base64 and its rank", source, number);
   }
   if (result.bytes.size() > kMaxTokenBytes) {
-    fail(ErrorCode::kLimit, "{}: line {}: a token of {} bytes is too long", source, number, result.bytes.size());
+    fail(ErrorCode::kLimit, "{}: line {}: a token of {} bytes is too long", source, number,
+         result.bytes.size());
   }
   return result;
 }
@@ -73,8 +76,8 @@ std::vector<Line> parse_lines(std::string_view text, const std::string& source) 
   return lines;
 }
 
-// tiktoken joins any two neighbours that are a token together, the lowest rank first: every way to cut a token into
-// two tokens is a merge.
+// tiktoken joins any two neighbours that are a token together, the lowest rank first: every way to cut a
+// token into two tokens is a merge.
 std::vector<std::string> merges_of(const std::vector<Line>& by_rank) {
   std::unordered_map<std::string_view, int64_t> ranks;
   for (const Line& token : by_rank) ranks.emplace(token.bytes, token.rank);
@@ -89,7 +92,8 @@ std::vector<std::string> merges_of(const std::vector<Line>& by_rank) {
     }
     std::ranges::sort(cuts);
     for (const auto& cut : cuts) {
-      merges.push_back(to_byte_letters(bytes.substr(0, cut.second)) + " " + to_byte_letters(bytes.substr(cut.second)));
+      merges.push_back(to_byte_letters(bytes.substr(0, cut.second)) + " " +
+                       to_byte_letters(bytes.substr(cut.second)));
     }
   }
   return merges;
@@ -101,7 +105,8 @@ bool looks_like_tiktoken(std::string_view text) {
   const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size()));
   const std::size_t space = line.find(' ');
   std::string bytes;
-  return space != std::string_view::npos && space < 2 * kMaxTokenBytes && decode_base64(line.substr(0, space), bytes);
+  return space != std::string_view::npos && space < 2 * kMaxTokenBytes &&
+         decode_base64(line.substr(0, space), bytes);
 }
 
 TokenizerSpec parse_tiktoken(std::string_view text, const std::string& source) {

@@ -44,8 +44,8 @@ TEST(Tiktoken, LeavesHolesInTheRanksUnused) {
 }
 
 TEST(Tiktoken, RefusesBrokenLines) {
-  for (const char* text : {"", "\n", "YQ==\n", "YQ== x\n", "YQ== -1\n", "YQ== 1 2\n", "Y? 0\n", " 0\n", "YQ== 0\nYg== 0\n",
-                           "YQ== 4000000000\n", "YQ== 2000000000\n"}) {
+  for (const char* text : {"", "\n", "YQ==\n", "YQ== x\n", "YQ== -1\n", "YQ== 1 2\n", "Y? 0\n", " 0\n",
+                           "YQ== 0\nYg== 0\n", "YQ== 4000000000\n", "YQ== 2000000000\n"}) {
     EXPECT_EQ(tiktoken_error(text), ErrorCode::kInvalidInput) << text;
   }
   EXPECT_EQ(tiktoken_error(std::string(4000, 'Y') + " 0\n"), ErrorCode::kLimit);
@@ -59,7 +59,8 @@ TEST(Tiktoken, IsRecognizedByItsFirstLine) {
 }
 
 TEST(WordPieceVocabulary, HasATokenOnEachLine) {
-  const TokenizerSpec spec = parse_wordpiece_vocabulary("[PAD]\r\n[UNK]\r\n[CLS]\n[SEP]\na\n##b", "vocab.txt");
+  const TokenizerSpec spec =
+      parse_wordpiece_vocabulary("[PAD]\r\n[UNK]\r\n[CLS]\n[SEP]\na\n##b", "vocab.txt");
   EXPECT_EQ(spec.kind, TokenizerKind::kWordPiece);
   ASSERT_EQ(spec.tokens.size(), 6u);
   EXPECT_EQ(spec.unk, 1);

@@ -143,6 +143,7 @@ ModelConfig config_from_gguf(const GgufMetadata& m) {
   c.n_heads = k.width("attention.head_count", c.n_layers);
   const std::vector<int64_t> kv_heads = k.per_layer("attention.head_count_kv", c.n_layers, c.n_heads);
   c.n_kv_heads = *std::max_element(kv_heads.begin(), kv_heads.end());
+  if (c.n_kv_heads == 0) c.n_kv_heads = c.n_heads;  // no layer has attention
   if (std::any_of(kv_heads.begin(), kv_heads.end(), [](int64_t n) { return n == 0; })) {
     for (const int64_t n : kv_heads) c.conv_layers.push_back(n == 0);
     c.n_conv_taps = k.require("shortconv.l_cache", kMaxConvTaps);

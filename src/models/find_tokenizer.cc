@@ -26,7 +26,7 @@ std::optional<TokenizerSpec> load_tokenizer(const fs::path& path) {
   // llama2.c calls its weights and its vocabularies ("tok512.bin") alike.
   const bool is_weights = path.extension() == ".safetensors" ||
                           (path.extension() == ".bin" && !path.filename().string().starts_with("tok"));
-  if (is_weights || (fs::is_directory(path, ignored) && !has_tokenizer_files(path))) return std::nullopt;
+  if (!fs::exists(path, ignored) || is_weights || (fs::is_directory(path, ignored) && !has_tokenizer_files(path))) return std::nullopt;
   return load_tokenizer_folder(path);
 }
 

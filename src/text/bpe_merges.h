@@ -12,7 +12,8 @@ class BpeMerges {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
   struct Merge {
-    uint32_t rank = kNone;  // lower merges earlier; equal ranks merge from the left; memory is taken for each below the last
+    uint32_t rank = kNone;  // lower merges earlier; equal ranks merge from the left; memory is taken for each
+                            // below the last
     uint32_t id = kNone;    // the symbol that the pair becomes
   };
 

@@ -80,7 +80,7 @@ TEST(BpeMerges, PrefersTheLeftPairWhenRanksAreEqual) {
 // Work is counted, not timed: the time of a step depends on caches and on who else uses the machine.
 TEST(BpeMerges, LooksAtFewPairsForEachSymbolHoweverLongTheTextIs) {
   BpeMerges merges(40);
-  for (uint32_t i = 0; i < 20; ++i) merges.add(i, i, {i, i + 1});         // doubles runs again and again
+  for (uint32_t i = 0; i < 20; ++i) merges.add(i, i, {i, i + 1});  // doubles runs again and again
   for (uint32_t i = 0; i < 19; ++i) merges.add(i, i + 1, {30 + i, 100 + i});
   Random random(3);
   BpeMerges::Scratch scratch;
@@ -103,7 +103,8 @@ TEST(MergeQueue, GivesTheLowestRankThenTheLeftmostWhateverComesWhen) {
     std::multiset<std::pair<uint32_t, uint32_t>> expected;
     for (int i = 0; i < 400; ++i) {
       if (random.below(3) > 0) {
-        const MergeQueue::Item item{static_cast<uint32_t>(random.below(20)), static_cast<uint32_t>(random.below(1000))};
+        const MergeQueue::Item item{static_cast<uint32_t>(random.below(20)),
+                                    static_cast<uint32_t>(random.below(1000))};
         queue.push(item);
         expected.emplace(item.rank, item.position);
         continue;

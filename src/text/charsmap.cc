@@ -23,10 +23,10 @@ uint32_t children_of(uint32_t unit) { return unit >> 10 << ((unit & 1u << 9) >> 
 Charsmap::Charsmap(std::string_view bytes, const std::string& source) {
   uint32_t trie_bytes = 0;
   if (bytes.size() >= sizeof trie_bytes) std::memcpy(&trie_bytes, bytes.data(), sizeof trie_bytes);
-  if (bytes.size() < sizeof trie_bytes || trie_bytes > bytes.size() - sizeof trie_bytes || trie_bytes % 4 != 0 ||
-      trie_bytes == 0) {
-    fail(ErrorCode::kInvalidInput, "{}: normalization table of {} bytes does not hold its trie of {} bytes", source,
-         bytes.size(), trie_bytes);
+  if (bytes.size() < sizeof trie_bytes || trie_bytes > bytes.size() - sizeof trie_bytes ||
+      trie_bytes % 4 != 0 || trie_bytes == 0) {
+    fail(ErrorCode::kInvalidInput, "{}: normalization table of {} bytes does not hold its trie of {} bytes",
+         source, bytes.size(), trie_bytes);
   }
   units_.resize(trie_bytes / sizeof(uint32_t));
   std::memcpy(units_.data(), bytes.data() + sizeof trie_bytes, trie_bytes);

@@ -1,6 +1,8 @@
-// SentencePiece's precompiled normalization table: what a few characters become, in a double-array trie (Darts).
+// SentencePiece's precompiled normalization table: what a few characters become, in a double-array trie
+// (Darts).
 //
-// Bytes: the size of the trie in bytes (u32), its units (u32 each), then the replacements, each ended by a zero byte.
+// Bytes: the size of the trie in bytes (u32), its units (u32 each), then the replacements, each ended by a
+// zero byte.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +17,8 @@ class Charsmap {
   // Throws kInvalidInput, naming source, when the sizes do not fit.
   Charsmap(std::string_view bytes, const std::string& source);
 
-  // From the left, the longest entry that the rest begins with is replaced; bytes that are not UTF-8 become U+FFFD.
-  // Stops early when `out` grows past `max_bytes`, and returns false then.
+  // From the left, the longest entry that the rest begins with is replaced; bytes that are not UTF-8 become
+  // U+FFFD. Stops early when `out` grows past `max_bytes`, and returns false then.
   bool apply(std::string_view text, std::size_t max_bytes, std::string& out) const;
 
  private:

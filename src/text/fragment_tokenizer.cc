@@ -181,10 +181,12 @@ void FragmentTokenizer::encode_between(std::string_view text, Call& call) const 
     return;
   }
   text = normalizer_.apply(text, call.scratch.normalizer, call.scratch.normalized);
-  cut_special(text, call.options.parse_special ? normalized_special_ : normalized_user_defined_, call, encode_text);
+  cut_special(text, call.options.parse_special ? normalized_special_ : normalized_user_defined_, call,
+              encode_text);
 }
 
-void FragmentTokenizer::encode_word(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const {
+void FragmentTokenizer::encode_word(std::string_view word, Scratch& scratch,
+                                    std::vector<TokenId>& out) const {
   if (word.size() > WordCache::kMaxWordBytes) {
     encode_new_word(word, scratch, out);
     return;

@@ -1,5 +1,5 @@
-// What all kinds of tokenizers have in common: special tokens cut out first, the text between them normalized, cut into
-// words, and the words seen lately kept in a cache.
+// What all kinds of tokenizers have in common: special tokens cut out first, the text between them
+// normalized, cut into words, and the words seen lately kept in a cache.
 #pragma once
 
 #include <memory>
@@ -66,7 +66,8 @@ class FragmentTokenizer : public Tokenizer {
   struct Call;
   void add_special(const TokenEntry& token, TokenId id, Scratch& scratch);
   template <typename OnText>
-  void cut_special(std::string_view text, const SpecialTokenMatcher& matcher, Call& call, const OnText& on_text) const;
+  void cut_special(std::string_view text, const SpecialTokenMatcher& matcher, Call& call,
+                   const OnText& on_text) const;
   void encode_between(std::string_view text, Call& call) const;
 
   Normalizer normalizer_;

@@ -74,7 +74,8 @@ void MergeQueue::make_ready() {
   has_ready_ = true;
   ready_.clear();
   next_ready_ = 0;
-  for (uint32_t i = lists_[ready_rank_].first; i != kNone; i = waiting_[i].next) ready_.push_back(waiting_[i].position);
+  for (uint32_t i = lists_[ready_rank_].first; i != kNone; i = waiting_[i].next)
+    ready_.push_back(waiting_[i].position);
   lists_[ready_rank_] = {};
   if (!std::ranges::is_sorted(ready_)) std::ranges::sort(ready_);
 }

@@ -9,7 +9,8 @@
 
 namespace minnow {
 
-// One step. `apply` returns false when nothing changes, else puts the new text into `out`, of at most about max_bytes.
+// One step. `apply` returns false when nothing changes, else puts the new text into `out`, of at most about
+// max_bytes.
 class Normalizer::Step {
  public:
   virtual ~Step() = default;
@@ -35,7 +36,8 @@ bool is_dropped_by_bert(char32_t c) {
   if (c == '\t' || c == '\n' || c == '\r') return false;
   if (c == 0 || c == kReplacementCharacter) return true;
   const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF || category == UTF8PROC_CATEGORY_CO;
+  return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
+         category == UTF8PROC_CATEGORY_CO;
 }
 
 // Drops controls, makes all white space spaces and puts spaces around Chinese characters.
@@ -65,7 +67,8 @@ std::string_view strip(std::string_view text, bool left, bool right) {
   }
   while (right && !text.empty()) {
     std::size_t begin = text.size() - 1;
-    while (begin > 0 && text.size() - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+    while (begin > 0 && text.size() - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80)
+      --begin;
     const Utf8Char c = decode_utf8(text.substr(begin));
     if (!c.valid || begin + c.length != text.size() || !is_unicode_space(c.code_point)) break;
     text.remove_suffix(c.length);
@@ -85,7 +88,8 @@ auto step_of(Apply apply) {
   class Made final : public StepType {
    public:
     explicit Made(Apply a) : apply_(std::move(a)) {}
-    bool apply(std::string_view text, std::size_t max_bytes, Scratch& scratch, std::string& out) const override {
+    bool apply(std::string_view text, std::size_t max_bytes, Scratch& scratch,
+               std::string& out) const override {
       return apply_(text, max_bytes, scratch, out);
     }
 
@@ -133,7 +137,8 @@ auto apply_replace(const NormalizerStep& step) {
 }
 
 auto apply_replace_regex(const NormalizerStep& step, const std::string& source) {
-  const std::shared_ptr<const SplitRule> rule = make_split_rule({step.pattern, SplitBehavior::kRemoved}, source);
+  const std::shared_ptr<const SplitRule> rule =
+      make_split_rule({step.pattern, SplitBehavior::kRemoved}, source);
   return [rule, content = step.content](std::string_view text, std::size_t max_bytes, Scratch& scratch,
                                         std::string& out) {
     scratch.ends.clear();
@@ -199,7 +204,8 @@ Normalizer::Normalizer(const TokenizerSpec& spec) : source_(spec.source) {
         });
         break;
       case Kind::kReplace:
-        if (step.pattern.empty()) fail(ErrorCode::kInvalidInput, "{}: Replace normalizer of an empty text", source_);
+        if (step.pattern.empty())
+          fail(ErrorCode::kInvalidInput, "{}: Replace normalizer of an empty text", source_);
         add(apply_replace(step));
         break;
       case Kind::kReplaceRegex:
@@ -209,8 +215,8 @@ Normalizer::Normalizer(const TokenizerSpec& spec) : source_(spec.source) {
         add(apply_bert(step));
         break;
       case Kind::kPrecompiled:
-        add([map = std::make_shared<const Charsmap>(step.content, source_)](std::string_view text, std::size_t max_bytes,
-                                                                            Scratch&, std::string& out) {
+        add([map = std::make_shared<const Charsmap>(step.content, source_)](
+                std::string_view text, std::size_t max_bytes, Scratch&, std::string& out) {
           map->apply(text, max_bytes, out);
           return true;
         });
@@ -219,13 +225,15 @@ Normalizer::Normalizer(const TokenizerSpec& spec) : source_(spec.source) {
   }
 }
 
-std::string_view Normalizer::apply(std::string_view text, PreTokenizerScratch& scratch, std::string& out) const {
+std::string_view Normalizer::apply(std::string_view text, PreTokenizerScratch& scratch,
+                                   std::string& out) const {
   const std::size_t max_bytes = std::min<std::size_t>(text.size() * kMaxGrowth + kMinRoom, kMaxSplitText);
   std::string other;
   for (const auto& step : steps_) {
     if (!step->apply(text, max_bytes, scratch, other)) continue;
     if (other.size() > max_bytes) {
-      fail(ErrorCode::kLimit, "{}: its normalizers make a text more than {} times as long", source_, kMaxGrowth);
+      fail(ErrorCode::kLimit, "{}: its normalizers make a text more than {} times as long", source_,
+           kMaxGrowth);
     }
     std::swap(out, other);
     text = out;

@@ -13,7 +13,8 @@ namespace minnow {
 
 class Normalizer {
  public:
-  // Throws kInvalidInput, naming spec.source, for expressions and tables that are broken, kLimit for too many steps.
+  // Throws kInvalidInput, naming spec.source, for expressions and tables that are broken, kLimit for too many
+  // steps.
   explicit Normalizer(const TokenizerSpec& spec);
   ~Normalizer();
   Normalizer(const Normalizer&) = delete;
@@ -21,8 +22,8 @@ class Normalizer {
 
   bool empty() const { return steps_.empty(); }
 
-  // The text itself when no step changes it, else a view of `out`, where it is put. Any bytes are accepted. Time is
-  // linear in the text; throws kLimit when the steps would make it more than 32 times as long.
+  // The text itself when no step changes it, else a view of `out`, where it is put. Any bytes are accepted.
+  // Time is linear in the text; throws kLimit when the steps would make it more than 32 times as long.
   std::string_view apply(std::string_view text, PreTokenizerScratch& scratch, std::string& out) const;
 
  private:

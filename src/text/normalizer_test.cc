@@ -49,22 +49,28 @@ TEST(Normalizer, ReplacesTextsAndExpressionsInOrder) {
                         {.kind = Kind::kPrepend, .content = "_"}},
                        "aabb"),
             "_acc");
-  EXPECT_EQ(normalized({{.kind = Kind::kReplaceRegex, .pattern = " {2,}", .content = "▁"}}, "a  b c    "), "a▁b c▁");
+  EXPECT_EQ(normalized({{.kind = Kind::kReplaceRegex, .pattern = " {2,}", .content = "▁"}}, "a  b c    "),
+            "a▁b c▁");
   EXPECT_EQ(normalized({{.kind = Kind::kReplaceRegex, .pattern = "[0-9]", .content = "#"}}, "a12b"), "a##b");
-  EXPECT_EQ(normalized({{.kind = Kind::kReplaceRegex, .pattern = R"(\s+)", .content = " "}}, std::string(100'000, '\n')),
+  EXPECT_EQ(normalized({{.kind = Kind::kReplaceRegex, .pattern = R"(\s+)", .content = " "}},
+                       std::string(100'000, '\n')),
             " ");
 }
 
 TEST(Normalizer, CleansAsBertDoes) {
   const std::vector<NormalizerStep> uncased = {{.kind = Kind::kBert}};
-  EXPECT_EQ(normalized(uncased, std::string("H\u00c9llo\t\u0000wor\u200bld 中x\ufffd", 24)), "hello world  中 x");
-  const std::vector<NormalizerStep> cased = {{.kind = Kind::kBert, .strip_accents = false, .lowercase = false}};
+  EXPECT_EQ(normalized(uncased, std::string("H\u00c9llo\t\u0000wor\u200bld 中x\ufffd", 24)),
+            "hello world  中 x");
+  const std::vector<NormalizerStep> cased = {
+      {.kind = Kind::kBert, .strip_accents = false, .lowercase = false}};
   EXPECT_EQ(normalized(cased, "\u00c9 A"), "\u00c9 A");
-  EXPECT_EQ(normalized({{.kind = Kind::kBert, .clean_text = false, .handle_chinese_chars = false}}, "\tA中"), "\ta中");
+  EXPECT_EQ(normalized({{.kind = Kind::kBert, .clean_text = false, .handle_chinese_chars = false}}, "\tA中"),
+            "\ta中");
 }
 
 TEST(Normalizer, KeepsBytesThatAreNotUtf8) {
-  for (const Kind kind : {Kind::kNfc, Kind::kNfkd, Kind::kLowercase, Kind::kStripAccents, Kind::kBert, Kind::kStrip}) {
+  for (const Kind kind :
+       {Kind::kNfc, Kind::kNfkd, Kind::kLowercase, Kind::kStripAccents, Kind::kBert, Kind::kStrip}) {
     EXPECT_EQ(normalized({{.kind = kind}}, "a\xff\xc3z"), "a\xff\xc3z") << static_cast<int>(kind);
   }
 }
@@ -97,7 +103,8 @@ TEST(Charsmap, ReplacesWhatItKnowsAndRepairsUtf8) {
 
 TEST(Charsmap, RefusesSizesThatDoNotFitAndSurvivesAnyBytes) {
   const std::string table = charsmap_of('a', "xyz");
-  for (const std::size_t cut : {0u, 3u, 4u, 500u}) EXPECT_THROW(Charsmap(table.substr(0, cut), "test"), Error) << cut;
+  for (const std::size_t cut : {0u, 3u, 4u, 500u})
+    EXPECT_THROW(Charsmap(table.substr(0, cut), "test"), Error) << cut;
   std::string out;
   for (std::size_t at = 4; at < table.size(); ++at) {
     for (const char value : {'\x00', '\x7f', '\xff'}) {

@@ -18,8 +18,8 @@ PieceTrie::PieceTrie(const std::vector<std::string_view>& pieces) : nodes_(1) {
   const auto text = [&](std::size_t i) { return pieces[static_cast<std::size_t>(order[i])]; };
   std::ranges::stable_sort(order, {}, [&](TokenId id) { return pieces[static_cast<std::size_t>(id)]; });
 
-  // Breadth first, so that the children of a node are made together. A node stands for pieces [begin, end) of the
-  // order, which agree in their first `depth` bytes.
+  // Breadth first, so that the children of a node are made together. A node stands for pieces [begin, end) of
+  // the order, which agree in their first `depth` bytes.
   struct Range {
     std::size_t begin, end, depth;
     uint32_t node;

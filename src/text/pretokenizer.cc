@@ -12,7 +12,8 @@ constexpr std::size_t kMaxRules = 32;  // each looks at the whole text; real mod
 // Joins matches with their neighbours; the rule inside marks matches with kLeftOut.
 class MergingRule final : public SplitRule {
  public:
-  MergingRule(std::unique_ptr<SplitRule> rule, SplitBehavior behavior) : rule_(std::move(rule)), behavior_(behavior) {}
+  MergingRule(std::unique_ptr<SplitRule> rule, SplitBehavior behavior)
+      : rule_(std::move(rule)), behavior_(behavior) {}
 
   void split(std::string_view text, uint32_t offset, PreTokenizerScratch& scratch,
              std::vector<uint32_t>& ends) const override {
@@ -43,8 +44,10 @@ class MergingRule final : public SplitRule {
   SplitBehavior behavior_;
 };
 
-std::unique_ptr<SplitRule> make_rule(const std::string& pattern, PieceFlags flags, const std::string& source) {
+std::unique_ptr<SplitRule> make_rule(const std::string& pattern, PieceFlags flags,
+                                     const std::string& source) {
   if (auto rule = make_word_rule(pattern, flags)) return rule;
+  if (auto rule = make_match_rule(pattern, flags)) return rule;
   return make_regex_rule(pattern, flags, source);
 }
 

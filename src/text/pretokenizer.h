@@ -46,11 +46,13 @@ struct PieceFlags {
 // Hand-written for the expressions of tokenizer_pre.h's split_patterns, else run by PCRE2. Throws
 // kInvalidInput for an expression that PCRE2 cannot compile.
 std::unique_ptr<SplitRule> make_split_rule(const SplitStep& step, const std::string& source);
-// nullptr when there is none for this expression.
+// By hand: expressions that match everything, and others. nullptr when there is no rule for this one.
 std::unique_ptr<SplitRule> make_word_rule(std::string_view pattern, PieceFlags flags);
+std::unique_ptr<SplitRule> make_match_rule(std::string_view pattern, PieceFlags flags);
 // Always by PCRE2; its pieces are at most kMaxRegexPiece bytes long, which bounds the time of expressions
 // that search the rest of the text from every position.
-std::unique_ptr<SplitRule> make_regex_rule(const std::string& pattern, PieceFlags flags, const std::string& source);
+std::unique_ptr<SplitRule> make_regex_rule(const std::string& pattern, PieceFlags flags,
+                                           const std::string& source);
 inline constexpr std::size_t kMaxRegexPiece = 16 << 10;
 
 class PreTokenizer {
@@ -58,7 +60,8 @@ class PreTokenizer {
   // From spec.splits, or else, for byte-level BPE, what spec.pre names; kUnsupported when that is unknown.
   explicit PreTokenizer(const TokenizerSpec& spec);
 
-  // The ends of the pieces, in order; valid until the next call with this scratch. At most kMaxSplitText bytes.
+  // The ends of the pieces, in order; valid until the next call with this scratch. At most kMaxSplitText
+  // bytes.
   const std::vector<uint32_t>& split(std::string_view text, PreTokenizerScratch& scratch) const;
 
  private:

@@ -61,7 +61,8 @@ std::size_t window_end(std::string_view text) {
 
 class RegexRule final : public SplitRule {
  public:
-  RegexRule(const std::string& pattern, PieceFlags flags, const std::string& source) : source_(source), flags_(flags) {
+  RegexRule(const std::string& pattern, PieceFlags flags, const std::string& source)
+      : source_(source), flags_(flags) {
     if (pattern.size() > kMaxPatternBytes) {
       fail(ErrorCode::kLimit, "{}: a split expression of {} bytes is too long", source, pattern.size());
     }
@@ -127,7 +128,8 @@ class RegexRule final : public SplitRule {
 
 }  // namespace
 
-std::unique_ptr<SplitRule> make_regex_rule(const std::string& pattern, PieceFlags flags, const std::string& source) {
+std::unique_ptr<SplitRule> make_regex_rule(const std::string& pattern, PieceFlags flags,
+                                           const std::string& source) {
   return std::make_unique<RegexRule>(pattern, flags, source);
 }
 

@@ -28,7 +28,8 @@ void collapse_spaces(std::string& text, std::size_t begin) {
 
 }  // namespace
 
-std::string_view with_plain_spaces(const TokenizerSpec& spec, std::string_view text, bool prefix, std::string& buffer) {
+std::string_view with_plain_spaces(const TokenizerSpec& spec, std::string_view text, bool prefix,
+                                   std::string& buffer) {
   if (spec.prefix_unless_space && (text.starts_with(' ') || text.starts_with(kSpaceSymbol))) prefix = false;
   const bool has_symbol = text.find(kSpaceSymbol) != std::string_view::npos;
   if (!prefix && !has_symbol && !spec.remove_extra_whitespaces) return text;
@@ -76,7 +77,8 @@ bool ByteTokens::complete() const { return std::ranges::find(ids_, kNoToken) == 
 void fuse_unknown(TokenId unknown, std::size_t begin, std::vector<TokenId>& ids) {
   if (unknown == kNoToken) return;
   const auto first = ids.begin() + static_cast<std::ptrdiff_t>(begin);
-  ids.erase(std::unique(first, ids.end(), [&](TokenId a, TokenId b) { return a == b && a == unknown; }), ids.end());
+  ids.erase(std::unique(first, ids.end(), [&](TokenId a, TokenId b) { return a == b && a == unknown; }),
+            ids.end());
 }
 
 }  // namespace minnow

@@ -1,4 +1,5 @@
-// What SentencePiece's two kinds of tokenizers have in common: spaces that belong to words, and tokens for bytes.
+// What SentencePiece's two kinds of tokenizers have in common: spaces that belong to words, and tokens for
+// bytes.
 #pragma once
 
 #include <array>
@@ -12,13 +13,14 @@ namespace minnow {
 
 // The text with a space put before it where wanted, U+2581 as the space that it means, and spaces collapsed
 // where the model wants that. Copies to `buffer` only when something changes.
-std::string_view with_plain_spaces(const TokenizerSpec& spec, std::string_view text, bool prefix, std::string& buffer);
+std::string_view with_plain_spaces(const TokenizerSpec& spec, std::string_view text, bool prefix,
+                                   std::string& buffer);
 
 // Whether no piece has a space after another character, so that every word can be encoded by itself.
 bool splits_at_spaces(const TokenizerSpec& spec);
 
-// The end of the word that `text` begins with: up to the next space after other characters, or, where every space begins
-// a word, up to the next space.
+// The end of the word that `text` begins with: up to the next space after other characters, or, where every
+// space begins a word, up to the next space.
 std::size_t spaced_word_end(std::string_view text, bool every_space);
 
 // The bytes of a piece: those of its text with spaces for U+2581, or the one that a byte token stands for.

@@ -13,7 +13,8 @@ namespace {
 class ByteBpeTokenizer final : public BpeTokenizer {
  public:
   explicit ByteBpeTokenizer(TokenizerSpec spec) : BpeTokenizer(std::move(spec)), splitter_(spec_) {
-    for (std::size_t byte = 0; byte < 256; ++byte) letter_bytes_[kByteLetters[byte]] = static_cast<int16_t>(byte);
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      letter_bytes_[kByteLetters[byte]] = static_cast<int16_t>(byte);
     set_pieces();
 
     std::vector<std::string_view> mergeable(spec_.tokens.size());
@@ -35,7 +36,7 @@ class ByteBpeTokenizer final : public BpeTokenizer {
  protected:
   void encode_fragment(std::string_view text, bool, Scratch& scratch,
                        std::vector<TokenId>& out) const override {
-    if (spec_.byte_prefix_space && !text.starts_with(' ')) text = scratch.text.assign(" ").append(text);
+    if (spec_.byte_prefix_space && !text.starts_with(' ')) text = scratch.text.assign(1, ' ').append(text);
     uint32_t begin = 0;
     for (const uint32_t flagged : splitter_.split(text, scratch.pre)) {
       const uint32_t end = flagged & ~kLeftOut;

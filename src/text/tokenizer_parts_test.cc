@@ -3,10 +3,10 @@
 
 #include <chrono>
 
-#include "text/word_cache.h"
 #include "text/tokenizer_index.h"
-#include "text/unicode_forms.h"
 #include "text/tokenizer_special.h"
+#include "text/unicode_forms.h"
+#include "text/word_cache.h"
 
 namespace minnow {
 namespace {

@@ -19,11 +19,12 @@ class SpecialTokenMatcher {
 
   SpecialTokenMatcher();
   bool empty() const { return nodes_.size() == 1; }
-  // Texts of no bytes are left out; of equal ones the first counts. single_word: only where it is a word of its own.
+  // Texts of no bytes are left out; of equal ones the first counts. single_word: only where it is a word of
+  // its own.
   void add(std::string_view text, TokenId id, bool single_word = false);
 
-  // The first at or after `from`; begin counts from the front of the text. Time is linear in what lies before the match,
-  // times the length of the longest special token in the worst case.
+  // The first at or after `from`; begin counts from the front of the text. Time is linear in what lies before
+  // the match, times the length of the longest special token in the worst case.
   Match next(std::string_view text, std::size_t from = 0) const;
 
  private:

@@ -61,8 +61,9 @@ TEST(TokenizerTime, IsLinearForByteBpe) {
     merges.emplace_back(unit, unit);
     merges.emplace_back(unit + unit, unit + unit);
   }
-  for (const char* pre : {"gpt-2", "llama-bpe", "qwen2", "tekken", "gpt-4o", "kimi-k2", "jais-2", "exaone-moe", "afmoe",
-                          "tiny_aya", "superbpe", "deepseek-llm", "deepseek-v3", "falcon"}) {
+  for (const char* pre :
+       {"gpt-2", "llama-bpe", "qwen2", "tekken", "gpt-4o", "kimi-k2", "jais-2", "exaone-moe", "afmoe",
+        "tiny_aya", "superbpe", "deepseek-llm", "deepseek-v3", "falcon"}) {
     TokenizerSpec spec = testing_specs::byte_bpe({});
     std::vector<std::string> seen;
     for (const auto& [left, right] : merges) {
@@ -99,7 +100,8 @@ TEST(TokenizerTime, IsLinearForUnigram) {
 
 TEST(TokenizerTime, IsLinearForWordPiece) {
   TokenizerSpec spec{.kind = TokenizerKind::kWordPiece, .source = "test"};
-  for (const char* piece : {"a", "##a", "aaaa", "##aaa", "0", "##0", ".", "中", "[UNK]"}) testing_specs::add(spec, piece);
+  for (const char* piece : {"a", "##a", "aaaa", "##aaa", "0", "##0", ".", "中", "[UNK]"})
+    testing_specs::add(spec, piece);
   spec.unk = 8;
   spec.normalizers = {{.kind = NormalizerStep::Kind::kBert}};
   spec.splits = {{R"(\s+)", SplitBehavior::kRemoved}, {R"([\p{P}!-/:-@\[-`{-~])"}};

@@ -1,4 +1,5 @@
-// Unigram (T5, XLM-R, SentencePiece's own kind): of all ways to write a text as pieces, the most probable one.
+// Unigram (T5, XLM-R, SentencePiece's own kind): of all ways to write a text as pieces, the most probable
+// one.
 #include <algorithm>
 #include <limits>
 
@@ -54,7 +55,8 @@ class UnigramTokenizer final : public FragmentTokenizer {
         out.push_back(node.id != kNoToken ? node.id : spec_.unk);
         continue;
       }
-      for (std::size_t i = end; i > node.begin; --i) out.push_back(bytes_.of(static_cast<uint8_t>(word[i - 1])));
+      for (std::size_t i = end; i > node.begin; --i)
+        out.push_back(bytes_.of(static_cast<uint8_t>(word[i - 1])));
     }
     std::reverse(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
     if (spec_.unk == kNoToken) std::erase(out, kNoToken);

@@ -22,7 +22,8 @@ TokenizerSpec unigram(const std::vector<std::pair<std::string, float>>& pieces) 
 }
 
 TEST(Unigram, TakesTheMostProbableWayNotTheLongestPiece) {
-  const auto tokenizer = Tokenizer::build(unigram({{"▁", -1}, {"ab", -1}, {"c", -1}, {"a", -3}, {"abc", -9}, {"bc", -1}}));
+  const auto tokenizer =
+      Tokenizer::build(unigram({{"▁", -1}, {"ab", -1}, {"c", -1}, {"a", -3}, {"abc", -9}, {"bc", -1}}));
   EXPECT_EQ(tokenizer->encode("abc"), (Ids{1, 2, 3}));
   EXPECT_EQ(tokenizer->decode(Ids{1, 2, 3}), "abc");
 }
@@ -68,7 +69,8 @@ TEST(Unigram, IsAsProbableAsTheBestOfAllWays) {
 TEST(Unigram, FusesUnknownCharactersOrWritesThemAsBytes) {
   TokenizerSpec spec = unigram({{"▁", -1}, {"a", -1}});
   EXPECT_EQ(Tokenizer::build(spec)->encode("a中文a"), (Ids{1, 2, 0, 2}));
-  for (int byte = 0; byte < 256; ++byte) testing_specs::add(spec, fmt::format("<0x{:02X}>", byte), TokenType::kByte);
+  for (int byte = 0; byte < 256; ++byte)
+    testing_specs::add(spec, fmt::format("<0x{:02X}>", byte), TokenType::kByte);
   const auto with_bytes = Tokenizer::build(spec);
   EXPECT_EQ(with_bytes->encode("é"), (Ids{1, 3 + 0xC3, 3 + 0xA9}));
   EXPECT_EQ(with_bytes->decode(with_bytes->encode("é中")), "é中");

@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/utf8.h"
 #include "formats/gguf.h"
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_gguf.h"
@@ -39,24 +38,41 @@ std::shared_ptr<const Tokenizer> from_gguf(const fs::path& path) {
   return Tokenizer::build(tokenizer_spec_from_gguf(GgufFile::open(kData / path).metadata()));
 }
 
+struct Vector {
+  std::string text;
+  std::vector<TokenId> ids;
+};
+
 // The .inp texts are divided by a marker line; line i of .out has the ids of text i.
-void expect_ggml_vectors(const Tokenizer& tokenizer, const std::string& name) {
+std::vector<Vector> ggml_vectors(const std::string& name) {
   const fs::path stem = kData / "tokenizers" / "ggml-vocab" / ("ggml-vocab-" + name + ".gguf");
   std::string input = read(stem.string() + ".inp");
   std::istringstream output(read(stem.string() + ".out"));
   const std::string marker = "\n__ggml_vocab_test__\n";
-  int n = 0;
-  for (std::string line; std::getline(output, line); ++n) {
+  std::vector<Vector> vectors;
+  for (std::string line; std::getline(output, line);) {
     const std::size_t end = input.find(marker);
-    const std::string text = input.substr(0, end);
+    Vector& vector = vectors.emplace_back();
+    vector.text = input.substr(0, end);
     input.erase(0, end == std::string::npos ? end : end + marker.size());
-    std::vector<TokenId> expected;
     std::istringstream ids(line);
-    for (TokenId id; ids >> id;) expected.push_back(id);
-    EXPECT_EQ(tokenizer.encode(text, {.add_special = false}), expected) << name << ": " << text;
-    EXPECT_EQ(tokenizer.decode(expected), text) << name;
+    for (TokenId id; ids >> id;) vector.ids.push_back(id);
   }
-  EXPECT_GT(n, 40);
+  EXPECT_GT(vectors.size(), 40u);
+  return vectors;
+}
+
+void expect_ids_of_ggml_vectors(const Tokenizer& tokenizer, const std::string& name) {
+  for (const Vector& vector : ggml_vectors(name)) {
+    EXPECT_EQ(tokenizer.encode(vector.text, {.add_special = false}), vector.ids)
+        << name << ": " << vector.text;
+  }
+}
+
+void expect_ggml_vectors(const Tokenizer& tokenizer, const std::string& name) {
+  expect_ids_of_ggml_vectors(tokenizer, name);
+  for (const Vector& vector : ggml_vectors(name))
+    EXPECT_EQ(tokenizer.decode(vector.ids), vector.text) << name;
 }
 
 TEST_F(TokenizerVectors, Gpt2Gguf) {
@@ -157,37 +173,14 @@ TEST_F(TokenizerVectors, MistralInstructControlTokens) {
 TEST_F(TokenizerVectors, Gpt2TiktokenFile) {
   const auto tiktoken = from_folder("tokenizers/gpt2/gpt2.tiktoken");
   expect_ggml_vectors(*tiktoken, "gpt-2");
-  for (TokenId id = 0; id < tiktoken->n_vocab(); ++id) {
-    const std::string piece = tiktoken->piece(id);
-    // A piece that the expression cuts is not made again.
-    if (tiktoken->encode(piece).size() == 1) continue;
-    const bool cut = piece.find_first_of(" \n\t'0123456789") != std::string::npos || !is_valid_utf8(piece);
-    EXPECT_TRUE(cut || static_cast<unsigned char>(piece.front()) >= 0x80) << piece;
-  }
+  const std::string book = read(kData / "corpora/tinyshakespeare/input.txt");
+  EXPECT_EQ(tiktoken->encode(book), from_folder("tokenizers/gpt2")->encode(book));
 }
 
 TEST_F(TokenizerVectors, Phi4TiktokenFileWithItsConfig) {
   const auto tokenizer = from_folder("tokenizers/phi-4");
   EXPECT_EQ(tokenizer->encode("hello world"), (std::vector<TokenId>{15339, 1917}));
   EXPECT_EQ(tokenizer->encode("<|im_start|>", {.parse_special = true}), std::vector<TokenId>{100264});
-}
-
-void expect_ids_of_ggml_vectors(const Tokenizer& tokenizer, const std::string& name) {
-  const fs::path stem = kData / "tokenizers" / "ggml-vocab" / ("ggml-vocab-" + name + ".gguf");
-  std::string input = read(stem.string() + ".inp");
-  std::istringstream output(read(stem.string() + ".out"));
-  const std::string marker = "\n__ggml_vocab_test__\n";
-  int n = 0;
-  for (std::string line; std::getline(output, line); ++n) {
-    const std::size_t end = input.find(marker);
-    const std::string text = input.substr(0, end);
-    input.erase(0, end == std::string::npos ? end : end + marker.size());
-    std::vector<TokenId> expected;
-    std::istringstream ids(line);
-    for (TokenId id; ids >> id;) expected.push_back(id);
-    EXPECT_EQ(tokenizer.encode(text, {.add_special = false}), expected) << name << ": " << text;
-  }
-  EXPECT_GT(n, 40);
 }
 
 TEST_F(TokenizerVectors, BertInAllItsFiles) {
@@ -230,7 +223,8 @@ TEST_F(TokenizerVectors, TenThousandQuestionsForBert) {
   ASSERT_EQ(questions.size(), expected.size());
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const auto text = questions[i].at("original").get<std::string>();
-    ASSERT_EQ(tokenizer->encode(text, {.add_special = false}), expected[i].get<std::vector<TokenId>>()) << text;
+    ASSERT_EQ(tokenizer->encode(text, {.add_special = false}), expected[i].get<std::vector<TokenId>>())
+        << text;
   }
 }
 
@@ -248,9 +242,11 @@ TEST_F(TokenizerVectors, T5OfTransformers) {
 // Ids that SentencePiece 0.1.97 gives.
 TEST_F(TokenizerVectors, SentencePieceUnigramModels) {
   const auto english = from_folder("tokenizers/sentencepiece/test_model.model");
-  EXPECT_EQ(english->encode("I have a pen.  ﬁne ①", {.add_special = false}), (std::vector<TokenId>{9, 76, 11, 68, 98, 6, 706, 4, 357}));
+  EXPECT_EQ(english->encode("I have a pen.  ﬁne ①", {.add_special = false}),
+            (std::vector<TokenId>{9, 76, 11, 68, 98, 6, 706, 4, 357}));
   const auto japanese = from_folder("tokenizers/sentencepiece/test_ja_model.model");
-  EXPECT_EQ(japanese->encode("吾輩は猫である。ｱｲｳｴｵ ㍿", {.add_special = false}), (std::vector<TokenId>{6, 3973, 6019, 9, 6022, 24, 5, 4588, 491, 788, 464, 6, 4579}));
+  EXPECT_EQ(japanese->encode("吾輩は猫である。ｱｲｳｴｵ ㍿", {.add_special = false}),
+            (std::vector<TokenId>{6, 3973, 6019, 9, 6022, 24, 5, 4588, 491, 788, 464, 6, 4579}));
   EXPECT_EQ(japanese->decode(japanese->encode("吾輩は猫である。ｱｲｳｴｵ")), "吾輩は猫である。アイウエオ");
 }
 
@@ -264,9 +260,11 @@ TEST_F(TokenizerVectors, UnigramAndWordPieceSurviveTheWayThroughOtherFiles) {
   const auto through_json = [](const TokenizerSpec& spec) {
     return Tokenizer::build(parse_tokenizer_json(tokenizer_json_text(spec), "again/tokenizer.json"));
   };
-  const std::string text = read(kData / "tokenizers/ggml-vocab/ggml-vocab-gpt-2.gguf.inp") + " ﬁne ① ｱｲｳｴｵ ㍿  x";
-  for (const char* path : {"tokenizers/t5-small", "tokenizers/bert-base-uncased",
-                           "tokenizers/sentencepiece/test_model.model", "tokenizers/sentencepiece/test_ja_model.model"}) {
+  const std::string text =
+      read(kData / "tokenizers/ggml-vocab/ggml-vocab-gpt-2.gguf.inp") + " ﬁne ① ｱｲｳｴｵ ㍿  x";
+  for (const char* path :
+       {"tokenizers/t5-small", "tokenizers/bert-base-uncased", "tokenizers/sentencepiece/test_model.model",
+        "tokenizers/sentencepiece/test_ja_model.model"}) {
     const TokenizerSpec spec = load_tokenizer_folder(kData / path);
     const auto ids = Tokenizer::build(spec)->encode(text);
     EXPECT_EQ(through_gguf(spec)->encode(text), ids) << path;

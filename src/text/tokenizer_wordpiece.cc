@@ -1,5 +1,5 @@
-// WordPiece (BERT): words are cut from the left into the longest pieces that the vocabulary has; a word that cannot be
-// cut so is unknown as a whole.
+// WordPiece (BERT): words are cut from the left into the longest pieces that the vocabulary has; a word that
+// cannot be cut so is unknown as a whole.
 #include <algorithm>
 #include <array>
 
@@ -11,7 +11,8 @@
 namespace minnow {
 
 std::string wordpiece_bytes(const TokenizerSpec& spec, const TokenEntry& token) {
-  static constexpr std::array<std::string_view, 9> kAttached = {".", ",", "?", "!", "n't", "'m", "'s", "'ve", "'re"};
+  static constexpr std::array<std::string_view, 9> kAttached = {".",  ",",  "?",   "!",  "n't",
+                                                                "'m", "'s", "'ve", "'re"};
   const std::string_view text = token.text;
   if (!spec.continuing_prefix.empty() && text.starts_with(spec.continuing_prefix)) {
     return std::string(text.substr(spec.continuing_prefix.size()));
@@ -33,14 +34,16 @@ class WordPieceTokenizer final : public FragmentTokenizer {
       if (token.type != TokenType::kNormal) continue;
       const std::string_view text = token.text;
       first[id] = text;
-      if (text.starts_with(spec_.continuing_prefix)) further[id] = text.substr(spec_.continuing_prefix.size());
+      if (text.starts_with(spec_.continuing_prefix))
+        further[id] = text.substr(spec_.continuing_prefix.size());
     }
     first_ = PieceTrie(first);
     further_ = PieceTrie(further);
   }
 
  protected:
-  void encode_fragment(std::string_view text, bool, Scratch& scratch, std::vector<TokenId>& out) const override {
+  void encode_fragment(std::string_view text, bool, Scratch& scratch,
+                       std::vector<TokenId>& out) const override {
     uint32_t begin = 0;
     for (const uint32_t flagged : splitter_.split(text, scratch.pre)) {
       const uint32_t end = flagged & ~kLeftOut;
@@ -52,7 +55,8 @@ class WordPieceTokenizer final : public FragmentTokenizer {
   void encode_new_word(std::string_view word, Scratch&, std::vector<TokenId>& out) const override {
     const std::size_t begin = out.size();
     const PieceTrie* trie = &first_;
-    for (std::string_view rest = is_too_long(word) ? std::string_view() : word; !rest.empty(); trie = &further_) {
+    for (std::string_view rest = is_too_long(word) ? std::string_view() : word; !rest.empty();
+         trie = &further_) {
       std::size_t longest = 0;
       TokenId id = kNoToken;
       trie->walk(rest, [&](std::size_t length, TokenId piece) {

@@ -10,7 +10,8 @@ using Ids = std::vector<TokenId>;
 
 TokenizerSpec wordpiece() {
   TokenizerSpec spec{.kind = TokenizerKind::kWordPiece, .source = "test"};
-  for (const char* piece : {"un", "##aff", "##able", "want", "##ed", ".", "'", "s", "l", "eau"}) testing_specs::add(spec, piece);
+  for (const char* piece : {"un", "##aff", "##able", "want", "##ed", ".", "'", "s", "l", "eau"})
+    testing_specs::add(spec, piece);
   spec.unk = testing_specs::add(spec, "[UNK]", TokenType::kControl);
   spec.bos = testing_specs::add(spec, "[CLS]", TokenType::kControl);
   spec.eos = testing_specs::add(spec, "[SEP]", TokenType::kControl);

@@ -67,8 +67,8 @@ bool is_mark(Marks marks, char32_t c) {
 }  // namespace
 
 bool to_unicode_form(UnicodeForm form, std::string_view text, std::string& out) {
-  // ASCII never changes and never joins with what is before it; only its last character may join with what follows. So
-  // the text is normalized in stretches of other characters, each with the character before it.
+  // ASCII never changes and never joins with what is before it; only its last character may join with what
+  // follows. So the text is normalized in stretches of other characters, each with the character before it.
   std::size_t done = 0;
   bool changed = false;
   for (std::size_t at = 0; at < text.size();) {
@@ -98,7 +98,8 @@ void to_lower_case(std::string_view text, std::string& out) {
     if (!c.valid) {
       out += text.front();
     } else if (c.code_point < 0x80) {
-      out += text.front() >= 'A' && text.front() <= 'Z' ? static_cast<char>(text.front() - 'A' + 'a') : text.front();
+      out += text.front() >= 'A' && text.front() <= 'Z' ? static_cast<char>(text.front() - 'A' + 'a')
+                                                        : text.front();
     } else if (c.code_point == kCapitalIWithDot) {
       out += "i\u0307";
     } else {

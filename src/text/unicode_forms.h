@@ -8,9 +8,9 @@ namespace minnow {
 
 enum class UnicodeForm { kNfc, kNfd, kNfkc, kNfkd };
 
-// Puts the form of `text` into `out` and returns true; returns false when nothing changes: `out` is then not to be used.
-// What is not UTF-8 stays as it is, and so does a heap of combining marks that no writing system has (sorting them would
-// take quadratic time). Linear time.
+// Puts the form of `text` into `out` and returns true; returns false when nothing changes: `out` is then not
+// to be used. What is not UTF-8 stays as it is, and so does a heap of combining marks that no writing system
+// has (sorting them would take quadratic time). Linear time.
 bool to_unicode_form(UnicodeForm form, std::string_view text, std::string& out);
 
 // Each character by itself: no final sigma. Bytes that are not UTF-8 stay.

@@ -7,7 +7,8 @@
 
 namespace minnow {
 
-// The token as it continues a text: "ing" for "##ing", " cat" for "cat", "." for "." where the spec cleans up.
+// The token as it continues a text: "ing" for "##ing", " cat" for "cat", "." for "." where the spec cleans
+// up.
 std::string wordpiece_bytes(const TokenizerSpec& spec, const TokenEntry& token);
 
 }  // namespace minnow

@@ -64,7 +64,8 @@ bool read_code_call(std::string_view text, std::vector<Call>& calls) {
   text = trimmed(text);
   if (text.empty()) return false;
   const bool object = Json::parse(text, nullptr, false).is_object();
-  calls.push_back({"python", object ? std::string(text) : fmt::format("{{\"code\": {}}}", quoted_json(text))});
+  calls.push_back(
+      {"python", object ? std::string(text) : fmt::format("{{\"code\": {}}}", quoted_json(text))});
   return true;
 }
 

@@ -13,7 +13,8 @@ ArgumentType type_of(const OrderedJson& schema) {
   if (type.is_string()) return type == "string" ? ArgumentType::kString : ArgumentType::kOther;
   if (!type.is_array()) return ArgumentType::kUnknown;
   // A union: the text itself has to tell.
-  return std::find(type.begin(), type.end(), "string") == type.end() ? ArgumentType::kOther : ArgumentType::kUnknown;
+  return std::find(type.begin(), type.end(), "string") == type.end() ? ArgumentType::kOther
+                                                                     : ArgumentType::kUnknown;
 }
 
 const OrderedJson* member(const OrderedJson& object, const char* key) {

@@ -41,7 +41,10 @@ class JsonReader final : public PayloadReader {
     const int depth = scanner_.depth();
     if (!scanner_.step(c)) return Step::kBroken;
     if (depth == 0 && c == '[') call_depth_ = 2;
-    if (depth + 1 == call_depth_ && scanner_.depth() == call_depth_) text_.clear();
+    if (depth + 1 == call_depth_ && scanner_.depth() == call_depth_) {
+      text_.clear();
+      seen_ = 0;
+    }
     if (depth == 1 && call_depth_ == 2 && !only_objects(before, c)) return Step::kBroken;
     append(before, c);
     if (depth >= call_depth_ && !inside_call(before, depth, c, sink)) return Step::kBroken;

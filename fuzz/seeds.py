@@ -6,6 +6,7 @@ A target without an entry here starts from nothing, or from what lies in fuzz/se
 
 import pathlib
 import shutil
+import struct
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,6 +24,11 @@ def gguf():
     split.put("split.no", tm.U16, 0)
     split.put("split.count", tm.U16, 1)
     yield "split-of-one", split.build()
+    ternary = tm.Gguf()
+    ternary.put("general.architecture", tm.STR, "bitnet-25")
+    ternary.put("general.file_type", tm.U32, 40)
+    ternary.tensors = [tm.Tensor("w.weight", [128, 2], 36, bytes(64 + 32))]
+    yield "ternary", ternary.build()
 
 
 def safetensors():
@@ -95,11 +101,46 @@ def packed():
     yield "bitnet", b"\7" + file(("l.weight", "U8", [1, 256], bytes(256)), ("l.weight_scale", "F16", [1], half))
 
 
+def tokenizer_gguf():
+    for model in ("llama", "gpt2", "gemma4", "t5", "bert"):
+        g = tm.Gguf()
+        g.put("tokenizer.ggml.model", tm.STR, model)
+        pieces = ["<unk>", "<s>", "</s>", "\u2581", "a", "b", "ab", "\u2581a", "[CLS]", "<0x41>"]
+        g.put_array("tokenizer.ggml.tokens", tm.STR, pieces)
+        g.put_array("tokenizer.ggml.scores", tm.F32, [-float(i) for i in range(10)])
+        g.put_array("tokenizer.ggml.token_type", tm.I32, [2, 3, 3, 1, 1, 1, 1, 1, 3, 6])
+        g.put_array("tokenizer.ggml.merges", tm.STR, ["a b"])
+        g.put("tokenizer.ggml.pre", tm.STR, "gpt-2")
+        g.put("tokenizer.ggml.unknown_token_id", tm.U32, 0)
+        g.put("tokenizer.ggml.bos_token_id", tm.U32, 1)
+        g.put("tokenizer.ggml.eos_token_id", tm.U32, 2)
+        g.put("tokenizer.ggml.add_space_prefix", tm.BOOL, 1)
+        if model == "t5":
+            g.put_array("tokenizer.ggml.precompiled_charsmap", tm.U8, list(charsmap()))
+        yield model, g.build()
+
+
+def charsmap():
+    """"a" becomes "b": the root's children lie from unit 64 on, the child's value behind it."""
+    units = [0] * 192
+    units[0] = 64 << 10
+    units[64 ^ 97] = 97 | 1 << 8 | (128 << 10)
+    units[(64 ^ 97) ^ 128] = 1 << 31
+    return struct.pack("<I", 4 * len(units)) + struct.pack("<192I", *units) + b"b\0"
+
+
+def normalizer():
+    table = charsmap() + bytes(2)
+    yield "charsmap", bytes([1, 11, len(table) // 4]) + table + b"abca \xc3\xa9"
+    yield "steps", bytes([8, 0, 3, 10 + 240, 4, 5, 6, 8, 9, 0]) + "A\u0301 \ufb01  \u4e2d b".encode()
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
-    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, packed):
+    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, packed, tokenizer_gguf,
+                 normalizer):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

@@ -199,8 +199,18 @@ def quantizing(c, model):
         c.check(abs(got - base["mean_nll"]) < most, f"{kind}: {got} against {base['mean_nll']} nats")
     strided = json.loads(c.ok("perplexity", model, "-f", text, "--ctx", 32, "--stride", 16, "--json"))
     c.check(strided["tokens_scored"] == 31 + 16 * (strided["chunks"] - 1), "a stride scores each token once")
-    c.refused(2, ["Q9_9"], "quantize", model, c.folder / "x.gguf", "Q9_9")
-    c.refused(1, ["Q6_K"], "quantize", model, c.folder / "x.gguf", "Q6_K")
+    x = c.folder / "x.gguf"
+    c.refused(2, ["Q9_9"], "quantize", model, x, "Q9_9")
+    c.refused(2, ["did you mean Q4_K_M"], "quantize", model, x, "Q4_KM")
+    c.refused(2, ["Q9_9", "choose one of"], "quantize", model, x, "Q8_0", "--output-tensor-type", "Q9_9")
+    c.refused(2, ["PATTERN=TYPE"], "quantize", model, x, "Q8_0", "--tensor-type", "ffn_up")
+    c.refused(2, ["not a regular expression"], "quantize", model, x, "Q8_0", "--tensor-type", "(=Q8_0")
+    plan = json.loads(c.ok("quantize", model, x, "Q8_0", "--tensor-type", "attn_q=F16", "--output-tensor-type", "BF16",
+                           "--tensor-type", "ffn_up=Q5_0", "--dry-run", "--json"))
+    types = {t["name"]: t["to"] for t in plan["tensors"]}
+    c.check((types["blk.0.attn_q.weight"], types["blk.0.ffn_up.weight"]) == ("F16", "Q5_0"), "--tensor-type is obeyed")
+    c.check("BF16" in types.values() and not x.exists(), "--dry-run plans and writes nothing")
+    c.check("rows are not whole blocks" in c.ok("quantize", model, x, "Q4_K_M", "--dry-run"), "a plan tells of fallbacks")
     c.refused(1, ["fewer than one window"], "perplexity", model, "-f", text, "--ctx", 60000)
     return c.folder / "Q8_0.gguf"
 

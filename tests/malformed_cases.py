@@ -166,9 +166,12 @@ def gguf_shapes():
 
 
 def gguf_types():
-    for kind in [3, 4, 5, 6, 7, 9, 10, 11, 13, 15, 16, 17, 18, 19, 20, 21, 22, 23, 29, 31, 32, 33, 34, 35, 36, 37, 38, 39,
-                 40, 41, 42, 43, 100, 255, 2**16, 2**31, 2**32 - 1]:
+    for kind in [4, 5, 9, 10, 11, 13, 15, 16, 17, 18, 19, 21, 22, 23, 29, 31, 32, 33, 34, 35, 36, 37, 38, 40, 41, 42, 43, 100,
+                 255, 2**16, 2**31, 2**32 - 1]:
         yield gguf_case("type-%d" % kind, said(2, kind=kind))
+    for kind in (3, 6, 7, 20, 39):  # types whose blocks fit, and take fewer bytes
+        yield gguf_case("type-%d" % kind, said(2, kind=kind), EITHER, EITHER)
+    yield gguf_case("type-36-of-bitnet", lambda g: (g.put("general.file_type", tm.U32, 40), said(2, kind=36)(g)))
     for kind in (24, 25, 26, 27, 28):  # integers and f64: no weights; i64 and f64 are too long for the place as well
         yield gguf_case("type-%d" % kind, said(2, kind=kind), REFUSE if kind in (27, 28) else EITHER)
     for kind in (12, 14):  # rows of 32 are not whole blocks of 256

@@ -22,6 +22,8 @@ inline constexpr uint64_t kMaxVocab = 4ull << 20;
 inline constexpr uint64_t kMaxPieceBytes = 1024;               // a special token, or one that SentencePiece can split
 inline constexpr uint64_t kMaxTextFileBytes = 4ull << 30;      // text given to perplexity and the like
 inline constexpr uint32_t kMaxLayers = 1024;
+inline constexpr uint32_t kMaxExperts = 4096;
+inline constexpr uint64_t kMaxStaticValues = 1ull << 30;    // tokens times width of static embeddings
 inline constexpr uint32_t kMaxWidth = 1u << 20;                // n_embd, n_ff and the like
 inline constexpr uint64_t kMaxContext = 1ull << 27;              // positions
 

@@ -5,7 +5,6 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/options.h"
-#include "compress/quantize.h"
 #include "models/family.h"
 #include "models/save.h"
 
@@ -18,12 +17,6 @@ DType parse_type(const std::string& text, const char* allowed) {
   const auto dtype = dtype_from_name(text);
   if (!dtype || !info(*dtype).is_weight) fail(ErrorCode::kUsage, "{}: unknown type; choose {}", text, allowed);
   return *dtype;
-}
-
-// An output must not replace its own input.
-void check_not_same(const fs::path& from, const fs::path& to) {
-  std::error_code ignored;
-  if (fs::equivalent(from, to, ignored)) fail(ErrorCode::kUsage, "{}: source and destination are the same", to.string());
 }
 
 struct ConvertArguments {
@@ -58,26 +51,6 @@ void convert(const ConvertArguments& a) {
              format_count(static_cast<uint64_t>(model.n_parameters())));
 }
 
-struct QuantizeArguments {
-  std::string source, destination, type;
-};
-
-void run_quantize(const QuantizeArguments& a) {
-  const DType type = parse_type(a.type, "Q8_0, Q4_0, F16, BF16 or F32");
-  const Model model = load_model(a.source);
-  check_not_same(a.source, a.destination);
-  Progress progress("quantizing", saved_bytes(model, [&](const NamedTensor& t) { return recipe_dtype(model, type, t); }), ProgressUnit::kBytes);
-  const QuantizeReport r = quantize(model, a.destination, type, [&](uint64_t done) { progress.advance(done - std::min(done, progress.done())); });
-  std::string matrices;
-  for (const auto& [dtype, count] : r.matrices) matrices += fmt::format("{}{} {}", matrices.empty() ? "" : ", ", count, name(dtype));
-  fmt::print("{}: {} -> {}, {:.2f} bits per weight; matrices: {}; {} other tensors kept\n", a.destination,
-             format_bytes(r.bytes_before), format_bytes(r.bytes_after), r.bits_per_weight, matrices, r.n_kept);
-  if (r.n_fallback > 0) {
-    fmt::print(stderr, "warning: {} matrices have rows that are not whole blocks of {}; they are stored as F16\n",
-               r.n_fallback, info(type).block_size);
-  }
-}
-
 }  // namespace
 
 void add_convert(CLI::App& app) {
@@ -90,16 +63,6 @@ void add_convert(CLI::App& app) {
   c->add_option("--max-shard-gb", a->max_shard_gb, "largest safetensors file")->capture_default_str();
   c->footer("Examples:\n  minnow convert ./Llama-3.2-1B model.gguf\n  minnow convert model.gguf ./model-hf\n  minnow convert stories15M.bin stories.gguf");
   c->callback([a] { convert(*a); });
-}
-
-void add_quantize(CLI::App& app) {
-  auto a = std::make_shared<QuantizeArguments>();
-  CLI::App* c = app.add_subcommand("quantize", "write a model in a smaller type");
-  c->add_option("SRC", a->source, "a model")->required();
-  c->add_option("DST", a->destination, "the .gguf file to write")->required();
-  c->add_option("TYPE", a->type, "Q8_0, Q4_0, F16, BF16 or F32")->required();
-  c->footer("Example:\n  minnow quantize model-f16.gguf model-q4_0.gguf Q4_0");
-  c->callback([a] { run_quantize(*a); });
 }
 
 }  // namespace minnow

@@ -13,6 +13,7 @@
 #include "formats/safetensors.h"
 #include "models/family.h"
 #include "models/model.h"
+#include "models/static_model.h"
 
 namespace minnow {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 struct Arguments {
   std::string model, tokenizer, kv = "f16";
   int64_t n_ctx = 0;
-  bool json = false, tensors = false, metadata = false;
+  bool json = false, tensors = false, metadata = false, families = false;
 };
 
 constexpr std::size_t kShownElements = 6;   // of an array
@@ -90,7 +91,7 @@ Json to_json(const Facts& f, const Arguments& a) {
             {"n_heads", c.n_heads}, {"n_kv_heads", c.n_kv_heads}, {"head_dim", c.head_dim}, {"n_vocab", c.n_vocab},
             {"n_ctx_train", c.n_ctx_train}, {"sliding_window", c.sliding_window}, {"n_ctx", f.n_ctx}, {"kv_type", a.kv},
             {"kv_bytes", f.kv_bytes}, {"memory_bytes", f.model.file_bytes + f.kv_bytes},
-            {"tokenizer", f.model.tokenizer ? (f.model.tokenizer->kind == TokenizerKind::kSpmBpe ? "SentencePiece BPE" : "byte-level BPE") : "none"},
+            {"tokenizer", f.model.tokenizer ? tokenizer_kind_name(f.model.tokenizer->kind) : "none"},
             {"chat_template", f.model.tokenizer && !f.model.tokenizer->chat_template.empty()}};
   Json tensors = Json::array();
   for (const NamedTensor& t : f.model.weights.all()) {
@@ -119,7 +120,7 @@ void print_facts(const Facts& f, const Arguments& a) {
   line("vocabulary", std::to_string(c.n_vocab));
   line("context", fmt::format("{} tokens{}", c.n_ctx_train, c.sliding_window > 0 ? fmt::format(", sliding window {}", c.sliding_window) : ""));
   if (m.tokenizer) {
-    line("tokenizer", fmt::format("{}, {} tokens, {}chat template", m.tokenizer->kind == TokenizerKind::kSpmBpe ? "SentencePiece BPE" : "byte-level BPE",
+    line("tokenizer", fmt::format("{}, {} tokens, {}chat template", tokenizer_kind_name(m.tokenizer->kind),
                                   m.tokenizer->tokens.size(), m.tokenizer->chat_template.empty() ? "no " : ""));
   } else {
     line("tokenizer", "none");
@@ -144,6 +145,7 @@ void print_facts(const Facts& f, const Arguments& a) {
 bool show_tensors_only(const Arguments& a) {
   const std::filesystem::path path = a.model;
   if (path.extension() != ".safetensors" || std::filesystem::exists(path.parent_path() / "config.json")) return false;
+  if (is_static_model(path.parent_path())) return false;
   const Safetensors file = Safetensors::open(path);
   int64_t elements = 0;
   for (const NamedTensor& t : file.tensors()) elements += t.tensor.shape.elements();
@@ -167,14 +169,27 @@ bool show_tensors_only(const Arguments& a) {
   return true;
 }
 
+void show_families(bool json) {
+  Json list = Json::array();
+  Table table({{"architecture"}, {"Hugging Face"}, {"models"}});
+  for (const Family* f : kFamilies) {
+    list.push_back({{"gguf", f->gguf_name}, {"hugging_face", f->hf_architectures}, {"models", f->models}, {"makes_text", f->causal}, {"converts", f->converts}});
+    table.add_row({std::string(f->gguf_name), std::string(f->hf_architectures[0]), std::string(f->models)});
+  }
+  fmt::print("{}", json ? list.dump() + "\n" : table.text());
+}
+
 void show(const Arguments& a) {
+  if (a.families) return show_families(a.json);
+  if (a.model.empty()) throw Error(ErrorCode::kUsage, "MODEL is required", "or list what minnow runs with --families");
   const auto kv = kv_type_from_name(a.kv);
   if (!kv) fail(ErrorCode::kUsage, "--kv {}: unknown type; choose f32, f16 or q8_0", a.kv);
   if (show_tensors_only(a)) return;
   Facts f{load_model(a.model, {.tokenizer = a.tokenizer}), a.n_ctx, 0};
   if (f.n_ctx == 0) f.n_ctx = std::min(f.model.config.n_ctx_train, kDefaultContext);
   // Building the graph checks that every weight is there and fits.
-  f.kv_bytes = KvCache::bytes_for(kv_layers(build_graph(f.model, f.n_ctx)), *kv, f.n_ctx);
+  const GraphOutput output = f.model.config.makes_text() ? GraphOutput::kLogits : GraphOutput::kEmbeddings;
+  f.kv_bytes = KvCache::bytes_for(kv_layers(build_graph(f.model, f.n_ctx, output)), *kv, f.n_ctx);
   if (a.json) {
     fmt::print("{}\n", to_json(f, a).dump());
   } else {
@@ -187,12 +202,13 @@ void show(const Arguments& a) {
 void add_show(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   CLI::App* c = app.add_subcommand("show", "what a model file holds and what it needs");
-  c->add_option("MODEL", a->model, "a .gguf or .safetensors file, a folder with safetensors, or a llama2.c .bin file")->required();
+  c->add_option("MODEL", a->model, "a .gguf or .safetensors file, a folder with safetensors, or a llama2.c .bin file");
   c->add_option("-c,--ctx", a->n_ctx, "context to compute the memory for (default: the model's, at most 8192)")->check(CLI::Range(1, 1 << 27));
   c->add_option("--kv", a->kv, "type of the KV cache: f32, f16 or q8_0")->capture_default_str();
   c->add_option("--tokenizer", a->tokenizer, "tokenizer file or folder, when it does not come with the model");
   c->add_flag("--tensors", a->tensors, "list the tensors");
   c->add_flag("--metadata", a->metadata, "list the metadata");
+  c->add_flag("--families", a->families, "list the architecture families that minnow runs");
   declare_json(*c, a->json);
   c->footer("Examples:\n  minnow show model.gguf\n  minnow show model.gguf --ctx 32768 --tensors --metadata\n  minnow show ./model-folder --json");
   c->callback([a] { show(*a); });

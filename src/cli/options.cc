@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <random>
@@ -86,6 +87,11 @@ SamplingParams SamplingArguments::resolve() const {
 }
 
 void declare_json(CLI::App& c, bool& json) { c.add_flag("--json", json, "print JSON"); }
+
+void check_not_same(const std::string& from, const std::string& to) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(from, to, ignored)) fail(ErrorCode::kUsage, "{}: source and destination are the same", to);
+}
 
 std::string read_stdin() { return {std::istreambuf_iterator<char>(std::cin), {}}; }
 

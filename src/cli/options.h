@@ -40,6 +40,9 @@ struct SamplingArguments {
 // --json on commands that print data.
 void declare_json(CLI::App& command, bool& json);
 
+// Throws kUsage when both are the same file: an output must not replace its own input.
+void check_not_same(const std::string& from, const std::string& to);
+
 // The whole of standard input.
 std::string read_stdin();
 

@@ -2,28 +2,26 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
-#include <string>
+#include <vector>
 
+#include "compress/plan.h"
 #include "models/save.h"
 
 namespace minnow {
 
 struct QuantizeReport {
+  std::vector<PlannedTensor> tensors;          // in the order of the model
   uint64_t bytes_before = 0, bytes_after = 0;  // of the tensors
   double bits_per_weight = 0;
-  std::map<DType, int> matrices;  // by the type they got
-  int n_kept = 0;                 // other tensors
-  int n_fallback = 0;             // matrices that became F16 because their rows are not whole blocks
+  int n_fallback = 0;   // tensors whose rows are not whole blocks of the type that the recipe has for them
+  int n_requantized = 0;  // tensors that were quantized already and change their type: errors add up
 };
 
-// The type each tensor gets under a recipe (Q8_0, Q4_0, F16, BF16, F32). Only matrices whose name ends in "weight"
-// change. Q4_0 stores the output projection (and a tied embedding) as Q8_0: its errors are seen directly. Rows
-// that are not whole blocks become F16.
-DType recipe_dtype(const Model& model, DType target, const NamedTensor& tensor);
+// What quantize() would do.
+QuantizeReport quantize_report(const Model& model, const QuantizeOptions& options);
 
-// Writes a GGUF file. Throws as save_gguf does, before anything is visible.
-QuantizeReport quantize(const Model& model, const std::filesystem::path& path, DType target,
-                        const SaveProgress& progress = {});
+// Writes a GGUF file. Throws as plan_quantization and save_gguf do, before anything is visible.
+QuantizeReport quantize(const Model& model, const std::filesystem::path& path, const QuantizeOptions& options,
+                        int n_threads = 0, const SaveProgress& progress = {});
 
 }  // namespace minnow

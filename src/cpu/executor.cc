@@ -1,10 +1,12 @@
 #include "cpu/executor.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "cpu/pack.h"
 #include "cpu/step.h"
+#include "cpu/step_experts.h"
 #include "graph/passes.h"
 #include "tensor/codec.h"
 
@@ -17,6 +19,25 @@ int64_t width_of(const Shape& shape) {
   int64_t n = 1;
   for (int i = 1; i < shape.rank(); ++i) n *= shape[i];
   return n;
+}
+
+// Matrix e of a weight [E, N, K].
+Tensor expert_of(const Tensor& t, int64_t e) {
+  Tensor one = t;
+  one.shape = {t.shape[1], t.shape[2]};
+  one.data = t.row(e * t.shape[1]);
+  return one;
+}
+
+int64_t n_matrices(const Shape& shape) { return shape.rank() == 3 ? shape[0] : 1; }
+Shape matrix_shape(const Shape& shape) { return {shape[shape.rank() - 2], shape.last()}; }
+
+// Bytes of the quantized, or gathered, input of a product with at most `max` rows.
+int64_t input_bytes(const Graph& graph, const Node& n, StepSize max) {
+  if (n.op != Op::kMatMul && n.op != Op::kExpertMatMul) return 0;
+  const int64_t k = graph.node(n.inputs[1]).shape.last();
+  if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * (k / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock));
+  return max.tokens * n.shape[1] * std::max<int64_t>(k * 4, (k / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock)));
 }
 
 // The node whose value a chain of views shows.
@@ -84,7 +105,7 @@ void Executor::pack_weights() {
     for (int k = 0; k < n.n_inputs(); ++k) {
       const NodeId in = n.inputs[static_cast<std::size_t>(k)];
       if (graph_.node(in).op != Op::kWeight) continue;
-      if (n.op == Op::kMatMul) {
+      if (n.op == Op::kMatMul || n.op == Op::kExpertMatMul) {
         is_matrix[index(in)] = true;
       } else if (n.op != Op::kEmbed) {
         is_vector[index(in)] = true;
@@ -92,21 +113,36 @@ void Executor::pack_weights() {
     }
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (is_matrix[i]) packed_bytes_ += minnow::packed_bytes(nodes[i].constant.dtype, nodes[i].constant.shape);
+    const Tensor& t = nodes[i].constant;
+    if (!is_matrix[i]) continue;
+    packed_bytes_ += static_cast<uint64_t>(n_matrices(t.shape)) * minnow::packed_bytes(t.dtype, matrix_shape(t.shape));
   }
   packed_memory_ = PageMemory::allocate(packed_bytes_, "packed weights");
   matrices_.resize(nodes.size());
+  experts_.resize(nodes.size());
   vectors_.resize(nodes.size());
   uint64_t offset = 0, done = 0;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Tensor& t = nodes[i].constant;
     if (is_vector[i]) vectors_[i] = Tensor::from_f32(to_f32(t), t.shape);
     if (!is_matrix[i]) continue;
-    matrices_[i] = std::make_unique<PackedMatrix>(nodes[i].name, t, packed_memory_->data() + offset, pool_);
-    offset += minnow::packed_bytes(t.dtype, t.shape);
+    const auto pack = [&](const Tensor& matrix) {
+      std::byte* memory = packed_memory_->data() + offset;
+      offset += minnow::packed_bytes(matrix.dtype, matrix.shape);
+      return PackedMatrix(nodes[i].name, matrix, memory, pool_);
+    };
+    if (t.shape.rank() == 3) {
+      for (int64_t e = 0; e < t.shape[0]; ++e) experts_[i].push_back(pack(expert_of(t, e)));
+    } else {
+      matrices_[i] = std::make_unique<PackedMatrix>(pack(t));
+    }
     done += t.bytes();
     if (options_.progress) options_.progress(done);
   }
+}
+
+bool Executor::multiplies_panels(NodeId weight) const {
+  return matrices_[index(weight)] ? matrices_[index(weight)]->in_panels() : experts_[index(weight)][0].in_panels();
 }
 
 void Executor::compile() {
@@ -115,14 +151,13 @@ void Executor::compile() {
   const MemoryPlan plan = plan_memory(graph_, max);
 
   // After the values comes room for one quantized input, shared by the products that read it.
-  int64_t widest = 0;
-  for (const Node& n : nodes) {
-    if (n.op == Op::kMatMul) widest = std::max(widest, n.inputs[0] == kNoNode ? 0 : graph_.node(n.inputs[0]).shape.last());
-  }
-  const int64_t act_bytes = std::max(max.tokens, max.outputs) * (widest / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock));
+  int64_t act_bytes = 0;
+  for (const Node& n : nodes) act_bytes = std::max(act_bytes, input_bytes(graph_, n, max));
   values_ = PageMemory::allocate(static_cast<uint64_t>(plan.bytes + act_bytes), "values between steps");
   auto* quantized = reinterpret_cast<ActBlock*>(values_->data() + plan.bytes);
-  NodeId quantized_node = kNoNode;
+  NodeId quantized_node = kNoNode, gathered_node = kNoNode;  // what it holds at the moment
+  bool gathered_quantized = false;
+  std::map<NodeId, std::shared_ptr<ExpertPlan>> plans;  // by route
 
   const auto value = [&](NodeId id) -> Value {
     if (graph_.node(id).op == Op::kWeight) {
@@ -140,12 +175,13 @@ void Executor::compile() {
     switch (n.op) {
       case Op::kTokens:
       case Op::kPositions:
+      case Op::kSegments:
       case Op::kWeight:
       case Op::kReshape: break;
       case Op::kMatMul: {
         // Neighbours that multiply the same input become one step.
         const NodeId x = n.inputs[0];
-        const bool panels = matrices_[index(n.inputs[1])]->in_panels();
+        const bool panels = multiplies_panels(n.inputs[1]);
         std::vector<MatMulOutput> outputs;
         std::size_t last = i;
         for (std::size_t j = i; j < nodes.size(); ++j) {
@@ -161,6 +197,7 @@ void Executor::compile() {
         if (panels && quantized_node != x) {
           schedule.add(make_quantize_step(value(x), row_dim, quantized), {value(x)}, {});
           quantized_node = x;
+          gathered_node = kNoNode;
         }
         const void* input = panels ? static_cast<const void*>(quantized) : value(x).data;
         schedule.add(make_matmul_step(input, row_dim, std::move(outputs)), {}, {});
@@ -176,6 +213,38 @@ void Executor::compile() {
         schedule.add(make_attention_step(attrs, value(n.inputs[0]), value(id), q[1], k[1], pool_.size()), {}, {});
         break;
       }
+      case Op::kShortConv: {
+        const int32_t layer = n.get<ShortConvAttrs>().layer;
+        const Value x = value(n.inputs[0]);
+        schedule.add(make_conv_store_step(layer, x), {x}, {});
+        schedule.add(make_conv_step(layer, value(n.inputs[1]), graph_.node(n.inputs[1]).shape[1], value(id)), {}, {});
+        break;
+      }
+      case Op::kRoute: {
+        const Value logits = value(n.inputs[0]);
+        const auto made = std::make_shared<ExpertPlan>(graph_.node(n.inputs[0]).shape[1], n.get<RouteAttrs>().n_used);
+        plans[id] = made;
+        schedule.add(make_route_step(n.get<RouteAttrs>(), logits, value(id)), {logits}, value(id));
+        schedule.add(make_expert_plan_step(value(id), made), {}, {});
+        break;
+      }
+      case Op::kExpertMatMul: {
+        const NodeId x = n.inputs[0], w = n.inputs[1];
+        const bool panels = multiplies_panels(w);
+        const auto& routing = plans.at(n.inputs[2]);
+        if (gathered_node != x || gathered_quantized != panels) {
+          const bool sorted = graph_.node(x).shape.rank() == 3;
+          schedule.add(make_expert_input_step({value(x), graph_.node(x).shape.last(), sorted, panels, quantized}, routing), {}, {});
+          gathered_node = x;
+          gathered_quantized = panels;
+          quantized_node = kNoNode;
+        }
+        schedule.add(make_expert_matmul_step(experts_[index(w)], quantized, value(id), routing), {}, {});
+        break;
+      }
+      case Op::kExpertSum:
+        schedule.add(make_expert_sum_step(value(n.inputs[0]), value(n.inputs[1]), value(id), plans.at(n.inputs[1])), {}, {});
+        break;
       default: {
         std::vector<Value> inputs;
         for (int k = 0; k < n.n_inputs(); ++k) inputs.push_back(value(n.inputs[static_cast<std::size_t>(k)]));
@@ -207,11 +276,15 @@ void Executor::validate(const Batch& batch, const KvCache* kv) const {
 std::span<const float> Executor::run(const Batch& batch, KvCache* kv) {
   validate(batch, kv);
   positions_.clear();
+  segments_.clear();
   for (const SequenceSlice& s : batch.sequences) {
-    for (int32_t i = 0; i < s.count; ++i) positions_.push_back(s.past + i);
+    for (int32_t i = 0; i < s.count; ++i) {
+      positions_.push_back(s.past + i);
+      segments_.push_back(s.second_segment >= 0 && s.past + i >= s.second_segment ? 1 : 0);
+    }
   }
   const StepSize size{static_cast<int64_t>(batch.tokens.size()), static_cast<int64_t>(batch.output_rows.size())};
-  const RunContext run{kernels_, batch, positions_, size, kv, pool_.size()};
+  const RunContext run{kernels_, batch, positions_, segments_, size, kv, pool_.size()};
   for (const auto& step : steps_) step->begin(run);
   pool_.run([&](int member) {
     for (std::size_t s = 0; s < steps_.size(); ++s) {

@@ -50,6 +50,7 @@ class Executor {
  private:
   void pack_weights();
   void compile();
+  bool multiplies_panels(NodeId weight) const;
   void validate(const Batch& batch, const KvCache* kv) const;
 
   Graph graph_;  // fused
@@ -60,10 +61,11 @@ class Executor {
   std::shared_ptr<PageMemory> packed_memory_;
   std::shared_ptr<PageMemory> values_;
   std::vector<std::unique_ptr<PackedMatrix>> matrices_;  // by node; null for nodes that are not matmul weights
+  std::vector<std::vector<PackedMatrix>> experts_;       // by node: the matrices of a weight [E, N, K]
   std::vector<Tensor> vectors_;                          // by node: small weights as f32
   std::vector<std::unique_ptr<Step>> steps_;
   std::vector<bool> barrier_before_;                     // by step
-  std::vector<int32_t> positions_;
+  std::vector<int32_t> positions_, segments_;
   const float* output_ = nullptr;
   int64_t output_width_ = 0;
 };

@@ -35,10 +35,13 @@ class GraphMaker {
     const NodeId embedding = matrix("token_embd", kVocab, d);
     const NodeId table = g_.rope_table(g_.positions(), {frequencies(), 1.1});
     NodeId x = g_.scale(g_.embed(embedding, g_.tokens()), 1.5f);
+    x = g_.add(x, g_.embed(matrix("position_embd", 80, d), g_.positions()));
     for (int32_t layer = 0; layer < 2; ++layer) {
       x = g_.add(x, attention(x, table, layer));
       x = g_.add(x, feed_forward(x, layer == 0 ? UnaryFn::kSilu : UnaryFn::kGeluTanh));
     }
+    x = g_.add(x, g_.short_conv(x, conv_weight(d, 3), {.layer = 2}));
+    x = g_.add(x, experts(x));
     x = g_.rms_norm(g_.select_rows(x), vector("output_norm", d), 1e-5f);
     g_.set_output(g_.softcap(g_.matmul(x, embedding), 30));
     return std::move(g_);
@@ -59,6 +62,26 @@ class GraphMaker {
     auto values = test::normals(random_, n, 0.2);
     for (float& v : values) v += 1;
     return g_.weight(name, Tensor::from_f32(values, {n}));
+  }
+  NodeId conv_weight(int64_t d, int64_t taps) {
+    return g_.weight("shortconv", Tensor::from_f32(test::normals(random_, d * taps, 0.4), {d, taps}));
+  }
+  // Five experts, of which two see a token.
+  NodeId expert_weight(const std::string& name, int64_t rows, int64_t k) {
+    constexpr int64_t kExperts = 5;
+    const DType dtype = model_.dtypes[0];
+    Tensor t = test::random_matrix(random_, dtype, kExperts * rows, k, 1 / std::sqrt(static_cast<double>(k)));
+    t.shape = {kExperts, rows, k};
+    return g_.weight(name, t);
+  }
+  NodeId experts(NodeId x) {
+    const int64_t d = model_.width, ff = model_.ff;
+    const NodeId h = g_.layer_norm(x, vector("ffn_norm", d), vector("ffn_norm.bias", d), 1e-5f);
+    const NodeId router = g_.weight("router", Tensor::from_f32(test::normals(random_, 5 * d, 0.3), {5, d}));
+    const NodeId route = g_.route(g_.matmul(h, router), {.n_used = 2, .normalize = true, .scale = 1.25f});
+    const NodeId gate = g_.unary(g_.expert_matmul(h, expert_weight("ffn_gate_exps", ff, d), route), UnaryFn::kGelu);
+    const NodeId up = g_.expert_matmul(h, expert_weight("ffn_up_exps", ff, d), route);
+    return g_.expert_sum(g_.expert_matmul(g_.mul(gate, up), expert_weight("ffn_down_exps", d, ff), route), route);
   }
   static std::vector<double> frequencies() {
     std::vector<double> f;
@@ -185,8 +208,8 @@ TEST_P(ExecutorAt, AgreesWithAFloat64InterpreterOfTheGraph) {
     Executor executor(graph, options(GetParam(), 2));
     const Logits got = outputs(executor, KvType::kF32, sequences, 100, true);
     // A value that lies between two 8-bit codes may fall to the other side here than in f64: that is a step
-    // of 1 in 127 for one input of many.
-    EXPECT_LT(relative_error(got, graph, sequences), model == &kFloats ? 3e-6 : 1e-2);
+    // of 1 in 127 for one input of many, and may send a token to another expert where two are nearly equal.
+    EXPECT_LT(relative_error(got, graph, sequences), model == &kFloats ? 3e-6 : 2e-2);
   }
 }
 
@@ -203,8 +226,7 @@ TEST_P(ExecutorAt, OutputsAreTheSameBitsForAnyThreadsChunksAndNeighbours) {
       if (expected.empty()) expected = outputs(executor, type, sequences, 1000, false);
       for (const int32_t chunk : {1, 7, 1000}) {
         if (threads == 3 && chunk != 1000)
-          continue;  // short steps of more threads than cores take their time
-        continue;    // many short steps of more threads than cores take their time
+          continue;  // many short steps of more threads than cores take their time
         for (const bool together : {false, true}) {
           if (threads > 1 && chunk == 1 && !together) continue;
           const Logits got = outputs(executor, type, sequences, chunk, together);
@@ -237,6 +259,21 @@ TEST_P(ExecutorAt, SelectedRowsAreThoseOfTheWholeBatch) {
   batch.output_rows.clear();
   KvCache other(kv_layers(graph), KvType::kF16, 6);
   EXPECT_TRUE(executor.run(batch, &other).empty());
+}
+
+TEST_P(ExecutorAt, AttentionThatIsNotCausalSeesBothSides) {
+  Random random(35);
+  const int64_t d = kHeads * kHeadDim;
+  for (const int32_t window : {0, 10}) {
+    Graph g;
+    const NodeId x = g.embed(g.weight("token_embd", test::random_matrix(random, DType::kF32, kVocab, d)), g.tokens());
+    const NodeId heads = g.reshape(x, {kTokensDim, kHeads, kHeadDim});
+    const NodeId y = g.attention(heads, heads, heads, {.scale = 0.3f, .window = window, .causal = false});
+    g.set_output(g.select_rows(g.unary(y, UnaryFn::kTanh)));
+    Executor executor(g, options(GetParam(), 2));
+    const auto sequences = some_sequences();
+    EXPECT_LT(relative_error(outputs(executor, KvType::kF32, sequences, 1000, true), g, sequences), 1e-5);
+  }
 }
 
 std::string refusal(const std::function<void()>& action) {
@@ -287,7 +324,7 @@ TEST(Executor, TellsHowManyBytesOfWeightsAreReady) {
   std::vector<uint64_t> told;
   with_progress.progress = [&](uint64_t bytes) { told.push_back(bytes); };
   const Executor executor(graph, with_progress);
-  EXPECT_EQ(told.size(), 15u);  // matrices
+  EXPECT_EQ(told.size(), 19u);  // matrices
   EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
   EXPECT_GT(executor.packed_bytes(), 0u);
 }

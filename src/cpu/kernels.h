@@ -25,7 +25,7 @@ struct RowMatMul {
 // The same for packed weights; panels panel_begin .. panel_end - 1, of rows < n_rows.
 struct PanelMatMul {
   const void* w;
-  int64_t k;          // a multiple of 32, of 256 for K types
+  int64_t k;          // a multiple of the columns of a step
   const ActBlock* x;  // [n_cols, K / 32]
   int64_t n_cols;
   float* y;
@@ -71,16 +71,19 @@ constexpr int64_t attention_scratch_floats(int64_t head_dim) {
   return kAttentionRows * (kKvPage + 2 * head_dim + 2) + kKvPage * head_dim;
 }
 
+inline constexpr int kNumActivations = 6;  // as kNumUnaryFns
+
 struct Kernels {
   void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
+  void (*layer_norm)(const float* x, const float* w, const float* bias, float* y, int64_t n, float eps);  // bias or null
+  void (*add_scaled)(const float* x, float factor, float* y, int64_t n);  // y += factor * x
   void (*add)(const float* a, const float* b, float* y, int64_t n);
   void (*mul)(const float* a, const float* b, float* y, int64_t n);
   void (*scale)(const float* x, float factor, float* y, int64_t n);
   void (*softcap)(const float* x, float cap, float* y, int64_t n);
-  void (*silu)(const float* x, float* y, int64_t n);
-  void (*gelu_tanh)(const float* x, float* y, int64_t n);
-  void (*gated_silu)(const float* gate, const float* up, float* y, int64_t n);
-  void (*gated_gelu_tanh)(const float* gate, const float* up, float* y, int64_t n);
+  // By UnaryFn (graph/graph.h): y = f(x), and y = f(gate) * up.
+  void (*unary[kNumActivations])(const float* x, float* y, int64_t n);
+  void (*gated[kNumActivations])(const float* gate, const float* up, float* y, int64_t n);
   // One head, in place allowed: pairs (2i, 2i + 1) or (i, i + n_freq), i < n_freq; table holds n_freq cosines, then
   // sines. The features past 2 * n_freq are copied.
   void (*rope_interleaved)(const float* x, const float* table, float* y, int64_t head_dim, int64_t n_freq);
@@ -92,10 +95,7 @@ struct Kernels {
   void (*matmul_f32)(const RowMatMul&);
   void (*matmul_f16)(const RowMatMul&);
   void (*matmul_bf16)(const RowMatMul&);
-  void (*matmul_q8_0)(const PanelMatMul&);
-  void (*matmul_q4_0)(const PanelMatMul&);
-  void (*matmul_q4_k)(const PanelMatMul&);
-  void (*matmul_q6_k)(const PanelMatMul&);
+  void (*panel_matmul[kNumPanelTypes])(const PanelMatMul&);  // index: PanelType
 
   void (*kv_store)(const KvStore&);
   void (*attention)(const AttentionTask&);

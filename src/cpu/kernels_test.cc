@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "cpu/test_values.h"
+#include "graph/graph.h"
 
 namespace minnow {
 namespace {
@@ -74,14 +75,23 @@ TEST_P(RowKernels, ActivationsAreWithinAFewUlp) {
     // The argument of e^x carries a rounding of its own: an error in proportion to it. Far out on the left
     // the true value fades below what sigmoid's smallest result times x gives.
     const double relative = 24 * kUnit + 4 * kUnit * 8 * deviation;
-    kernels().silu(x.data(), y.data(), n);
+    kernels().unary[0](x.data(), y.data(), n);
     expect([&](std::size_t i) { return silu(x[i]); }, relative, 1e-30);
-    kernels().gated_silu(x.data(), up.data(), y.data(), n);
+    kernels().gated[0](x.data(), up.data(), y.data(), n);
     expect([&](std::size_t i) { return silu(x[i]) * up[i]; }, relative, 1e-30);
-    kernels().gelu_tanh(x.data(), y.data(), n);
+    kernels().unary[1](x.data(), y.data(), n);
     expect([&](std::size_t i) { return gelu_tanh(x[i]); }, relative, 4e-6);
-    kernels().gated_gelu_tanh(x.data(), up.data(), y.data(), n);
+    kernels().gated[1](x.data(), up.data(), y.data(), n);
     expect([&](std::size_t i) { return gelu_tanh(x[i]) * up[i]; }, relative, 2e-5);
+    const auto unary = [&](UnaryFn fn) { kernels().unary[static_cast<int>(fn)](x.data(), y.data(), n); };
+    unary(UnaryFn::kGelu);  // the formula for erf is good to 1.5e-7
+    expect([&](std::size_t i) { return 0.5 * x[i] * std::erfc(-x[i] / std::sqrt(2.0)); }, 1e-6, 1e-6 * deviation);
+    unary(UnaryFn::kRelu);
+    expect([&](std::size_t i) { return std::max(x[i], 0.0f); }, 0, 0);
+    unary(UnaryFn::kReluSquared);
+    expect([&](std::size_t i) { return std::pow(std::max(x[i], 0.0f), 2.0); }, kUnit, 0);
+    unary(UnaryFn::kTanh);
+    expect([&](std::size_t i) { return std::tanh(x[i]); }, 0, 16 * kUnit);
     const auto cap = static_cast<float>(1 + 49 * random.uniform());
     kernels().softcap(x.data(), cap, y.data(), n);
     expect([&](std::size_t i) { return cap * std::tanh(x[i] / cap); }, 0, 16 * kUnit * cap);
@@ -93,14 +103,14 @@ TEST_P(RowKernels, ActivationsOfHugeInputsAreFinite) {
     const std::vector<float> x = {huge, -huge, 0, -0.0f, huge, -huge, 1, -1, huge};
     const auto n = static_cast<int64_t>(x.size());
     std::vector<float> y(x.size());
-    kernels().silu(x.data(), y.data(), n);
+    kernels().unary[0](x.data(), y.data(), n);
     for (std::size_t i = 0; i < x.size(); ++i) {
       ASSERT_NEAR(y[i], silu(x[i]), 1e-6 * std::max(1.0, std::abs(silu(x[i])))) << x[i];
     }
     kernels().softcap(x.data(), 30, y.data(), n);
     for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], 30 * std::tanh(x[i] / 30.0), 1e-4) << x[i];
     if (huge > 1e11f) continue;  // x^3 overflows
-    kernels().gelu_tanh(x.data(), y.data(), n);
+    kernels().unary[1](x.data(), y.data(), n);
     for (std::size_t i = 0; i < x.size(); ++i) {
       ASSERT_NEAR(y[i], gelu_tanh(x[i]), 1e-6 * std::max(1.0, std::abs(gelu_tanh(x[i])))) << x[i];
     }
@@ -110,10 +120,34 @@ TEST_P(RowKernels, ActivationsOfHugeInputsAreFinite) {
 TEST_P(RowKernels, ANanStaysANan) {
   const std::vector<float> x = {1, std::numeric_limits<float>::quiet_NaN(), 2};
   std::vector<float> y(3);
-  for (const auto kernel : {kernels().silu, kernels().gelu_tanh}) {
+  for (const auto kernel : kernels().unary) {
     kernel(x.data(), y.data(), 3);
     EXPECT_TRUE(std::isnan(y[1]));
     EXPECT_FALSE(std::isnan(y[0]) || std::isnan(y[2]));
+  }
+}
+
+TEST_P(RowKernels, LayerNormIsWithinTheRoundingOfItsSums) {
+  Random random(12);
+  for (int t = 0; t < test::tries(200); ++t) {
+    const int64_t n = any_size(random) + 1;
+    auto x = normals(random, n, 3);
+    const auto w = normals(random, n), bias = normals(random, n);
+    for (float& v : x) v += 5;
+    double mean = 0, variance = 0;
+    for (const float v : x) mean += v / static_cast<double>(n);
+    for (const float v : x) variance += (v - mean) * (v - mean) / static_cast<double>(n);
+    std::vector<double> want(x.size());
+    std::vector<float> y(x.size());
+    for (const float* b : {bias.data(), static_cast<const float*>(nullptr)}) {
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        want[i] = (x[i] - mean) / std::sqrt(variance + 1e-5) * w[i] + (b != nullptr ? b[i] : 0);
+      }
+      kernels().layer_norm(x.data(), w.data(), b, y.data(), n, 1e-5f);
+      expect_near(y, want, 1e-5, 2e-5);
+    }
+    kernels().layer_norm(x.data(), w.data(), nullptr, x.data(), n, 1e-5f);  // in place
+    expect_near(x, want, 1e-5, 2e-5);
   }
 }
 

@@ -25,12 +25,18 @@ std::optional<KvType> kv_type_from_name(std::string_view text) {
 
 std::vector<KvLayer> kv_layers(const Graph& graph) {
   std::vector<KvLayer> layers;
+  const auto set = [&](int32_t number, const KvLayer& layer) {
+    const auto at = static_cast<std::size_t>(number);
+    layers.resize(std::max(layers.size(), at + 1));
+    layers[at] = layer;
+  };
   for (const Node& n : graph.nodes()) {
-    if (n.op != Op::kAttention) continue;
-    const auto layer = static_cast<std::size_t>(n.get<AttentionAttrs>().layer);
-    const Shape& k = graph.node(n.inputs[1]).shape;
-    layers.resize(std::max(layers.size(), layer + 1));
-    layers[layer] = {k[1], k[2]};
+    if (n.op == Op::kAttention) {
+      const Shape& k = graph.node(n.inputs[1]).shape;
+      set(n.get<AttentionAttrs>().layer, {k[1], k[2]});
+    } else if (n.op == Op::kShortConv) {
+      set(n.get<ShortConvAttrs>().layer, {1, n.shape[1], true});
+    }
   }
   return layers;
 }
@@ -44,7 +50,15 @@ int64_t KvCache::part_bytes(const KvLayer& l, KvType type) {
   return 0;
 }
 
-int64_t KvCache::page_stride(int32_t l) const { return layer_at(l).n_kv_heads * 2 * part_bytes(layer_at(l), type_); }
+int64_t KvCache::page_bytes(const KvLayer& l, KvType type) {
+  return l.is_conv ? l.head_dim * kKvPage * static_cast<int64_t>(sizeof(float)) : l.n_kv_heads * 2 * part_bytes(l, type);
+}
+
+float* KvCache::conv_row(int32_t l, std::span<const int32_t> pages, int64_t position) const {
+  const int64_t page = pages[static_cast<std::size_t>(position / kKvPage)];
+  std::byte* base = memory_->data() + layer_offset_[static_cast<std::size_t>(l)] + page * page_stride(l);
+  return reinterpret_cast<float*>(base) + position % kKvPage * layer_at(l).head_dim;
+}
 
 char* KvCache::k_base(int32_t l, int64_t head) const {
   return reinterpret_cast<char*>(memory_->data()) + layer_offset_[static_cast<std::size_t>(l)] +
@@ -53,7 +67,7 @@ char* KvCache::k_base(int32_t l, int64_t head) const {
 
 uint64_t KvCache::bytes_for(const std::vector<KvLayer>& layers, KvType type, int64_t positions) {
   for (const KvLayer& l : layers) {
-    if (type == KvType::kQ8_0 && l.head_dim % 32 != 0) {
+    if (type == KvType::kQ8_0 && !l.is_conv && l.head_dim % 32 != 0) {
       throw Error(ErrorCode::kInvalidInput,
                   fmt::format("a q8_0 KV cache needs heads of a multiple of 32 values, this model has {}", l.head_dim),
                   "use f16");
@@ -62,7 +76,7 @@ uint64_t KvCache::bytes_for(const std::vector<KvLayer>& layers, KvType type, int
   const auto pages = static_cast<uint64_t>((positions + kKvPage - 1) / kKvPage);
   Checked total = 0;
   for (const KvLayer& l : layers) {
-    total = total + Checked(pages) * static_cast<uint64_t>(l.n_kv_heads) * static_cast<uint64_t>(2 * part_bytes(l, type));
+    total = total + Checked(pages) * static_cast<uint64_t>(page_bytes(l, type));
   }
   if (!total.ok()) fail(ErrorCode::kLimit, "KV cache of {} positions is too large", positions);
   return total.value();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -17,10 +18,12 @@ namespace minnow {
 std::string_view name(KvType type);                            // "f32", "f16", "q8_0"
 std::optional<KvType> kv_type_from_name(std::string_view name);
 
+// Keys and values of n_kv_heads heads; or, for a short convolution, its inputs: one row of head_dim f32 per position.
 struct KvLayer {
   int64_t n_kv_heads = 0, head_dim = 0;
+  bool is_conv = false;
 };
-// What the attention operations of a graph need, by their layer number.
+// What the attention operations and convolutions of a graph need, by their layer number.
 std::vector<KvLayer> kv_layers(const Graph& graph);
 
 class KvCache {
@@ -38,10 +41,13 @@ class KvCache {
   // Page p of this layer and head lies page_stride(layer) * p bytes after the returned address.
   char* k_base(int32_t layer, int64_t head) const;
   char* v_base(int32_t layer, int64_t head) const { return k_base(layer, head) + part_bytes(layer_at(layer), type_); }
-  int64_t page_stride(int32_t layer) const;
+  int64_t page_stride(int32_t layer) const { return page_bytes(layer_at(layer), type_); }
+  // The row of a convolution's input at a position of the sequence that has these pages.
+  float* conv_row(int32_t layer, std::span<const int32_t> pages, int64_t position) const;
 
  private:
   const KvLayer& layer_at(int32_t l) const { return layers_[static_cast<std::size_t>(l)]; }
+  static int64_t page_bytes(const KvLayer& layer, KvType type);
   // Keys, or values, of one page and head.
   static int64_t part_bytes(const KvLayer& layer, KvType type);
   std::vector<KvLayer> layers_;

@@ -3,21 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "base/error.h"
 #include "cpu/pack.h"
-#include "cpu/test_values.h"
-#include "tensor/codec.h"
+#include "cpu/test_matmul.h"
 
 namespace minnow {
 namespace {
 
 using test::between;
-using test::kUnit;
-
-constexpr DType kAllTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
-                               DType::kQ4_0, DType::kQ4_K, DType::kQ6_K};
+using test::Columns;
+using test::Decoded;
 
 class MatMul : public testing::TestWithParam<std::tuple<Isa, DType>> {
  protected:
@@ -27,55 +23,11 @@ class MatMul : public testing::TestWithParam<std::tuple<Isa, DType>> {
   ThreadPool pool_{1};
 };
 INSTANTIATE_TEST_SUITE_P(, MatMul,
-                         testing::Combine(testing::ValuesIn(available_isas()), testing::ValuesIn(kAllTypes)),
+                         testing::Combine(testing::ValuesIn(available_isas()), testing::ValuesIn(test::kWeightTypes)),
                          [](const auto& p) {
                            return std::string(name(std::get<0>(p.param))) + "_" +
                                   std::string(name(std::get<1>(p.param)));
                          });
-
-// Inputs of one product: x as the kernels of this weight type read it, and the values that they see.
-struct Columns {
-  std::vector<float> seen;
-  std::vector<ActBlock> blocks;
-
-  Columns(Random& random, const Kernels& kernels, bool quantized, int64_t n_cols, int64_t k)
-      : seen(test::normals(random, n_cols * k)) {
-    if (!quantized) return;
-    blocks.resize(static_cast<std::size_t>(n_cols * k / kActColumns));
-    kernels.quantize(seen.data(), blocks.data(), n_cols * k);
-  }
-  double value(int64_t i) const {
-    if (blocks.empty()) return seen[static_cast<std::size_t>(i)];
-    const ActBlock& b = blocks[static_cast<std::size_t>(i / kActColumns)];
-    return static_cast<double>(b.q[i % kActColumns]) * b.d;
-  }
-  const void* column(int64_t c, int64_t k) const {
-    if (blocks.empty()) return seen.data() + c * k;
-    return blocks.data() + c * (k / kActColumns);
-  }
-};
-
-// Weights in f32, and the sum of the magnitudes of the terms that each is made of (Q4_K subtracts a minimum).
-struct Decoded {
-  std::vector<float> w;
-  std::vector<double> magnitude;
-
-  explicit Decoded(const Tensor& t) : w(to_f32(t)) {
-    magnitude.reserve(w.size());
-    for (const float v : w) magnitude.push_back(std::abs(static_cast<double>(v)));
-    if (t.dtype != DType::kQ4_K) return;
-    std::byte* data = nullptr;
-    const Tensor without_min = Tensor::allocate(t.dtype, t.shape, &data);
-    std::memcpy(data, t.data, t.bytes());
-    for (std::size_t i = 0; i < t.bytes(); i += sizeof(BlockQ4_K))
-      std::memset(data + i + offsetof(BlockQ4_K, dmin), 0, 2);
-    const std::vector<float> product = to_f32(without_min);
-    for (std::size_t i = 0; i < w.size(); ++i) {
-      magnitude[i] =
-          std::abs(static_cast<double>(product[i])) + std::abs(static_cast<double>(product[i]) - w[i]);
-    }
-  }
-};
 
 struct Size {
   int64_t rows, k, n_cols;
@@ -98,23 +50,10 @@ TEST_P(MatMul, IsWithinTheRoundingOfItsAccumulator) {
     std::vector<float> y(static_cast<std::size_t>(size.rows * size.n_cols));
     packed.multiply(kernels(), x.column(0, size.k), size.n_cols, y.data(), 0, packed.units());
 
-    // Float types: a product and an addition per vector of at least 4, then the sum of its lanes. Panels: at
-    // most two of both per 16 columns, integers in between; scales and the decoded weight are rounded, too.
-    // Two instruction sets are therefore at most twice this apart.
-    const double roundings =
-        packed.in_panels() ? static_cast<double>(size.k) / 8 + 8 : static_cast<double>(size.k) / 4 + 8;
-    for (int64_t c = 0; c < size.n_cols; ++c) {
-      for (int64_t r = 0; r < size.rows; ++r) {
-        double want = 0, magnitude = 0;
-        for (int64_t i = 0; i < size.k; ++i) {
-          const auto at = static_cast<std::size_t>(r * size.k + i);
-          want += decoded.w[at] * x.value(c * size.k + i);
-          magnitude += decoded.magnitude[at] * std::abs(x.value(c * size.k + i));
-        }
-        ASSERT_NEAR(y[static_cast<std::size_t>(c * size.rows + r)], want,
-                    roundings * kUnit * magnitude + 1e-44)
-            << size.rows << "x" << size.k << ", row " << r << ", column " << c << " of " << size.n_cols;
-      }
+    const std::vector<test::Expected> want = expected(decoded, x, size.rows, size.n_cols, size.k);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      ASSERT_NEAR(y[i], want[i].value, want[i].bound)
+          << size.rows << "x" << size.k << ", output " << i << " of " << size.n_cols << " columns";
     }
   }
 }
@@ -172,41 +111,78 @@ TEST_P(MatMul, AChunkWritesItsOwnRowsOnly) {
   }
 }
 
+// 16 equal rows of blocks whose bytes are all `byte`, with these scales, times a column of `x`.
+struct EqualRows {
+  std::vector<float> y = std::vector<float>(16);
+  test::Expected want;
+
+  EqualRows(const Kernels& kernels, DType dtype, uint8_t byte, float scale, float x) {
+    const int64_t k = 512;
+    std::byte* data = nullptr;
+    const Tensor weight = Tensor::allocate(dtype, {16, k}, &data);
+    test::fill_blocks(
+        dtype, {data, weight.bytes()}, [&] { return byte; }, [&] { return scale; });
+    test::PackedMemory memory(weight);
+    ThreadPool pool(1);
+    const PackedMatrix packed("w", weight, memory.data(), pool);
+    Random random(1);
+    Columns columns(random, kernels, true, 1, k);
+    std::fill(columns.seen.begin(), columns.seen.end(), x);
+    kernels.quantize(columns.seen.data(), columns.blocks.data(), k);
+    packed.multiply(kernels, columns.blocks.data(), 1, y.data(), 0, 1);
+    want = expected(Decoded(weight), columns, 16, 1, k)[0];
+  }
+};
+
 TEST_P(MatMul, TheLargestCodesDoNotOverflow) {
   if (!is_quantized(dtype())) return;
-  const int64_t k = 512;
-  for (const int fill : {0x00, 0xFF, 0x7F, 0x80}) {
-    std::byte* data = nullptr;
-    const Tensor weight = Tensor::allocate(dtype(), {16, k}, &data);
-    std::memset(data, fill, weight.bytes());
-    const auto stride = static_cast<std::size_t>(info(dtype()).block_bytes);
-    const uint16_t one = f32_to_f16(1.0f);
-    const std::size_t at = dtype() == DType::kQ6_K ? offsetof(BlockQ6_K, d) : 0;
-    for (std::size_t i = 0; i < weight.bytes(); i += stride) {
-      std::memcpy(data + i + at, &one, 2);
-      if (dtype() == DType::kQ4_K) std::memcpy(data + i + 2, &one, 2);
+  for (const uint8_t byte : {0x00, 0xFF, 0x7F, 0x80, 0x88, 0x77}) {
+    for (const float x : {127.0f, -127.0f}) {
+      for (const float scale : {1.0f, -1.0f, 65504.0f, -65504.0f}) {
+        const EqualRows product(kernels(), dtype(), byte, scale, x);
+        for (const float v : product.y) {
+          ASSERT_NEAR(v, product.want.value, product.want.bound) << "bytes " << int{byte} << ", scale " << scale;
+        }
+      }
     }
-    const std::vector<float> w = to_f32(weight);
-    test::PackedMemory memory(weight);
-    const PackedMatrix packed("w", weight, memory.data(), pool_);
-    for (const float sign : {1.0f, -1.0f}) {
-      std::vector<float> x(static_cast<std::size_t>(k), sign * 127.0f);
-      std::vector<ActBlock> blocks(static_cast<std::size_t>(k / kActColumns));
-      kernels().quantize(x.data(), blocks.data(), k);
-      float y[16];
-      packed.multiply(kernels(), blocks.data(), 1, y, 0, 1);
-      double want = 0;
-      for (int64_t i = 0; i < k; ++i)
-        want += static_cast<double>(w[static_cast<std::size_t>(i)]) * static_cast<double>(sign) * 127;
-      for (const float v : y)
-        ASSERT_NEAR(v, want, std::abs(want) * 1e-6 + 64) << "codes " << fill << " times " << sign;
+  }
+}
+
+TEST_P(MatMul, SubnormalScalesAreNotZero) {
+  if (!is_quantized(dtype())) return;
+  // The smallest f16 and the largest subnormal one; the smallest exponents of MXFP4.
+  const float f16[] = {0x1p-24f, 0x3FFp-24f, -0x1p-24f}, powers[] = {0x1p-128f, 0x1p-127f, 0x1p-126f};
+  for (const float scale : dtype() == DType::kMXFP4 ? powers : f16) {
+    const EqualRows product(kernels(), dtype(), 0x01, scale, 100.0f);
+    for (const float v : product.y) {
+      ASSERT_NEAR(v, product.want.value, product.want.bound) << "scale " << scale;
+      if (product.want.value != 0) {
+        ASSERT_NE(v, 0) << "scale " << scale;
+      }
     }
+  }
+}
+
+TEST_P(MatMul, BlocksOfZerosGiveZero) {
+  if (!is_quantized(dtype())) return;
+  const EqualRows zero_scales(kernels(), dtype(), 0, 0.0f, 3.0f);
+  for (const float v : zero_scales.y) EXPECT_EQ(v, 0);
+  const EqualRows zero_columns(kernels(), dtype(), 0x5A, 1.0f, 0.0f);
+  for (const float v : zero_columns.y) EXPECT_EQ(v, 0);
+}
+
+// Every code that a byte can hold, under every scale that the type can have.
+TEST_P(MatMul, EveryByteMeansWhatTheDecoderSays) {
+  if (!is_quantized(dtype())) return;
+  for (int byte = 0; byte < 256; ++byte) {
+    const EqualRows product(kernels(), dtype(), static_cast<uint8_t>(byte), -0.37f, 1.5f);
+    for (const float v : product.y) ASSERT_NEAR(v, product.want.value, product.want.bound) << "byte " << byte;
   }
 }
 
 TEST(PackedMatrix, IsTheSameForAnyNumberOfThreads) {
   Random random(14);
-  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_K, DType::kQ6_K}) {
+  for (const DType dtype : test::kBlockTypes) {
     const Tensor weight = test::random_matrix(random, dtype, 150, 512);
     test::PackedMemory memory1(weight), memory3(weight);
     ThreadPool one(1), three(3);
@@ -226,23 +202,75 @@ TEST(PackedMatrix, LeavesWeightsThatAreNotInAFileAsTheyAre) {
   EXPECT_EQ(std::memcmp(before.data(), weight.data, before.size()), 0);
 }
 
+void expect_refused(const Tensor& weight, const std::string& why) {
+  test::PackedMemory memory(weight);
+  ThreadPool pool(2);
+  try {
+    const PackedMatrix packed("blk.7.ffn_up.weight", weight, memory.data(), pool);
+    ADD_FAILURE() << "accepted " << name(weight.dtype);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::kInvalidInput);
+    EXPECT_NE(std::string(e.what()).find("blk.7.ffn_up.weight"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what();
+  }
+}
+
 TEST(PackedMatrix, AScaleThatIsNotFiniteNamesTheWeight) {
   Random random(16);
-  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_K, DType::kQ6_K}) {
+  for (const DType dtype : test::kBlockTypes) {
+    if (dtype == DType::kNVFP4) continue;  // all of its scales are numbers
     for (const uint16_t bad : {0x7C00, 0xFC00, 0x7E01}) {
       Tensor weight = test::random_matrix(random, dtype, 40, 256);
       auto* data = const_cast<std::byte*>(weight.row(37));
-      std::memcpy(data + (dtype == DType::kQ6_K ? offsetof(BlockQ6_K, d) : 0), &bad, 2);
-      test::PackedMemory memory(weight);
-      ThreadPool pool(2);
-      try {
-        const PackedMatrix packed("blk.7.ffn_up.weight", weight, memory.data(), pool);
-        ADD_FAILURE() << "accepted " << name(dtype);
-      } catch (const Error& e) {
-        EXPECT_EQ(e.code(), ErrorCode::kInvalidInput);
-        EXPECT_NE(std::string(e.what()).find("blk.7.ffn_up.weight"), std::string::npos) << e.what();
-      }
+      test::with_block(dtype, [&](auto block) {
+        std::memcpy(&block, data, sizeof(block));
+        if constexpr (requires { block.e; }) {
+          block.e = 255;
+        } else if constexpr (std::is_same_v<decltype(block), BlockI2_S>) {
+          block.d = f16_to_f32(bad);
+        } else if constexpr (!std::is_same_v<decltype(block), BlockNVFP4>) {
+          block.d = bad;
+        }
+        std::memcpy(data, &block, sizeof(block));
+      });
+      expect_refused(weight, "not a finite number");
     }
+  }
+}
+
+TEST(PackedMatrix, AMinimumThatIsNotFiniteNamesTheWeight) {
+  Random random(17);
+  for (const DType dtype : {DType::kQ4_1, DType::kQ5_1, DType::kQ2_K, DType::kQ4_K, DType::kQ5_K}) {
+    Tensor weight = test::random_matrix(random, dtype, 40, 256);
+    auto* data = const_cast<std::byte*>(weight.row(3));
+    test::with_block(dtype, [&](auto block) {
+      std::memcpy(&block, data, sizeof(block));
+      if constexpr (requires { block.m; }) block.m = 0x7C00;
+      if constexpr (requires { block.dmin; }) block.dmin = 0x7C00;
+      std::memcpy(data, &block, sizeof(block));
+    });
+    expect_refused(weight, "not a finite number");
+  }
+}
+
+// Their panels hold one scale for 16 rows.
+TEST(PackedMatrix, RowsOfI2SWithDifferentScalesAreRefused) {
+  Random random(18);
+  Tensor weight = test::random_matrix(random, DType::kI2_S, 40, 256);
+  BlockI2_S block;
+  auto* data = const_cast<std::byte*>(weight.row(21));
+  std::memcpy(&block, data, sizeof(block));
+  block.d *= 2;
+  std::memcpy(data, &block, sizeof(block));
+  expect_refused(weight, "different scales");
+}
+
+TEST(PackedMatrix, PanelsTakeHardlyMoreThanTheFile) {
+  for (const DType dtype : test::kBlockTypes) {
+    const Shape shape{2048, 2048};
+    const double file = static_cast<double>(checked_tensor_bytes(dtype, shape, "w"));
+    const double more = dtype == DType::kTQ1_0 ? 66.0 / 54 : 1.04;  // TQ1_0 takes the two bits of TQ2_0
+    EXPECT_LE(static_cast<double>(packed_bytes(dtype, shape)), file * more) << name(dtype);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/thread_pool.h"
@@ -20,12 +21,12 @@ class PackedMatrix {
  public:
   // Packs into `memory` (packed_bytes() of it, aligned to 64; unused for float types) with all threads of the pool.
   // The memory and the tensor's storage must outlive the matrix. Throws kInvalidInput naming the weight when a scale
-  // is not finite, kUnsupported for types that cannot be multiplied.
+  // is not finite or the rows of an I2_S tensor have different ones, kUnsupported for types that cannot be multiplied.
   PackedMatrix(const std::string& name, const Tensor& tensor, std::byte* memory, ThreadPool& pool);
 
   int64_t n_rows() const { return n_rows_; }
   int64_t k() const { return k_; }
-  bool in_panels() const { return panel_bytes_ > 0; }
+  bool in_panels() const { return panel_type_.has_value(); }
   // The units that work is divided in: panels of 16 rows, or rows.
   int64_t units() const { return in_panels() ? (n_rows_ + kPanelRows - 1) / kPanelRows : n_rows_; }
   // Bytes of weights in one unit.
@@ -37,6 +38,7 @@ class PackedMatrix {
  private:
   DType dtype_;
   int64_t n_rows_, k_;
+  std::optional<PanelType> panel_type_;
   int64_t panel_bytes_ = 0, row_bytes_ = 0;
   const std::byte* data_;
 };

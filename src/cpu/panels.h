@@ -1,48 +1,131 @@
 // How quantized matrices and activations lie in memory for the integer kernels.
 //
-// A weight matrix [N, K] is cut into panels of 16 rows. Within a panel, memory runs along K in blocks of 32 columns,
-// and within a block in groups of 4: the 16 rows' 4 bytes lie side by side, so that one 512-bit register holds one
-// group of all rows (a 256-bit one half of them, a 128-bit one a quarter) and each 32-bit lane is one row. A dot
-// product step multiplies it with 4 activation bytes that are the same in every lane. Rows past N are zero.
+// A weight matrix [N, K] is cut into panels of 16 rows, and a panel into steps along K, one for each block of the
+// type. What the blocks of the 16 rows hold lies side by side within a step: scales first, then the codes in blocks of
+// 32 columns. Rows past N are zero.
 //
-// Group g (0..7) of a block holds columns 4g .. 4g + 3. Two 4-bit codes share a byte: group g in the low nibbles,
-// group g + 4 in the high ones.
+// The codes of 32 columns are 8 groups of 4: group g holds columns 4g .. 4g + 3. The 4 bytes of a group of one row are
+// a 32-bit lane, and 16 rows fill a 512-bit register (two of 256 bits, four of 128). A dot product step multiplies it
+// with 4 activation bytes that are the same in every lane. Narrow codes share their bytes with other groups, never with
+// another row or column of the group, so that a shift and a mask give a group (Plane).
 //
-// Every type walks blocks of 32 in the same order and adds each block's product to one f32 accumulator per output,
+// What sets the types apart is in a table of facts, panel_format. Packing and kernels are written once, for any row of
+// it. Every type walks its sub-blocks in the same order and adds each one's product to one f32 accumulator per output,
 // so a result does not depend on how many rows or columns are computed together.
 #pragma once
 
 #include <cstdint>
 
+#include "tensor/blocks.h"
+
 namespace minnow {
 
 inline constexpr int kPanelRows = 16;
 
-struct PanelQ8_0 {
-  uint16_t d[16];      // f16
-  uint8_t q[8][16][4]; // code + 128
+// Named after their blocks. TQ1_0 is packed as TQ2_0.
+enum class PanelType : uint8_t {
+  kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0,
+  kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K,
+  kIQ4_NL, kIQ4_XS,
+  kTQ2_0, kI2_S,
+  kMXFP4, kNVFP4, kQ1_0, kQ2_0
 };
-struct PanelQ4_0 {
-  uint16_t d[16];
-  uint8_t q[4][16][4];  // code 0..15; minus 8 to get the value
+inline constexpr int kNumPanelTypes = 18;
+
+// `bits` of each code (1, 2, 4 or 8; 0: no such plane), from bit `at` of the code upwards: `bits` registers of 64 bytes
+// for 32 columns of 16 rows. Group g lies in register vector(g) at bits shift(g).
+struct Plane {
+  int bits = 0, at = 0;
+
+  __attribute__((always_inline)) constexpr int bytes() const { return 64 * bits; }
+  __attribute__((always_inline)) constexpr int mask() const { return (1 << bits) - 1; }
+  __attribute__((always_inline)) constexpr int vector(int g) const { return g * bits / 8; }
+  __attribute__((always_inline)) constexpr int shift(int g) const { return g * bits % 8; }
 };
-struct PanelQ4_K {  // 256 columns
-  uint16_t d[16], dmin[16];
-  struct Sub {
-    uint8_t scale[16], min[16];
-    uint8_t q[4][16][4];
-  } sub[8];
+
+enum class PanelScale : uint8_t {
+  kF16,   // one per step
+  kF32,   // one per step for all 16 rows
+  kE8M0,  // one per sub-block: 2^(e - 128)
+  kE4M3,  // one per sub-block, halved; no sign, no code for "not a number"
+  kI8,    // one per sub-block, times an f16 of the step
+  kU4     // the same in the low nibble of a byte; the high nibble is the minimum
 };
-struct PanelQ6_K {  // 256 columns
-  uint16_t d[16];
-  struct Sub {
-    int8_t scale[2][16];      // of columns 0..15 and 16..31
-    uint8_t low[4][16][4];    // low four bits as above
-    uint8_t high[2][16][4];   // two high bits of groups 0..3 and of groups 4..7, group g at bits 2 (g mod 4)
-  } sub[8];
+
+// The bytes that 16 values of a table of 4-bit codes stand for.
+struct PanelTable {
+  uint8_t value[16];
 };
-static_assert(sizeof(PanelQ8_0) == 16 * 34 && sizeof(PanelQ4_0) == 16 * 18);
-static_assert(sizeof(PanelQ4_K) == 2368 && sizeof(PanelQ6_K) == 16 * 210);
+constexpr PanelTable with_offset(const int8_t (&values)[16], int offset) {
+  PanelTable table{};
+  for (int i = 0; i < 16; ++i) table.value[i] = static_cast<uint8_t>(values[i] + offset);
+  return table;
+}
+inline constexpr int kIq4Offset = 128, kE2M1Offset = 12;
+inline constexpr PanelTable kIq4Table = with_offset(kIq4Values, kIq4Offset);
+inline constexpr PanelTable kE2M1Table = with_offset(kE2M1Values, kE2M1Offset);
+
+// A weight is scale * (code - offset) + min, or scale * (table[code] - offset).
+struct PanelFormat {
+  int columns;  // of a step
+  Plane low, high{};
+  int offset = 0;
+  const PanelTable* table = nullptr;
+  PanelScale scale = PanelScale::kF16;
+  int sub_block = 32;    // columns that share a scale in the step: 16 or 32
+  bool has_min = false;  // one beside each scale, of the same kind; an f16 of the step that multiplies it is negated
+
+  // A step, in this order; each entry is 16 rows wide:
+  //   f16 scales (f32: a single one), f16 minimums, a byte scale for each sub-block, a byte minimum for each (kI8 only),
+  //   then for each 32 columns the low plane and the high plane.
+  constexpr bool has_byte_scales() const { return scale != PanelScale::kF16 && scale != PanelScale::kF32; }
+  constexpr int min_at() const {
+    if (scale == PanelScale::kF32) return 4;
+    return scale == PanelScale::kE8M0 || scale == PanelScale::kE4M3 ? 0 : 2 * kPanelRows;
+  }
+  constexpr int scales_at() const { return min_at() + (has_min ? 2 * kPanelRows : 0); }
+  constexpr int bytes_of_scales() const { return has_byte_scales() ? columns / sub_block * kPanelRows : 0; }
+  constexpr int mins_at() const { return scales_at() + bytes_of_scales(); }
+  constexpr int codes_at() const { return mins_at() + (has_min && scale == PanelScale::kI8 ? bytes_of_scales() : 0); }
+  constexpr int code_bytes() const { return low.bytes() + high.bytes(); }  // of 32 columns
+  constexpr int step_bytes() const { return codes_at() + columns / 32 * code_bytes(); }
+};
+
+constexpr PanelFormat panel_format(PanelType type) {
+  switch (type) {
+    case PanelType::kQ4_0: return {.columns = 32, .low = {4}, .offset = 8};
+    case PanelType::kQ4_1: return {.columns = 32, .low = {4}, .has_min = true};
+    case PanelType::kQ5_0: return {.columns = 32, .low = {4}, .high = {1, 4}, .offset = 16};
+    case PanelType::kQ5_1: return {.columns = 32, .low = {4}, .high = {1, 4}, .has_min = true};
+    case PanelType::kQ8_0: return {.columns = 32, .low = {8}, .offset = 128};
+    case PanelType::kQ2_K:
+      return {.columns = 256, .low = {2}, .scale = PanelScale::kU4, .sub_block = 16, .has_min = true};
+    case PanelType::kQ3_K:
+      return {.columns = 256, .low = {2}, .high = {1, 2}, .offset = 4, .scale = PanelScale::kI8, .sub_block = 16};
+    case PanelType::kQ4_K: return {.columns = 256, .low = {4}, .scale = PanelScale::kI8, .has_min = true};
+    case PanelType::kQ5_K:
+      return {.columns = 256, .low = {4}, .high = {1, 4}, .scale = PanelScale::kI8, .has_min = true};
+    case PanelType::kQ6_K:
+      return {.columns = 256, .low = {4}, .high = {2, 4}, .offset = 32, .scale = PanelScale::kI8, .sub_block = 16};
+    case PanelType::kIQ4_NL: return {.columns = 32, .low = {4}, .offset = kIq4Offset, .table = &kIq4Table};
+    case PanelType::kIQ4_XS:
+      return {.columns = 256, .low = {4}, .offset = kIq4Offset, .table = &kIq4Table, .scale = PanelScale::kI8};
+    case PanelType::kTQ2_0: return {.columns = 256, .low = {2}, .offset = 1};
+    case PanelType::kI2_S: return {.columns = 128, .low = {2}, .offset = 1, .scale = PanelScale::kF32};
+    case PanelType::kMXFP4:
+      return {.columns = 32, .low = {4}, .offset = kE2M1Offset, .table = &kE2M1Table, .scale = PanelScale::kE8M0};
+    case PanelType::kNVFP4:
+      return {.columns = 64, .low = {4}, .offset = kE2M1Offset, .table = &kE2M1Table, .scale = PanelScale::kE4M3,
+              .sub_block = 16};
+    case PanelType::kQ1_0: return {.columns = 128, .low = {1, 1}, .offset = 1};  // codes 0 and 2
+    case PanelType::kQ2_0: return {.columns = 64, .low = {2}, .offset = 1};
+  }
+  return {};
+}
+static_assert(panel_format(PanelType::kQ4_0).step_bytes() == 16 * sizeof(BlockQ4_0));
+static_assert(panel_format(PanelType::kQ2_K).step_bytes() == 16 * sizeof(BlockQ2_K));
+static_assert(panel_format(PanelType::kQ4_K).step_bytes() == 16 * (sizeof(BlockQ4_K) + 4));  // scales in whole bytes
+static_assert(panel_format(PanelType::kNVFP4).step_bytes() == 16 * sizeof(BlockNVFP4));
 
 inline constexpr int kActColumns = 32;
 

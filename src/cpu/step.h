@@ -20,6 +20,7 @@ struct RunContext {
   const Kernels& kernels;
   const Batch& batch;
   const std::vector<int32_t>& positions;  // by token
+  const std::vector<int32_t>& segments;   // by token
   StepSize size;
   KvCache* kv;
   int team;
@@ -69,5 +70,9 @@ std::unique_ptr<Step> make_matmul_step(const void* x, int64_t row_dim, std::vect
 std::unique_ptr<Step> make_kv_store_step(const AttentionAttrs& attrs, Value k, Value v, int64_t n_kv_heads);
 std::unique_ptr<Step> make_attention_step(const AttentionAttrs& attrs, Value q, Value out, int64_t n_heads,
                                           int64_t n_kv_heads, int team);
+
+// Inputs of a short convolution to the cache (row-wise), and the convolution over them. weight: [D, n_taps].
+std::unique_ptr<Step> make_conv_store_step(int32_t layer, Value x);
+std::unique_ptr<Step> make_conv_step(int32_t layer, Value weight, int64_t n_taps, Value y);
 
 }  // namespace minnow

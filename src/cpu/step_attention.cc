@@ -78,6 +78,13 @@ class AttentionStep final : public Step {
     int64_t kv_head, first_head, n_heads;
   };
 
+  // The positions that the query at `position` sees, of a sequence of `length`.
+  void visible(int32_t position, int32_t length, int32_t* begin, int32_t* end) const {
+    const int32_t reach = attrs_.causal ? attrs_.window - 1 : attrs_.window / 2;
+    *begin = attrs_.window > 0 ? std::max(0, position - reach) : 0;
+    *end = attrs_.causal ? position + 1 : attrs_.window > 0 ? std::min(length, position + reach + 1) : length;
+  }
+
   void compute(const RunContext& run, const Item& item, int member) {
     const float* q[kAttentionRows];
     float* out[kAttentionRows];
@@ -89,8 +96,7 @@ class AttentionStep final : public Step {
       for (int64_t h = item.first_head; h < item.first_head + item.n_heads; ++h, ++n) {
         q[n] = q_.row(row) + h * head_dim_;
         out[n] = out_.row(row) + h * head_dim_;
-        begin[n] = attrs_.window > 0 ? std::max(0, position + 1 - attrs_.window) : 0;
-        end[n] = position + 1;
+        visible(position, item.sequence->past + item.sequence->count, &begin[n], &end[n]);
       }
     }
     run.kernels.attention({run.kv->type(), static_cast<int32_t>(head_dim_), n, q, out, begin, end, attrs_.scale,

@@ -8,6 +8,8 @@
 namespace minnow {
 namespace {
 
+static_assert(kNumActivations == kNumUnaryFns);
+
 // Calls fn(run, row) for the member's share of the tokens.
 template <typename Fn>
 class RowStep final : public Step {
@@ -67,22 +69,25 @@ std::unique_ptr<Step> binary_step(const Graph& graph, const Node& node, const st
 }
 
 std::unique_ptr<Step> rope_table_step(const Node& node, Value y) {
-  const auto& attrs = node.get<RopeTableAttrs>();
-  return row_step([inv_freq = attrs.inv_freq, magnitude = attrs.magnitude, y](const RunContext& run, int64_t r) {
+  return row_step([a = node.get<RopeTableAttrs>(), y](const RunContext& run, int64_t r) {
     const double position = run.positions[static_cast<std::size_t>(r)];
+    const double warmth = 1 + a.temperature_beta * std::log1p(std::floor(position / a.temperature_length));
+    const double magnitude = a.magnitude * warmth;
     float* row = y.row(r);
-    const std::size_t n = inv_freq.size();
+    const std::size_t n = a.inv_freq.size();
     for (std::size_t i = 0; i < n; ++i) {
-      row[i] = static_cast<float>(std::cos(position * inv_freq[i]) * magnitude);
-      row[n + i] = static_cast<float>(std::sin(position * inv_freq[i]) * magnitude);
+      row[i] = static_cast<float>(std::cos(position * a.inv_freq[i]) * magnitude);
+      row[n + i] = static_cast<float>(std::sin(position * a.inv_freq[i]) * magnitude);
     }
   });
 }
 
 std::unique_ptr<Step> embed_step(const Graph& graph, const Node& node, Value y) {
   const Tensor weight = graph.node(node.inputs[0]).constant;
-  return row_step([weight, y](const RunContext& run, int64_t r) {
-    decode_row(weight.dtype, weight.row(run.batch.tokens[static_cast<std::size_t>(r)]), y.row(r), y.width);
+  const Op by = graph.node(node.inputs[1]).op;
+  return row_step([weight, by, y](const RunContext& run, int64_t r) {
+    const auto& rows = by == Op::kTokens ? run.batch.tokens : by == Op::kPositions ? run.positions : run.segments;
+    decode_row(weight.dtype, weight.row(rows[static_cast<std::size_t>(r)]), y.row(r), y.width);
   });
 }
 
@@ -99,9 +104,18 @@ std::unique_ptr<Step> rope_step(const Graph& graph, const Node& node, const std:
 
 std::unique_ptr<Step> rms_norm_step(const Node& node, const std::vector<Value>& in, Value y) {
   const int64_t n = node.shape.last();
-  return step_over(node.shape[0], [=, eps = node.get<RmsNormAttrs>().eps, x = in[0], w = in[1]](const RunContext& run,
-                                                                                               int64_t r) {
+  return step_over(node.shape[0], [=, eps = node.get<NormAttrs>().eps, x = in[0], w = in[1]](const RunContext& run,
+                                                                                            int64_t r) {
     for (int64_t i = 0; i < y.width; i += n) run.kernels.rms_norm(x.row(r) + i, w.data, y.row(r) + i, n, eps);
+  });
+}
+
+std::unique_ptr<Step> layer_norm_step(const Node& node, const std::vector<Value>& in, Value y) {
+  const int64_t n = node.shape.last();
+  const float* bias = in.size() > 2 ? in[2].data : nullptr;
+  return step_over(node.shape[0], [=, eps = node.get<NormAttrs>().eps, x = in[0], w = in[1]](const RunContext& run,
+                                                                                            int64_t r) {
+    for (int64_t i = 0; i < y.width; i += n) run.kernels.layer_norm(x.row(r) + i, w.data, bias, y.row(r) + i, n, eps);
   });
 }
 
@@ -114,6 +128,7 @@ std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, co
     case Op::kRopeTable: return rope_table_step(node, y);
     case Op::kRope: return rope_step(graph, node, in, y);
     case Op::kRmsNorm: return rms_norm_step(node, in, y);
+    case Op::kLayerNorm: return layer_norm_step(node, in, y);
     case Op::kAdd: return binary_step(graph, node, in, y, &Kernels::add);
     case Op::kMul: return binary_step(graph, node, in, y, &Kernels::mul);
     case Op::kScale:
@@ -125,16 +140,15 @@ std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, co
         run.kernels.softcap(x.row(r), cap, y.row(r), y.width);
       });
     case Op::kUnary: {
-      const auto kernel = node.get<UnaryAttrs>().fn == UnaryFn::kSilu ? &Kernels::silu : &Kernels::gelu_tanh;
+      const auto fn = static_cast<std::size_t>(node.get<UnaryAttrs>().fn);
       return step_over(row_dim, [=, x = in[0]](const RunContext& run, int64_t r) {
-        (run.kernels.*kernel)(x.row(r), y.row(r), y.width);
+        run.kernels.unary[fn](x.row(r), y.row(r), y.width);
       });
     }
     case Op::kGated: {
-      const auto kernel =
-          node.get<UnaryAttrs>().fn == UnaryFn::kSilu ? &Kernels::gated_silu : &Kernels::gated_gelu_tanh;
+      const auto fn = static_cast<std::size_t>(node.get<UnaryAttrs>().fn);
       return step_over(row_dim, [=, gate = in[0], up = in[1]](const RunContext& run, int64_t r) {
-        (run.kernels.*kernel)(gate.row(r), up.row(r), y.row(r), y.width);
+        run.kernels.gated[fn](gate.row(r), up.row(r), y.row(r), y.width);
       });
     }
     case Op::kSelectRows: {

@@ -45,8 +45,15 @@ class Interpreter {
     return y;
   }
   static double activation(UnaryFn fn, double x) {
-    if (fn == UnaryFn::kSilu) return x / (1 + std::exp(-x));
-    return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+    switch (fn) {
+      case UnaryFn::kSilu: return x / (1 + std::exp(-x));
+      case UnaryFn::kGeluTanh: return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+      case UnaryFn::kGelu: return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+      case UnaryFn::kRelu: return std::max(x, 0.0);
+      case UnaryFn::kReluSquared: return x > 0 ? x * x : 0;
+      case UnaryFn::kTanh: return std::tanh(x);
+    }
+    return x;
   }
 
   Values compute(const Node& n) const {
@@ -58,6 +65,8 @@ class Interpreter {
         for (std::size_t i = 0; i < y.size(); ++i) y[i] = static_cast<double>(i);
         return y;
       }
+      case Op::kSegments:
+        return Values(tokens_.size(), 0.0);
       case Op::kWeight: {
         const std::vector<float> w = to_f32(n.constant);
         return {w.begin(), w.end()};
@@ -82,6 +91,16 @@ class Interpreter {
                     [cap = n.get<SoftCapAttrs>().cap](double x) { return cap * std::tanh(x / cap); });
       case Op::kRmsNorm:
         return rms_norm(n);
+      case Op::kLayerNorm:
+        return layer_norm(n);
+      case Op::kShortConv:
+        return short_conv(n);
+      case Op::kRoute:
+        return route(n);
+      case Op::kExpertMatMul:
+        return expert_matmul(n);
+      case Op::kExpertSum:
+        return expert_sum(n);
       case Op::kRopeTable:
         return rope_table(n);
       case Op::kRope:
@@ -98,8 +117,8 @@ class Interpreter {
   Values embed(const Node& n) const {
     const auto d = static_cast<std::size_t>(n.shape.last());
     Values y;
-    for (const int32_t token : tokens_) {
-      const double* row = in(n, 0).data() + static_cast<std::size_t>(token) * d;
+    for (const double row_number : in(n, 1)) {
+      const double* row = in(n, 0).data() + static_cast<std::size_t>(row_number) * d;
       y.insert(y.end(), row, row + d);
     }
     return y;
@@ -107,17 +126,99 @@ class Interpreter {
 
   // Quantized weights see quantized activations: the codes nearest to x, of 127 steps either side per 32
   // values.
-  Values matmul(const Node& n) const {
-    Values x = in(n, 0);
-    const Values& w = in(n, 1);
-    if (is_quantized(node(n, 1).constant.dtype)) {
-      for (std::size_t b = 0; b < x.size(); b += kActColumns) {
-        double largest = 0;
-        for (std::size_t i = b; i < b + kActColumns; ++i) largest = std::max(largest, std::abs(x[i]));
-        const double d = largest / 127;
-        for (std::size_t i = b; i < b + kActColumns; ++i) x[i] = d > 0 ? std::nearbyint(x[i] / d) * d : 0;
+  static Values quantized(Values x) {
+    for (std::size_t b = 0; b < x.size(); b += kActColumns) {
+      double largest = 0;
+      for (std::size_t i = b; i < b + kActColumns; ++i) largest = std::max(largest, std::abs(x[i]));
+      const double d = largest / 127;
+      for (std::size_t i = b; i < b + kActColumns; ++i) x[i] = d > 0 ? std::nearbyint(x[i] / d) * d : 0;
+    }
+    return x;
+  }
+
+  Values layer_norm(const Node& n) const {
+    const auto d = static_cast<std::size_t>(n.shape.last());
+    Values y = in(n, 0);
+    for (std::size_t b = 0; b < y.size(); b += d) {
+      double mean = 0, variance = 0;
+      for (std::size_t i = 0; i < d; ++i) mean += y[b + i] / static_cast<double>(d);
+      for (std::size_t i = 0; i < d; ++i) variance += (y[b + i] - mean) * (y[b + i] - mean) / static_cast<double>(d);
+      const double factor = 1 / std::sqrt(variance + n.get<NormAttrs>().eps);
+      for (std::size_t i = 0; i < d; ++i) {
+        y[b + i] = (y[b + i] - mean) * factor * in(n, 1)[i] + (n.n_inputs() > 2 ? in(n, 2)[i] : 0);
       }
     }
+    return y;
+  }
+
+  Values short_conv(const Node& n) const {
+    const auto d = static_cast<std::size_t>(n.shape[1]), taps = static_cast<std::size_t>(node(n, 1).shape[1]);
+    Values y(in(n, 0).size(), 0.0);
+    for (std::size_t t = 0; t < tokens_.size(); ++t) {
+      for (std::size_t j = 0; j < taps; ++j) {
+        if (t + 1 + j < taps) continue;
+        for (std::size_t i = 0; i < d; ++i) y[t * d + i] += in(n, 1)[i * taps + j] * in(n, 0)[(t + 1 + j - taps) * d + i];
+      }
+    }
+    return y;
+  }
+
+  Values route(const Node& n) const {
+    const auto& attrs = n.get<RouteAttrs>();
+    const auto n_experts = static_cast<std::size_t>(node(n, 0).shape[1]), k = static_cast<std::size_t>(attrs.n_used);
+    Values y;
+    for (std::size_t t = 0; t < tokens_.size(); ++t) {
+      Values p(n_experts);
+      double sum = 0;
+      for (std::size_t e = 0; e < n_experts; ++e) sum += p[e] = std::exp(in(n, 0)[t * n_experts + e]);
+      Values ids, weights;
+      double chosen = 0;
+      for (std::size_t i = 0; i < k; ++i) {
+        const auto best = std::max_element(p.begin(), p.end());
+        ids.push_back(static_cast<double>(best - p.begin()));
+        weights.push_back(*best / sum);
+        chosen += *best / sum;
+        *best = -1;
+      }
+      for (double& w : weights) w *= attrs.scale / (attrs.normalize ? chosen : 1);
+      y.insert(y.end(), ids.begin(), ids.end());
+      y.insert(y.end(), weights.begin(), weights.end());
+    }
+    return y;
+  }
+
+  // Pairs in the order of tokens and slots.
+  Values expert_matmul(const Node& n) const {
+    const Values x = is_quantized(node(n, 1).constant.dtype) ? quantized(in(n, 0)) : in(n, 0);
+    const auto k = static_cast<std::size_t>(n.shape[1]), rows = static_cast<std::size_t>(n.shape[2]);
+    const auto width = static_cast<std::size_t>(node(n, 1).shape[2]);
+    const bool per_pair = node(n, 0).shape.rank() == 3;
+    Values y;
+    for (std::size_t pair = 0; pair < tokens_.size() * k; ++pair) {
+      const double* row = x.data() + (per_pair ? pair : pair / k) * width;
+      const auto expert = static_cast<std::size_t>(in(n, 2)[pair / k * 2 * k + pair % k]);
+      for (std::size_t r = 0; r < rows; ++r) {
+        double sum = 0;
+        for (std::size_t i = 0; i < width; ++i) sum += row[i] * in(n, 1)[(expert * rows + r) * width + i];
+        y.push_back(sum);
+      }
+    }
+    return y;
+  }
+
+  Values expert_sum(const Node& n) const {
+    const auto d = static_cast<std::size_t>(n.shape[1]), k = static_cast<std::size_t>(node(n, 0).shape[1]);
+    Values y(tokens_.size() * d, 0.0);
+    for (std::size_t pair = 0; pair < tokens_.size() * k; ++pair) {
+      const double weight = in(n, 1)[pair / k * 2 * k + k + pair % k];
+      for (std::size_t i = 0; i < d; ++i) y[pair / k * d + i] += weight * in(n, 0)[pair * d + i];
+    }
+    return y;
+  }
+
+  Values matmul(const Node& n) const {
+    const Values x = is_quantized(node(n, 1).constant.dtype) ? quantized(in(n, 0)) : in(n, 0);
+    const Values& w = in(n, 1);
     const auto k = static_cast<std::size_t>(node(n, 1).shape[1]);
     Values y;
     for (std::size_t t = 0; t < x.size(); t += k) {
@@ -136,7 +237,7 @@ class Interpreter {
     for (std::size_t b = 0; b < y.size(); b += d) {
       double squares = 0;
       for (std::size_t i = 0; i < d; ++i) squares += y[b + i] * y[b + i];
-      const double factor = 1 / std::sqrt(squares / static_cast<double>(d) + n.get<RmsNormAttrs>().eps);
+      const double factor = 1 / std::sqrt(squares / static_cast<double>(d) + n.get<NormAttrs>().eps);
       for (std::size_t i = 0; i < d; ++i) y[b + i] *= factor * in(n, 1)[i];
     }
     return y;
@@ -146,8 +247,10 @@ class Interpreter {
     const auto& attrs = n.get<RopeTableAttrs>();
     Values y;
     for (const double position : in(n, 0)) {
-      for (const double f : attrs.inv_freq) y.push_back(std::cos(position * f) * attrs.magnitude);
-      for (const double f : attrs.inv_freq) y.push_back(std::sin(position * f) * attrs.magnitude);
+      const double magnitude =
+          attrs.magnitude * (1 + attrs.temperature_beta * std::log(1 + std::floor(position / attrs.temperature_length)));
+      for (const double f : attrs.inv_freq) y.push_back(std::cos(position * f) * magnitude);
+      for (const double f : attrs.inv_freq) y.push_back(std::sin(position * f) * magnitude);
     }
     return y;
   }
@@ -178,14 +281,16 @@ class Interpreter {
     const Values &q = in(n, 0), &k = in(n, 1), &v = in(n, 2);
     Values y(q.size());
     for (std::size_t t = 0; t < tokens_.size(); ++t) {
-      const auto window = static_cast<std::size_t>(attrs.window);
-      const std::size_t first = window > 0 && t + 1 > window ? t + 1 - window : 0;
+      const auto reach = static_cast<std::size_t>(attrs.causal ? std::max(attrs.window - 1, 0) : attrs.window / 2);
+      const std::size_t first = attrs.window > 0 && t > reach ? t - reach : 0;
+      std::size_t last = attrs.causal ? t : tokens_.size() - 1;
+      if (!attrs.causal && attrs.window > 0) last = std::min(last, t + reach);
       for (std::size_t h = 0; h < heads; ++h) {
         const double* query = q.data() + (t * heads + h) * d;
         const auto at = [&](std::size_t j) { return (j * kv_heads + h / (heads / kv_heads)) * d; };
         Values weight;
         double sum = 0;
-        for (std::size_t j = first; j <= t; ++j) {
+        for (std::size_t j = first; j <= last; ++j) {
           double score = 0;
           for (std::size_t i = 0; i < d; ++i) score += query[i] * k[at(j) + i];
           score *= attrs.scale;
@@ -193,7 +298,7 @@ class Interpreter {
           weight.push_back(std::exp(score));
           sum += weight.back();
         }
-        for (std::size_t j = first; j <= t; ++j) {
+        for (std::size_t j = first; j <= last; ++j) {
           for (std::size_t i = 0; i < d; ++i)
             y[(t * heads + h) * d + i] += weight[j - first] / sum * v[at(j) + i];
         }

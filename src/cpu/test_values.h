@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <span>
 #include <string>
@@ -63,41 +65,101 @@ inline void random_numbers(Random& random, DType dtype, std::span<std::byte> out
   }
 }
 
-// Any bits are valid codes and sub-block scales; only the f16 scales must be finite.
+// The scales of a block that must be numbers: set_scales(block, d, min) gives it these. Everything else may be any bits.
 template <typename Block>
-void random_blocks(Random& random, std::span<std::byte> out, double scale) {
-  for (std::size_t i = 0; i < out.size(); i += sizeof(Block)) {
-    Block block;
-    for (auto& byte : std::span(reinterpret_cast<uint8_t*>(&block), sizeof(Block)))
-      byte = static_cast<uint8_t>(random.next());
-    block.d = f32_to_f16(static_cast<float>(random.normal() * scale));
-    if constexpr (requires { block.dmin; })
-      block.dmin = f32_to_f16(static_cast<float>(random.normal() * scale));
-    std::memcpy(out.data() + i, &block, sizeof(Block));
+void set_scales(Block& b, float d, float min) {
+  b.d = f32_to_f16(d);
+  if constexpr (requires { b.m; }) b.m = f32_to_f16(min);
+  if constexpr (requires { b.dmin; }) b.dmin = f32_to_f16(min);
+}
+inline void set_scales(BlockI2_S& b, float d, float) { b.d = d; }
+inline void set_scales(BlockMXFP4& b, float d, float) {  // the power of two below |d|, times 2
+  b.e = static_cast<uint8_t>(std::clamp(std::ilogb(d) + 128, 0, 254));
+}
+inline void set_scales(BlockNVFP4&, float, float) {}
+
+// Calls f with a block of the type.
+template <typename Fn>
+void with_block(DType dtype, Fn f) {
+  switch (dtype) {
+    case DType::kQ4_0: return f(BlockQ4_0{});
+    case DType::kQ4_1: return f(BlockQ4_1{});
+    case DType::kQ5_0: return f(BlockQ5_0{});
+    case DType::kQ5_1: return f(BlockQ5_1{});
+    case DType::kQ8_0: return f(BlockQ8_0{});
+    case DType::kQ2_K: return f(BlockQ2_K{});
+    case DType::kQ3_K: return f(BlockQ3_K{});
+    case DType::kQ4_K: return f(BlockQ4_K{});
+    case DType::kQ5_K: return f(BlockQ5_K{});
+    case DType::kQ6_K: return f(BlockQ6_K{});
+    case DType::kIQ4_NL: return f(BlockIQ4_NL{});
+    case DType::kIQ4_XS: return f(BlockIQ4_XS{});
+    case DType::kTQ1_0: return f(BlockTQ1_0{});
+    case DType::kTQ2_0: return f(BlockTQ2_0{});
+    case DType::kI2_S: return f(BlockI2_S{});
+    case DType::kMXFP4: return f(BlockMXFP4{});
+    case DType::kNVFP4: return f(BlockNVFP4{});
+    case DType::kQ1_0: return f(BlockQ1_0{});
+    case DType::kQ2_0: return f(BlockQ2_0{});
+    default: FAIL() << "no blocks of type " << name(dtype);
+  }
+}
+inline constexpr DType kWeightTypes[] = {
+    DType::kF32,    DType::kF16,   DType::kBF16,  DType::kQ4_0, DType::kQ4_1,  DType::kQ5_0,
+    DType::kQ5_1,   DType::kQ8_0,  DType::kQ2_K,  DType::kQ3_K, DType::kQ4_K,  DType::kQ5_K,
+    DType::kQ6_K,   DType::kIQ4_NL, DType::kIQ4_XS, DType::kTQ1_0, DType::kTQ2_0, DType::kI2_S,
+    DType::kMXFP4,  DType::kNVFP4, DType::kQ1_0,  DType::kQ2_0};
+inline constexpr std::span<const DType> kBlockTypes = std::span(kWeightTypes).subspan(3);
+
+// Fills blocks with bytes of `byte()` and scales of `scale()`. I2_S gets one scale for all.
+template <typename Byte, typename Scale>
+void fill_blocks(DType dtype, std::span<std::byte> out, Byte byte, Scale scale) {
+  with_block(dtype, [&](auto block) {
+    const float first = scale();
+    for (std::size_t i = 0; i < out.size(); i += sizeof(block)) {
+      for (auto& b : std::span(reinterpret_cast<uint8_t*>(&block), sizeof(block))) b = byte();
+      const float d = scale(), min = scale();
+      set_scales(block, dtype == DType::kI2_S ? first : d, min);
+      std::memcpy(out.data() + i, &block, sizeof(block));
+    }
+  });
+}
+
+// The scale that makes values of random blocks about 1 in size.
+inline double unit_scale(DType dtype) {
+  switch (dtype) {
+    case DType::kQ8_0:
+    case DType::kIQ4_NL: return 1.0 / 74;
+    case DType::kQ5_0:
+    case DType::kQ5_1: return 1 / 9.2;
+    case DType::kQ2_K: return 1.0 / 17;
+    case DType::kQ3_K: return 1.0 / 42;
+    case DType::kQ4_K: return 1.0 / 320;
+    case DType::kQ5_K: return 1.0 / 640;
+    case DType::kQ6_K:
+    case DType::kIQ4_XS: return 1.0 / 1370;
+    case DType::kTQ1_0:
+    case DType::kTQ2_0:
+    case DType::kI2_S:
+    case DType::kQ1_0:
+    case DType::kQ2_0: return 1;
+    default: return 1 / 4.6;
   }
 }
 
-// A matrix of any dtype that can be multiplied. `deviation` is about that of its values for quantized types;
-// float types of 16 bits take all magnitudes.
+// A matrix of any dtype that can be multiplied. `deviation` is about that of its values for quantized types but NVFP4,
+// whose scales have few bits and take all magnitudes, as do floats of 16 bits.
 inline Tensor random_matrix(Random& random, DType dtype, int64_t rows, int64_t k, double deviation = 1) {
   std::byte* data = nullptr;
   Tensor tensor = Tensor::allocate(dtype, {rows, k}, &data);
   const std::span<std::byte> out(data, tensor.bytes());
-  switch (dtype) {
-    case DType::kQ8_0:
-      random_blocks<BlockQ8_0>(random, out, deviation / 74);
-      break;
-    case DType::kQ4_0:
-      random_blocks<BlockQ4_0>(random, out, deviation / 4.6);
-      break;
-    case DType::kQ4_K:
-      random_blocks<BlockQ4_K>(random, out, deviation / 320);
-      break;
-    case DType::kQ6_K:
-      random_blocks<BlockQ6_K>(random, out, deviation / 1370);
-      break;
-    default:
-      random_numbers(random, dtype, out);
+  if (is_quantized(dtype)) {
+    const double scale = deviation * unit_scale(dtype);
+    fill_blocks(
+        dtype, out, [&] { return static_cast<uint8_t>(random.next()); },
+        [&] { return static_cast<float>(random.normal() * scale); });
+  } else {
+    random_numbers(random, dtype, out);
   }
   return tensor;
 }

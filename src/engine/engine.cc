@@ -14,11 +14,20 @@
 namespace minnow {
 namespace {
 
+constexpr int64_t kMaxBatch = 16384;
+
+bool sees_both_sides(const Graph& graph) {
+  const auto& nodes = graph.nodes();
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](const Node& n) { return n.op == Op::kAttention && !n.get<AttentionAttrs>().causal; });
+}
+
 // Memory for the logits of one step. Each row is as wide as the vocabulary.
 constexpr int64_t kLogitsBytes = 64 << 20;
 
-int64_t output_rows(const EngineOptions& o, const Model& model) {
-  const int64_t affordable = kLogitsBytes / (4 * model.config.n_vocab);
+int64_t output_rows(const EngineOptions& o, const Graph& graph) {
+  if (sees_both_sides(graph)) return o.n_batch;
+  const int64_t affordable = kLogitsBytes / (4 * graph.node(graph.output()).shape.last());
   return std::max<int64_t>(o.n_sequences, std::min(affordable, o.n_batch));
 }
 
@@ -30,7 +39,7 @@ void check_options(const EngineOptions& o) {
   };
   if (o.n_ctx < 1 || o.n_ctx > static_cast<int64_t>(limits::kMaxContext)) refuse("the context", o.n_ctx, "1 to 134217728");
   if (o.n_sequences < 1 || o.n_sequences > 1024) refuse("the number of sequences", o.n_sequences, "1 to 1024");
-  if (o.n_batch < 1 || o.n_batch > 16384) refuse("the batch size", o.n_batch, "1 to 16384");
+  if (o.n_batch < 1 || o.n_batch > kMaxBatch) refuse("the batch size", o.n_batch, "1 to 16384");
   if (o.n_threads < 1 || o.n_threads > 1024) refuse("the number of threads", o.n_threads, "1 to 1024");
 }
 
@@ -38,6 +47,14 @@ EngineOptions with_defaults(EngineOptions o, const Model& model) {
   if (o.n_ctx == 0) o.n_ctx = std::min(model.config.n_ctx_train, kDefaultContext);
   if (o.n_threads == 0) o.n_threads = available_cores();
   check_options(o);
+  return o;
+}
+
+// What is computed with the tokens after it cannot be kept for another prompt, nor be cut into chunks.
+EngineOptions fitted(EngineOptions o, const Graph& graph) {
+  if (!sees_both_sides(graph)) return o;
+  o.reuse_prefixes = false;
+  o.n_batch = std::clamp<int64_t>(o.n_ctx, o.n_batch, kMaxBatch);
   return o;
 }
 
@@ -58,15 +75,17 @@ struct Engine::Impl {
   Impl(std::shared_ptr<const Model> m, EngineOptions o)
       : model(std::move(m)),
         options(with_defaults(std::move(o), *model)),
+        graph(build_graph(*model, options.n_ctx, options.output)),
         tokenizer(model->tokenizer ? Tokenizer::build(*model->tokenizer) : nullptr),
-        n_outputs(output_rows(options, *model)),
-        executor(build_graph(*model, options.n_ctx), {.n_threads = options.n_threads,
+        n_outputs(output_rows(options = fitted(options, graph), graph)),
+        width(graph.node(graph.output()).shape.last()),
+        executor(graph, {.n_threads = options.n_threads,
                                                       .isa = chosen_isa(),
                                                       .max_tokens = options.n_batch,
                                                       .max_outputs = n_outputs,
                                                       .progress = options.load_progress}),
         kv(kv_layers(executor.graph()), options.kv_type, page_count(options, kv_layers(executor.graph()))),
-        scheduler({options.n_sequences, options.n_batch, n_outputs, options.reuse_prefixes},
+        scheduler({options.n_sequences, options.n_batch, n_outputs, options.reuse_prefixes, sees_both_sides(graph)},
                   static_cast<int32_t>(kv.n_pages())) {
     worker = std::thread([this] { loop(); });
   }
@@ -90,8 +109,10 @@ struct Engine::Impl {
 
   std::shared_ptr<const Model> model;
   EngineOptions options;
+  Graph graph;
   std::shared_ptr<const Tokenizer> tokenizer;
   int64_t n_outputs;
+  int64_t width;  // of an output row
   Executor executor;
   KvCache kv;
   Scheduler scheduler;
@@ -147,21 +168,21 @@ void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice
     s.stats.queue_seconds = seconds(now - s.submitted);
   }
   const std::span<const float> logits = executor.run(batch, &kv);
-  const auto n_vocab = static_cast<std::size_t>(model->config.n_vocab);
+  const auto n = static_cast<std::size_t>(width);
   for (const ScheduledSlice& slice : slices) {
-    deliver(slice, logits.subspan(static_cast<std::size_t>(slice.first_output) * n_vocab,
-                                  static_cast<std::size_t>(slice.n_outputs) * n_vocab));
+    deliver(slice, logits.subspan(static_cast<std::size_t>(slice.first_output) * n,
+                                  static_cast<std::size_t>(slice.n_outputs) * n));
   }
 }
 
 void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> logits) {
   Sequence& s = *slice.sequence;
-  const auto n_vocab = static_cast<std::size_t>(model->config.n_vocab);
+  const auto n = static_cast<std::size_t>(width);
   const int64_t first = s.n_cached;
   scheduler.advance(slice);
   std::size_t row = 0;
   for (int64_t p = first; p < s.n_cached; ++p) {
-    if (s.wants_logits(p)) s.request.on_prompt_logits(p, logits.subspan(row * n_vocab, n_vocab));
+    if (s.wants_logits(p)) s.request.on_prompt_logits(p, logits.subspan(row * n, n));
     if (s.wants_logits(p) || p == static_cast<int64_t>(s.tokens.size()) - 1) ++row;
   }
   s.request.first_logits = std::max(s.request.first_logits, s.n_cached);  // not again after a preemption
@@ -171,7 +192,7 @@ void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> l
     s.stats.prompt_seconds = seconds(s.first_token - s.started);
     return finish(s, FinishReason::kMaxTokens, {});
   }
-  accept_token(s, s.sampler.sample(logits.last(n_vocab)));
+  accept_token(s, s.sampler.sample(logits.last(n)));
 }
 
 void Engine::Impl::accept_token(Sequence& s, TokenId token) {
@@ -224,9 +245,12 @@ Engine::~Engine() = default;
 std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
   const int64_t n_vocab = impl_->model->config.n_vocab;
   if (request.prompt.empty()) fail(ErrorCode::kInvalidInput, "the prompt has no tokens");
-  if (static_cast<int64_t>(request.prompt.size()) > n_ctx()) {
+  if (impl_->options.output != GraphOutput::kLogits && request.max_tokens != 0) {
+    fail(ErrorCode::kInvalidInput, "this engine makes embeddings or scores, not tokens");
+  }
+  if (static_cast<int64_t>(request.prompt.size()) > max_prompt()) {
     throw Error(ErrorCode::kLimit,
-                fmt::format("the prompt has {} tokens but the context holds {}", request.prompt.size(), n_ctx()),
+                fmt::format("the prompt has {} tokens but the context holds {}", request.prompt.size(), max_prompt()),
                 "shorten it or ask for a larger context");
   }
   for (const TokenId t : request.prompt) {
@@ -255,6 +279,9 @@ const Tokenizer& Engine::tokenizer() const {
 }
 
 int64_t Engine::n_ctx() const { return impl_->options.n_ctx; }
+int64_t Engine::max_prompt() const {
+  return sees_both_sides(impl_->graph) ? std::min(n_ctx(), impl_->options.n_batch) : n_ctx();
+}
 int Engine::n_threads() const { return impl_->options.n_threads; }
 Isa Engine::isa() const { return chosen_isa(); }
 uint64_t Engine::kv_bytes() const {

@@ -28,6 +28,7 @@ struct EngineOptions {
   int64_t kv_tokens = 0;     // positions of all sequences together; 0: n_sequences * n_ctx or what memory allows
   int n_threads = 0;         // 0: the cores of this machine
   bool reuse_prefixes = true;  // keep what was computed for prompts that begin alike
+  GraphOutput output = GraphOutput::kLogits;  // anything else: requests read their prompt only (max_tokens 0)
   std::function<void(uint64_t bytes)> load_progress;  // weights made ready so far
 };
 inline constexpr int64_t kDefaultContext = 8192;
@@ -50,10 +51,11 @@ struct GenerateRequest {
   bool ignore_end = false;      // go on after an end-of-text token, whose probability counts as any other's
   bool show_special = false;    // control tokens appear in the text
 
-  // Called on the engine's thread with the logits of each prompt position from first_logits on, in order. The span is
-  // valid during the call only; the call must not block.
+  // Called on the engine's thread with the logits (or what else the engine's graph gives) of each prompt position from
+  // first_logits on, in order. The span is valid during the call only; the call must not block.
   std::function<void(int64_t position, std::span<const float> logits)> on_prompt_logits;
   int64_t first_logits = 0;
+  int64_t second_segment = -1;  // where the second of two texts begins, for models that tell them apart; -1: nowhere
 };
 
 struct GenerationStats {
@@ -116,6 +118,8 @@ class Engine {
   const Tokenizer& tokenizer() const;
   bool has_tokenizer() const;
   int64_t n_ctx() const;
+  // The longest prompt: n_ctx, or less where attention to both sides wants the whole prompt in one batch.
+  int64_t max_prompt() const;
   int n_threads() const;
   Isa isa() const;
   uint64_t kv_bytes() const;      // reserved for the cache; resident only where used

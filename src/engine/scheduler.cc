@@ -72,7 +72,7 @@ bool Scheduler::add_slice(Sequence& s, int64_t limit, Batch& batch, std::vector<
     n_outputs += is_output(s.n_cached + fits);
   }
   count = fits;
-  if (count <= 0) return true;
+  if (count <= 0 || (limits_.whole_prompts && count < s.pending())) return true;
   if (!reserve_pages(s, s.n_cached + count)) return false;
 
   const auto first = static_cast<int32_t>(batch.tokens.size());
@@ -81,7 +81,8 @@ bool Scheduler::add_slice(Sequence& s, int64_t limit, Batch& batch, std::vector<
     batch.tokens.push_back(s.tokens[static_cast<std::size_t>(s.n_cached + i)]);
     if (is_output(s.n_cached + i)) batch.output_rows.push_back(first + static_cast<int32_t>(i));
   }
-  batch.sequences.push_back({first, static_cast<int32_t>(count), static_cast<int32_t>(s.n_cached), {}});
+  batch.sequences.push_back({first, static_cast<int32_t>(count), static_cast<int32_t>(s.n_cached), {},
+                             static_cast<int32_t>(s.request.second_segment)});
   return true;
 }
 

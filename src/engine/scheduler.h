@@ -16,6 +16,7 @@ struct SchedulerLimits {
   int64_t n_batch;     // tokens of a step
   int64_t n_outputs;   // rows of logits of a step
   bool reuse_prefixes;
+  bool whole_prompts;  // a prompt is computed in one step or not yet
 };
 
 // The part of a step that belongs to one sequence.

@@ -70,7 +70,10 @@ class GgufMetadata {
   std::vector<Entry> entries_;
 };
 
-// The tensor is a view on the mapped file.
+// Bytes that a tensor takes in a file; the shape has been through checked_tensor_bytes. Only I2_S takes others in memory.
+uint64_t gguf_tensor_bytes(DType dtype, const Shape& shape);
+
+// The tensor is a view on the mapped file; one of type I2_S a copy, with its scale beside the codes.
 using GgufTensor = NamedTensor;
 
 // A GGUF model. The first part of a split model (metadata split.count = N, file named *-00001-of-0000N.gguf)
@@ -109,13 +112,13 @@ class GgufWriter {
  public:
   explicit GgufWriter(GgufMetadata metadata) : metadata_(std::move(metadata)) {}
 
-  // Writes the tensor's bytes as they are.
+  // Writes the tensor's bytes as they are (I2_S: in the form of the file, which must have general.file_type 40).
   void add(std::string name, const Tensor& tensor);
   // Bytes are made while writing (see TensorSource), in the order of these calls.
   using Sink = ByteSink;
   void add(std::string name, DType dtype, const Shape& shape, std::function<void(const Sink&)> produce);
 
-  // Bytes of all tensors, without padding.
+  // Bytes of all tensors in the file, without padding.
   uint64_t data_bytes() const;
   // `progress` (may be empty) is called with the tensor bytes written so far. Throws kInvalidInput for names,
   // keys or shapes that the reader would refuse, kIo, and kInternal when a producer's size is off.

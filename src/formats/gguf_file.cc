@@ -51,10 +51,10 @@ std::string prefix_of_first(const std::filesystem::path& path, SplitFacts facts)
   return *prefix;
 }
 
-gguf::Part open_part(const std::filesystem::path& path, uint64_t& file_bytes) {
+gguf::Part open_part(const std::filesystem::path& path, uint64_t& file_bytes, const GgufMetadata* first = nullptr) {
   const auto file = MappedFile::open(path);
   file_bytes += file->bytes().size();
-  return gguf::read_part(file->bytes(), path.string(), file);
+  return gguf::read_part(file->bytes(), path.string(), file, first);
 }
 
 // Adds the tensors of parts 1 and later to those of the first.
@@ -63,7 +63,7 @@ void join_parts(gguf::Part& first, const std::filesystem::path& path, SplitFacts
   const std::string prefix = prefix_of_first(path, facts);
   for (uint64_t i = 1; i < facts.count; ++i) {
     const auto part_path = path.parent_path() / part_name(prefix, i, facts.count);
-    gguf::Part part = open_part(part_path, file_bytes);
+    gguf::Part part = open_part(part_path, file_bytes, &first.metadata);
     const SplitFacts said = split_facts(part.metadata);
     if (said.number != i || said.count != facts.count) {
       fail(ErrorCode::kInvalidInput,

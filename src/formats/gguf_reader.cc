@@ -2,6 +2,7 @@
 #include "formats/gguf_reader.h"
 
 #include <algorithm>
+#include <optional>
 #include <type_traits>
 
 #include "base/byte_reader.h"
@@ -9,6 +10,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "formats/gguf_i2_s.h"
 #include "formats/gguf_layout.h"
 #include "formats/quote_name.h"
 
@@ -164,21 +166,33 @@ Shape read_shape(ByteReader& reader, const std::string& what) {
   return Shape(std::span(dims, rank));
 }
 
-Placed read_tensor(ByteReader& reader, uint64_t alignment) {
+// The type that an id means in a file with these metadata; nullopt when it is not read.
+std::optional<DType> dtype_of(uint32_t id, const GgufMetadata& metadata) {
+  if (id == kI2SId && holds_i2_s(metadata)) return DType::kI2_S;
+  if (fork_type_name(id) != nullptr && has_fork_ids(metadata)) return std::nullopt;
+  return dtype_from_gguf(id);
+}
+
+[[noreturn]] void fail_tensor_type(const std::string& what, uint32_t id, const GgufMetadata& metadata) {
+  const char* fork_name = fork_type_name(id);
+  if (fork_name != nullptr && !has_fork_ids(metadata)) fork_name = nullptr;
+  throw Error(ErrorCode::kUnsupported,
+              fmt::format("{} has type {} ({}), which minnow does not read", what, id, fork_name != nullptr ? fork_name : gguf_type_name(id)),
+              fork_name != nullptr ? "it is shuffled for one CPU; take the I2_S file of the model"
+                                   : "take a file of another type, such as Q4_K_M, Q8_0 or F16");
+}
+
+Placed read_tensor(ByteReader& reader, uint64_t alignment, const GgufMetadata& metadata) {
   Placed tensor;
   tensor.name = read_name(reader, "tensor name");
   const std::string what = reader.name() + ": tensor " + quote_name(tensor.name);
   tensor.shape = read_shape(reader, what);
   const auto type = reader.read<uint32_t>();
-  const auto dtype = dtype_from_gguf(type);
-  if (!dtype) {
-    throw Error(
-        ErrorCode::kUnsupported,
-        fmt::format("{} has type {} ({}), which minnow does not read", what, type, gguf_type_name(type)),
-        "take a file of type F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K");
-  }
+  const auto dtype = dtype_of(type, metadata);
+  if (!dtype) fail_tensor_type(what, type, metadata);
   tensor.dtype = *dtype;
-  tensor.bytes = checked_tensor_bytes(tensor.dtype, tensor.shape, what);
+  checked_tensor_bytes(tensor.dtype, tensor.shape, what);
+  tensor.bytes = gguf_tensor_bytes(tensor.dtype, tensor.shape);
   tensor.offset = reader.read<uint64_t>();
   if (tensor.offset % alignment != 0) {
     fail(ErrorCode::kInvalidInput, "{} begins at {}, not at a multiple of the alignment {}", what,
@@ -243,7 +257,7 @@ void check_places(const std::vector<Placed>& tensors, uint64_t data_bytes, const
 }  // namespace
 
 Part read_part(std::span<const std::byte> bytes, const std::string& source,
-               std::shared_ptr<const void> owner) {
+               std::shared_ptr<const void> owner, const GgufMetadata* first) {
   ByteReader reader(bytes, source);
   Part part;
   part.version = read_version(reader);
@@ -264,7 +278,7 @@ Part read_part(std::span<const std::byte> bytes, const std::string& source,
   check_counts(reader, n_tensors, 0);
   std::vector<Placed> tensors;
   tensors.reserve(n_tensors);
-  for (uint64_t i = 0; i < n_tensors; ++i) tensors.push_back(read_tensor(reader, align));
+  for (uint64_t i = 0; i < n_tensors; ++i) tensors.push_back(read_tensor(reader, align, first != nullptr ? *first : part.metadata));
 
   // A file without tensors may end without padding.
   const uint64_t data_begin =
@@ -272,8 +286,9 @@ Part read_part(std::span<const std::byte> bytes, const std::string& source,
   check_places(tensors, bytes.size() - data_begin, source);
   part.tensors.reserve(n_tensors);
   for (Placed& t : tensors) {
-    part.tensors.push_back(
-        {std::move(t.name), {t.dtype, t.shape, bytes.data() + data_begin + t.offset, owner}});
+    const std::span<const std::byte> data = bytes.subspan(data_begin + t.offset, t.bytes);
+    Tensor tensor = t.dtype == DType::kI2_S ? i2_s_from_file(data, t.shape) : Tensor{t.dtype, t.shape, data.data(), owner};
+    part.tensors.push_back({std::move(t.name), std::move(tensor)});
   }
   return part;
 }

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "formats/gguf.h"
+#include "formats/gguf_i2_s.h"
 #include "formats/gguf_layout.h"
 #include "formats/quote_name.h"
 
@@ -86,6 +87,16 @@ void check_metadata(const GgufMetadata& metadata, const std::string& target) {
   }
 }
 
+// Only the file type tells a reader what the id of I2_S means.
+void check_i2_s(const GgufMetadata& metadata, const std::vector<TensorSource>& sources, const std::string& target) {
+  for (const TensorSource& source : sources) {
+    if (source.dtype == DType::kI2_S && !gguf::holds_i2_s(metadata)) {
+      fail(ErrorCode::kInvalidInput, "{}: tensor {} is I2_S, which only a file of that type can hold (general.file_type {})",
+           target, quote_name(source.name), gguf::kI2SFileType);
+    }
+  }
+}
+
 std::string header(const GgufMetadata& metadata, const std::vector<TensorSource>& sources,
                    uint64_t alignment) {
   Bytes out;
@@ -99,9 +110,9 @@ std::string header(const GgufMetadata& metadata, const std::vector<TensorSource>
     out.put(source.name);
     out.put<uint32_t>(source.shape.rank());
     for (int i = source.shape.rank() - 1; i >= 0; --i) out.put<uint64_t>(source.shape[i]);
-    out.put<uint32_t>(info(source.dtype).gguf_id);
+    out.put<uint32_t>(source.dtype == DType::kI2_S ? gguf::kI2SId : info(source.dtype).gguf_id);
     out.put<uint64_t>(offset.value());
-    offset = (offset + source.bytes()).aligned(alignment);
+    offset = (offset + gguf_tensor_bytes(source.dtype, source.shape)).aligned(alignment);
   }
   if (!offset.ok()) fail(ErrorCode::kInvalidInput, "the tensors of the model take more than 2^64 bytes");
   return out.text();
@@ -126,7 +137,7 @@ void GgufWriter::add(std::string name, DType dtype, const Shape& shape,
 
 uint64_t GgufWriter::data_bytes() const {
   uint64_t sum = 0;
-  for (const TensorSource& source : sources_) sum += source.bytes();
+  for (const TensorSource& source : sources_) sum += gguf_tensor_bytes(source.dtype, source.shape);
   return sum;
 }
 
@@ -135,17 +146,25 @@ void GgufWriter::write(const std::filesystem::path& path,
   const std::string target = path.string();
   check_metadata(metadata_, target);
   check_sources(sources_, target);
+  check_i2_s(metadata_, sources_, target);
   const uint64_t alignment = gguf::alignment(metadata_);
   AtomicFile file(path);
   file.write(header(metadata_, sources_, alignment));
   file.pad_to(alignment);
   uint64_t done = 0;
   for (const TensorSource& source : sources_) {
-    produce_all(source, [&](std::span<const std::byte> piece) {
+    const Sink write = [&](std::span<const std::byte> piece) {
       file.write(piece);
       done += piece.size();
       if (progress) progress(done);
-    });
+    };
+    if (source.dtype == DType::kI2_S) {
+      gguf::I2sFileForm form(write);
+      produce_all(source, [&](std::span<const std::byte> piece) { form.take(piece); });
+      form.finish();
+    } else {
+      produce_all(source, write);
+    }
     file.pad_to(alignment);
   }
   file.commit();

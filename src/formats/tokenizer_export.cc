@@ -7,9 +7,8 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "formats/quote_name.h"
+#include "formats/tokenizer_export_parts.h"
 #include "formats/tokenizer_files.h"
-#include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
 
 namespace minnow {
@@ -70,10 +69,10 @@ OrderedJson added_token_json(const TokenizerSpec& spec, std::size_t id) {
   const TokenEntry& token = spec.tokens[id];
   return {{"id", id},
           {"content", to_valid_utf8(token.text)},
-          {"single_word", false},
+          {"single_word", token.single_word},
           {"lstrip", token.lstrip},
           {"rstrip", token.rstrip},
-          {"normalized", false},
+          {"normalized", token.normalized},
           {"special", token.type != TokenType::kUserDefined}};
 }
 
@@ -88,107 +87,54 @@ OrderedJson added_tokens_json(const TokenizerSpec& spec) {
   return list;
 }
 
-OrderedJson byte_level_json(bool use_regex) {
-  return {
-      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
+std::string scored_pieces_json(const TokenizerSpec& spec) {
+  std::string out = "[";
+  for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
+    if (id > 0) out += ",";
+    const TokenEntry& token = spec.tokens[id];
+    fmt::format_to(std::back_inserter(out), "\n      [{}, {}]", json_string(token.text), Json(token.score).dump());
+  }
+  return out += "\n    ]";
 }
 
-// The only component that puts a space before a text but not after special tokens.
-OrderedJson metaspace_json() {
-  return {
-      {"type", "Metaspace"}, {"replacement", kSpaceSymbol}, {"prepend_scheme", "first"}, {"split", false}};
-}
+std::string id_json(TokenId id) { return id == kNoToken ? "null" : std::to_string(id); }
 
-OrderedJson pre_tokenizer_json(const TokenizerSpec& spec) {
-  if (spec.kind == TokenizerKind::kSpmBpe) {
-    return spec.add_space_prefix && !spec.prefix_after_special ? metaspace_json() : OrderedJson();
+std::string model_json(const TokenizerSpec& spec) {
+  const std::string unknown = spec.unk == kNoToken ? "null" : json_string(text_of(spec, spec.unk));
+  const bool has_bytes = std::ranges::any_of(
+      spec.tokens, [](const TokenEntry& token) { return token.type == TokenType::kByte; });
+  if (spec.kind == TokenizerKind::kUnigram) {
+    return fmt::format("{{\n    \"type\": \"Unigram\",\n    \"unk_id\": {},\n    \"byte_fallback\": {},\n    \"vocab\": {}\n  }}",
+                       id_json(spec.unk), has_bytes && spec.byte_fallback, scored_pieces_json(spec));
   }
-  std::vector<std::string> patterns = spec.split_patterns;
-  if (patterns.empty()) {
-    for (const std::string_view pattern : find_pre_tokenizer(spec.pre).patterns)
-      patterns.emplace_back(pattern);
+  if (spec.kind == TokenizerKind::kWordPiece) {
+    return fmt::format(
+        "{{\n    \"type\": \"WordPiece\",\n    \"unk_token\": {},\n    \"continuing_subword_prefix\": {},\n    "
+        "\"max_input_chars_per_word\": {},\n    \"vocab\": {}\n  }}",
+        unknown, json_string(spec.continuing_prefix), spec.max_word_chars, vocab_json(spec));
   }
-  if (patterns.empty()) {
-    fail(ErrorCode::kUnsupported, "{}: pre-tokenizer {} is not known", spec.source, quote_name(spec.pre));
-  }
-  if (patterns.size() == 1 && patterns[0] == split_patterns::kGpt2) return byte_level_json(true);
-  OrderedJson parts = OrderedJson::array();
-  for (const std::string& pattern : patterns) {
-    parts.push_back(
-        {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}});
-  }
-  parts.push_back(byte_level_json(false));
-  return {{"type", "Sequence"}, {"pretokenizers", std::move(parts)}};
-}
-
-OrderedJson normalizer_json(const TokenizerSpec& spec) {
-  OrderedJson parts = OrderedJson::array();
-  if (spec.normalize_nfc) parts.push_back({{"type", "NFC"}});
-  if (spec.kind == TokenizerKind::kSpmBpe) {
-    if (spec.add_space_prefix && !spec.prefix_after_special) return nullptr;  // see metaspace_json()
-    if (spec.add_space_prefix) parts.push_back({{"type", "Prepend"}, {"prepend", kSpaceSymbol}});
-    parts.push_back({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kSpaceSymbol}});
-  }
-  if (parts.empty()) return nullptr;
-  return {{"type", "Sequence"}, {"normalizers", std::move(parts)}};
-}
-
-OrderedJson decoder_json(const TokenizerSpec& spec) {
-  if (spec.kind == TokenizerKind::kByteBpe) return byte_level_json(true);
-  OrderedJson parts = OrderedJson::array();
-  parts.push_back({{"type", "Replace"}, {"pattern", {{"String", kSpaceSymbol}}}, {"content", " "}});
-  parts.push_back({{"type", "ByteFallback"}});
-  parts.push_back({{"type", "Fuse"}});
-  if (spec.add_space_prefix) {
-    parts.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
-  }
-  return {{"type", "Sequence"}, {"decoders", std::move(parts)}};
-}
-
-// What to put around a text: BOS before, EOS after.
-OrderedJson post_processor_json(const TokenizerSpec& spec) {
-  OrderedJson single = OrderedJson::array(), named = OrderedJson::object();
-  const auto put = [&](TokenId id) {
-    const std::string text = to_valid_utf8(text_of(spec, id));
-    single.push_back({{"SpecialToken", {{"id", text}, {"type_id", 0}}}});
-    named[text] = {{"id", text}, {"ids", OrderedJson::array({id})}, {"tokens", OrderedJson::array({text})}};
-  };
-  if (spec.add_bos && spec.bos != kNoToken) put(spec.bos);
-  single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
-  if (spec.add_eos && spec.eos != kNoToken) put(spec.eos);
-  if (named.empty()) return nullptr;
-  OrderedJson pair = single;
-  pair.push_back({{"Sequence", {{"id", "B"}, {"type_id", 0}}}});
-  return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", named}};
+  const bool spm = spec.kind == TokenizerKind::kSpmBpe;
+  const std::vector<std::string> merges = spm && spec.merges.empty() ? merges_from_scores(spec) : spec.merges;
+  return fmt::format(
+      "{{\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": {},\n    \"fuse_unk\": {},\n    "
+      "\"byte_fallback\": {},\n    \"ignore_merges\": {},\n    \"vocab\": {},\n    \"merges\": {}\n  }}",
+      spm ? unknown : "null", spm && spec.fuse_unknown, spm && has_bytes, spec.ignore_merges, vocab_json(spec),
+      merges_json(merges));
 }
 
 }  // namespace
 
 std::string tokenizer_json_text(const TokenizerSpec& spec) {
-  const bool spm = spec.kind == TokenizerKind::kSpmBpe;
-  const bool has_bytes = std::ranges::any_of(
-      spec.tokens, [](const TokenEntry& token) { return token.type == TokenType::kByte; });
-  const OrderedJson unknown =
-      spm && spec.unk != kNoToken ? OrderedJson(to_valid_utf8(text_of(spec, spec.unk))) : nullptr;
-  const std::vector<std::string> merges = spm && spec.merges.empty() ? merges_from_scores(spec) : spec.merges;
   std::string out = "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n";
   const auto section = [&](const char* key, const OrderedJson& value) {
-    out += fmt::format("  \"{}\": {},\n", key, value.dump());
+    out += fmt::format("  \"{}\": {},\n", key, value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
   };
   section("added_tokens", added_tokens_json(spec));
-  section("normalizer", normalizer_json(spec));
-  section("pre_tokenizer", pre_tokenizer_json(spec));
-  section("post_processor", post_processor_json(spec));
-  section("decoder", decoder_json(spec));
-  out += fmt::format(
-      "  \"model\": {{\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": {},\n    "
-      "\"fuse_unk\": {},\n"
-      "    \"byte_fallback\": {},\n    \"ignore_merges\": {},\n    \"vocab\": ",
-      unknown.dump(), spm, spm && has_bytes, spec.ignore_merges);
-  out += vocab_json(spec);
-  out += ",\n    \"merges\": ";
-  out += merges_json(merges);
-  return out += "\n  }\n}\n";
+  section("normalizer", tokenizer_json::normalizer_json(spec));
+  section("pre_tokenizer", tokenizer_json::pre_tokenizer_json(spec));
+  section("post_processor", tokenizer_json::post_processor_json(spec));
+  section("decoder", tokenizer_json::decoder_json(spec));
+  return out += fmt::format("  \"model\": {}\n}}\n", model_json(spec));
 }
 
 std::string tokenizer_config_text(const TokenizerSpec& spec) {

@@ -6,43 +6,29 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "formats/quote_name.h"
+#include "formats/tokenizer_gguf_keys.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
 
 namespace minnow {
 namespace {
 
-constexpr const char* kModel = "tokenizer.ggml.model";
-constexpr const char* kPre = "tokenizer.ggml.pre";
-constexpr const char* kTokens = "tokenizer.ggml.tokens";
-constexpr const char* kScores = "tokenizer.ggml.scores";
-constexpr const char* kTypes = "tokenizer.ggml.token_type";
-constexpr const char* kMerges = "tokenizer.ggml.merges";
-constexpr const char* kAddBos = "tokenizer.ggml.add_bos_token";
-constexpr const char* kAddEos = "tokenizer.ggml.add_eos_token";
-constexpr const char* kAddSpacePrefix = "tokenizer.ggml.add_space_prefix";
-constexpr const char* kRemoveExtraWhitespaces = "tokenizer.ggml.remove_extra_whitespaces";
-constexpr const char* kEosIds = "tokenizer.ggml.eos_token_ids";
-constexpr const char* kEomId = "tokenizer.ggml.eom_token_id";
-constexpr const char* kChatTemplate = "tokenizer.chat_template";
+using namespace tokenizer_gguf;
 
-struct IdKey {
-  const char* key;
-  TokenId TokenizerSpec::*member;
-};
-constexpr IdKey kIdKeys[] = {
-    {"tokenizer.ggml.bos_token_id", &TokenizerSpec::bos},
-    {"tokenizer.ggml.eos_token_id", &TokenizerSpec::eos},
-    {"tokenizer.ggml.unknown_token_id", &TokenizerSpec::unk},
-    {"tokenizer.ggml.padding_token_id", &TokenizerSpec::pad},
-    {"tokenizer.ggml.eot_token_id", &TokenizerSpec::eot},
-};
+// Pre-tokenizers of "gpt2" files whose tokens are written as SentencePiece does.
+bool is_sentencepiece_like(std::string_view pre) {
+  return pre == "gemma4" || pre == "granite-embed-multi-311m" || pre == "sarvam-moe";
+}
 
 TokenizerKind read_kind(const GgufMetadata& metadata) {
   const std::string model = metadata.require_text(kModel);
-  if (model == "llama") return TokenizerKind::kSpmBpe;
-  if (model == "gpt2") return TokenizerKind::kByteBpe;
-  fail(ErrorCode::kUnsupported, "{}: tokenizer model {} is not supported (only llama and gpt2 are)",
+  if (model == "llama" || model == "gemma4") return TokenizerKind::kSpmBpe;
+  if (model == "t5") return TokenizerKind::kUnigram;
+  if (model == "bert") return TokenizerKind::kWordPiece;
+  if (model == "gpt2") {
+    return is_sentencepiece_like(metadata.text(kPre, "")) ? TokenizerKind::kSpmBpe : TokenizerKind::kByteBpe;
+  }
+  fail(ErrorCode::kUnsupported, "{}: tokenizer model {} is not supported (only llama, gpt2, gemma4, t5 and bert are)",
        metadata.source(), quote_name(model));
 }
 
@@ -63,7 +49,9 @@ void read_tokens(const GgufMetadata& metadata, TokenizerSpec& spec) {
   spec.tokens.resize(n);
   for (std::size_t i = 0; i < n; ++i) spec.tokens[i].text = (*texts)[i];
 
-  const std::vector<float>* scores = spec.kind == TokenizerKind::kSpmBpe ? metadata.floats(kScores) : nullptr;
+  const bool merged = metadata.has(kMerges) && metadata.text(kModel, "") != "llama";  // then scores say nothing
+  const bool scored = (spec.kind == TokenizerKind::kSpmBpe && !merged) || spec.kind == TokenizerKind::kUnigram;
+  const std::vector<float>* scores = scored ? metadata.floats(kScores) : nullptr;
   if (scores != nullptr) {
     check_length(metadata, kScores, scores->size(), n);
     for (std::size_t i = 0; i < n; ++i) {
@@ -73,7 +61,7 @@ void read_tokens(const GgufMetadata& metadata, TokenizerSpec& spec) {
       }
       spec.tokens[i].score = (*scores)[i];
     }
-  } else if (spec.kind == TokenizerKind::kSpmBpe) {
+  } else if (scored) {
     fail(ErrorCode::kInvalidInput, "{}: metadata key {} is missing", metadata.source(), kScores);
   }
   if (!metadata.has(kTypes)) return;
@@ -115,69 +103,80 @@ void apply_phi3_strip(const GgufMetadata& metadata, TokenizerSpec& spec) {
   }
 }
 
+// Words begin with U+2581 there, and what goes on has no mark.
+void read_wordpiece(const GgufMetadata& metadata, TokenizerSpec& spec) {
+  for (TokenEntry& token : spec.tokens) {
+    const bool bracketed = token.text.size() > 2 && token.text.front() == '[' && token.text.back() == ']';
+    if (token.type != TokenType::kNormal || bracketed) continue;
+    if (token.text.starts_with(kSpaceSymbol)) {
+      token.text.erase(0, kSpaceSymbol.size());
+    } else {
+      token.text.insert(0, spec.continuing_prefix);
+    }
+  }
+  NormalizerStep bert{.kind = NormalizerStep::Kind::kBert};
+  bert.lowercase = metadata.boolean(kLowercase, true);
+  bert.strip_accents = metadata.boolean(kStripAccents, bert.lowercase);
+  spec.normalizers = {bert};
+  spec.splits = {{std::string(split_patterns::kSpaces), SplitBehavior::kRemoved},
+                 {std::string(split_patterns::kPunctuation)}};
+  spec.decode_cleanup = true;
+  if (spec.unk == kNoToken) spec.unk = find_token(spec, "[UNK]");
+}
+
+void read_charsmap(const GgufMetadata& metadata, TokenizerSpec& spec) {
+  std::string charsmap;
+  for (const int64_t byte : metadata.integers(kCharsmap, -128, 255)) charsmap += static_cast<char>(byte);
+  if (charsmap.empty()) return;
+  spec.normalizers = {{.kind = NormalizerStep::Kind::kPrecompiled, .content = std::move(charsmap)}};
+}
+
+void read_ids(const GgufMetadata& metadata, TokenizerSpec& spec) {
+  const std::size_t n = spec.tokens.size();
+  for (const IdKey& field : kIdKeys) spec.*field.member = read_id(metadata, field.key, n);
+  if (spec.bos == kNoToken) spec.bos = read_id(metadata, kClsId, n);
+  const TokenId separator = read_id(metadata, kSepId, n);
+  if (spec.eos == kNoToken || spec.kind == TokenizerKind::kWordPiece) {
+    spec.eos = separator != kNoToken ? separator : spec.eos;
+  }
+  add_end_of_generation(spec, read_id(metadata, kEomId, n));
+  for (const int64_t id : metadata.integers(kEosIds, 0, static_cast<int64_t>(n) - 1)) {
+    add_end_of_generation(spec, static_cast<TokenId>(id));
+  }
+}
+
 }  // namespace
+
+bool has_gguf_tokenizer(const GgufMetadata& metadata) {
+  if (!metadata.has(kModel)) return false;
+  const std::string model = metadata.text(kModel, "");
+  return model != "none" && model != "no_vocab";
+}
 
 TokenizerSpec tokenizer_spec_from_gguf(const GgufMetadata& metadata) {
   TokenizerSpec spec;
   spec.source = metadata.source();
   spec.kind = read_kind(metadata);
   read_tokens(metadata, spec);
-  if (spec.kind == TokenizerKind::kByteBpe) {
+  const bool spm = spec.kind == TokenizerKind::kSpmBpe, wordpiece = spec.kind == TokenizerKind::kWordPiece;
+  const bool llama = spm && metadata.text(kModel, "") == "llama";
+  if (spec.kind == TokenizerKind::kByteBpe) spec.pre = metadata.text(kPre, "default");
+  if (spec.kind == TokenizerKind::kByteBpe || (spm && !llama)) {
     if (const std::vector<std::string>* merges = metadata.strings(kMerges)) spec.merges = *merges;
-    spec.pre = metadata.text(kPre, "default");
   }
-  const KnownPreTokenizer pre = find_pre_tokenizer(spec.pre);
-  const bool spm = spec.kind == TokenizerKind::kSpmBpe;
-  spec.ignore_merges = !spm && pre.ignore_merges;
-  spec.add_bos = metadata.boolean(kAddBos, spm || pre.add_bos);
-  spec.add_eos = metadata.boolean(kAddEos, false);
-  spec.add_space_prefix = metadata.boolean(kAddSpacePrefix, spm);
+  const KnownPreTokenizer pre = spec.kind == TokenizerKind::kByteBpe ? find_pre_tokenizer(spec.pre) : KnownPreTokenizer{};
+  spec.ignore_merges = pre.ignore_merges;
+  spec.add_bos = metadata.boolean(kAddBos, llama || wordpiece || pre.add_bos);
+  spec.add_eos = metadata.boolean(kAddEos, spec.kind == TokenizerKind::kUnigram) ||
+                 metadata.boolean(kAddSep, wordpiece || pre.add_sep);
+  spec.add_space_prefix = metadata.boolean(kAddSpacePrefix, llama);
   spec.remove_extra_whitespaces = metadata.boolean(kRemoveExtraWhitespaces, false);
-  for (const IdKey& field : kIdKeys) spec.*field.member = read_id(metadata, field.key, spec.tokens.size());
-  add_end_of_generation(spec, read_id(metadata, kEomId, spec.tokens.size()));
-  for (const int64_t id : metadata.integers(kEosIds, 0, static_cast<int64_t>(spec.tokens.size()) - 1)) {
-    add_end_of_generation(spec, static_cast<TokenId>(id));
-  }
+  read_ids(metadata, spec);
+  if (wordpiece) read_wordpiece(metadata, spec);
+  if (spec.kind == TokenizerKind::kUnigram) read_charsmap(metadata, spec);
   spec.chat_template = metadata.text(kChatTemplate, "");
   apply_phi3_strip(metadata, spec);
   return spec;
-}
-
-void tokenizer_spec_to_gguf(const TokenizerSpec& spec, GgufMetadata& metadata) {
-  const bool spm = spec.kind == TokenizerKind::kSpmBpe;
-  if (!spm && !spec.split_patterns.empty()) {
-    fail(ErrorCode::kUnsupported, "{}: its split expressions have no name in GGUF", spec.source);
-  }
-  const std::size_t n = spec.tokens.size();
-  std::vector<std::string> texts(n);
-  std::vector<float> scores(n);
-  std::vector<int32_t> types(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    texts[i] = spec.tokens[i].text;
-    scores[i] = spec.tokens[i].score;
-    types[i] = static_cast<int32_t>(spec.tokens[i].type);
-  }
-  metadata.set(kModel, std::string(spm ? "llama" : "gpt2"));
-  metadata.set(kPre, spm ? std::string("default") : spec.pre);
-  metadata.set(kTokens, std::move(texts));
-  if (spm) metadata.set(kScores, std::move(scores));
-  metadata.set(kTypes, std::move(types));
-  if (!spm) metadata.set(kMerges, spec.merges);
-  for (const IdKey& field : kIdKeys) {
-    if (spec.*field.member != kNoToken) metadata.set(field.key, static_cast<uint32_t>(spec.*field.member));
-  }
-  if (!spec.extra_eog.empty()) {
-    std::vector<int32_t> ids = spec.extra_eog;
-    if (spec.eos != kNoToken) ids.insert(ids.begin(), spec.eos);
-    metadata.set(kEosIds, std::move(ids));
-  }
-  metadata.set(kAddBos, spec.add_bos);
-  metadata.set(kAddEos, spec.add_eos);
-  if (spm) {
-    metadata.set(kAddSpacePrefix, spec.add_space_prefix);
-    metadata.set(kRemoveExtraWhitespaces, spec.remove_extra_whitespaces);
-  }
-  if (!spec.chat_template.empty()) metadata.set(kChatTemplate, spec.chat_template);
 }
 
 }  // namespace minnow

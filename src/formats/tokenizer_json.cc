@@ -1,35 +1,22 @@
-// Hugging Face tokenizer.json: BPE models with the normalizers and pre-tokenizers that language models use.
+// Hugging Face tokenizer.json: the model with its vocabulary, and the added tokens.
 #include <algorithm>
 #include <limits>
 
 #include "base/error.h"
 #include "base/json.h"
-#include "formats/quote_name.h"
+#include "base/limits.h"
 #include "formats/tokenizer_files.h"
+#include "formats/tokenizer_json_parts.h"
 #include "formats/tokenizer_pre.h"
 #include "formats/tokenizer_vocabulary.h"
 
 namespace minnow {
 namespace {
 
-constexpr int kMaxNesting = 8;          // Sequence inside Sequence
-constexpr int kMaxTemplateTokens = 16;  // each is searched for in the whole vocabulary
-
-[[noreturn]] void fail_unsupported(const std::string& source, std::string_view what, std::string_view name) {
-  fail(ErrorCode::kUnsupported, "{}: {} {} is not supported", source, what, quote_name(name));
-}
-
-// A member that is an object or an array; a shared null otherwise.
-const Json& member(const Json& object, const char* key) {
-  static const Json kNull;
-  if (!object.is_object()) return kNull;
-  const auto it = object.find(key);
-  return it == object.end() ? kNull : *it;
-}
-
-std::string type_of(const Json& object, const std::string& source) {
-  return JsonFields{object, source}.text("type", "");
-}
+using tokenizer_json::elements;
+using tokenizer_json::fail_unsupported;
+using tokenizer_json::member;
+using tokenizer_json::mentions;
 
 class JsonTokenizerReader {
  public:
@@ -40,141 +27,87 @@ class JsonTokenizerReader {
 
   TokenizerSpec read() {
     const Json& model = member(root_, "model");
-    check_model(model);
-    spec_.kind = is_sentencepiece_like(model) ? TokenizerKind::kSpmBpe : TokenizerKind::kByteBpe;
-    read_normalizer(member(root_, "normalizer"), 0);
-    read_pre_tokenizer(member(root_, "pre_tokenizer"), 0);
-    read_vocabulary(model);
-    read_merges(model);
+    spec_.kind = kind_of(model);
+    read_model_options(model);
+    tokenizer_json::read_normalizer(member(root_, "normalizer"), spec_);
+    tokenizer_json::read_pre_tokenizer(member(root_, "pre_tokenizer"), spec_);
+    tokenizer_json::read_decoder(member(root_, "decoder"), spec_);
+    if (spec_.kind == TokenizerKind::kUnigram) {
+      read_scored_pieces(model);
+    } else {
+      read_vocabulary(model);
+    }
+    if (is_bpe()) read_merges(model);
     read_added_tokens(member(root_, "added_tokens"));
-    read_post_processor(member(root_, "post_processor"), 0);
+    tokenizer_json::read_post_processor(member(root_, "post_processor"), spec_);
     name_pre_tokenizer();
     return std::move(spec_);
   }
 
  private:
-  void check_model(const Json& model) const {
-    const std::string type = type_of(model, source_);
-    if (!type.empty() && type != "BPE") fail_unsupported(source_, "tokenizer model", type);
-    if (!member(model, "vocab").is_object() || !member(model, "merges").is_array()) {
-      if (type.empty()) {
-        fail(ErrorCode::kUnsupported, "{}: not a BPE tokenizer (model.vocab and model.merges are missing)",
-             source_);
-      }
+  bool is_bpe() const { return spec_.kind == TokenizerKind::kSpmBpe || spec_.kind == TokenizerKind::kByteBpe; }
+
+  // Early files leave the type out; then the shape of the vocabulary tells.
+  TokenizerKind kind_of(const Json& model) const {
+    const std::string type = tokenizer_json::type_of(model, spec_);
+    const Json& vocab = member(model, "vocab");
+    if (type == "Unigram" || (type.empty() && vocab.is_array())) return TokenizerKind::kUnigram;
+    if (type == "WordPiece" || (type.empty() && vocab.is_object() && !member(model, "max_input_chars_per_word").is_null())) {
+      return TokenizerKind::kWordPiece;
+    }
+    if (!type.empty() && type != "BPE") fail_unsupported(spec_, "tokenizer model", type);
+    if (!vocab.is_object() || !member(model, "merges").is_array()) {
       fail(ErrorCode::kInvalidInput, "{}: model.vocab must be an object and model.merges an array", source_);
     }
+    const bool spaces = JsonFields{model, source_}.boolean("byte_fallback", false) ||
+                        tokenizer_json::replaces_spaces(member(root_, "normalizer"), spec_) ||
+                        mentions(member(root_, "pre_tokenizer"), "Metaspace", spec_);
+    return spaces ? TokenizerKind::kSpmBpe : TokenizerKind::kByteBpe;
+  }
+
+  void read_model_options(const Json& model) {
     const JsonFields fields{model, source_};
-    for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-      if (!fields.text(key, "").empty()) fail_unsupported(source_, "model option", key);
-    }
-  }
-
-  bool is_sentencepiece_like(const Json& model) const {
-    if (JsonFields{model, source_}.boolean("byte_fallback", false)) return true;
-    return mentions(member(root_, "normalizer"), "Replace", 0) ||
-           mentions(member(root_, "pre_tokenizer"), "Metaspace", 0);
-  }
-
-  // Whether a component, or one in its sequence, has this type.
-  bool mentions(const Json& component, std::string_view type, int depth) const {
-    if (!component.is_object() || depth > kMaxNesting) return false;
-    if (type_of(component, source_) == type) return true;
-    for (const char* list : {"normalizers", "pretokenizers"}) {
-      for (const Json& part : elements(member(component, list))) {
-        if (mentions(part, type, depth + 1)) return true;
+    if (is_bpe()) {
+      for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+        if (!fields.text(key, "").empty()) fail_unsupported(spec_, "model option", key);
+      }
+      spec_.fuse_unknown = fields.boolean("fuse_unk", false);
+    } else if (spec_.kind == TokenizerKind::kWordPiece) {
+      constexpr int kMostChars = 1'000'000;
+      spec_.max_word_chars = static_cast<int>(fields.integer("max_input_chars_per_word", 100, 1, kMostChars));
+      spec_.continuing_prefix = fields.text("continuing_subword_prefix", "##");
+    } else {
+      spec_.byte_fallback = fields.boolean("byte_fallback", false);
+      if (!mentions(member(root_, "pre_tokenizer"), "Metaspace", spec_) &&
+          !tokenizer_json::replaces_spaces(member(root_, "normalizer"), spec_)) {
+        fail_unsupported(spec_, "Unigram model whose spaces are not", "\u2581");
       }
     }
-    return false;
   }
 
-  static const Json& elements(const Json& list) {
-    static const Json kEmpty = Json::array();
-    return list.is_array() ? list : kEmpty;
-  }
-
-  void read_normalizer(const Json& normalizer, int depth) {
-    if (normalizer.is_null()) return;
-    const std::string type = type_of(normalizer, source_);
-    const bool spm = spec_.kind == TokenizerKind::kSpmBpe;
-    if (type == "Sequence" && depth < kMaxNesting) {
-      for (const Json& part : elements(member(normalizer, "normalizers"))) read_normalizer(part, depth + 1);
-    } else if (type == "NFC") {
-      spec_.normalize_nfc = true;
-    } else if (type == "Prepend" && spm && member(normalizer, "prepend") == Json(kSpaceSymbol)) {
-      spec_.add_space_prefix = true;
-    } else if (type == "Replace" && spm && member(normalizer, "content") == Json(kSpaceSymbol) &&
-               member(member(normalizer, "pattern"), "String") == Json(" ")) {
-      return;  // what every SPM tokenizer does
-    } else {
-      fail_unsupported(source_, "normalizer", type);
+  // Unigram: a list of [piece, score].
+  void read_scored_pieces(const Json& model) {
+    const Json& vocab = member(model, "vocab");
+    if (!vocab.is_array() || vocab.size() > limits::kMaxVocab) {
+      fail(ErrorCode::kInvalidInput, "{}: model.vocab must be an array of at most {} pieces", source_, limits::kMaxVocab);
     }
-  }
-
-  void read_pre_tokenizer(const Json& pre, int depth) {
-    if (pre.is_null()) return;
-    const std::string type = type_of(pre, source_);
-    if (type == "Sequence" && depth < kMaxNesting) {
-      for (const Json& part : elements(member(pre, "pretokenizers"))) read_pre_tokenizer(part, depth + 1);
-    } else if (spec_.kind == TokenizerKind::kSpmBpe) {
-      read_sentencepiece_pre_tokenizer(pre, type);
-    } else if (type == "ByteLevel") {
-      const JsonFields fields{pre, source_};
-      if (fields.boolean("add_prefix_space", false))
-        fail_unsupported(source_, "pre-tokenizer option", "add_prefix_space");
-      if (fields.boolean("use_regex", true)) spec_.split_patterns.emplace_back(split_patterns::kGpt2);
-      byte_level_ = true;
-    } else if (type == "Digits") {
-      const bool individual = JsonFields{pre, source_}.boolean("individual_digits", false);
-      spec_.split_patterns.emplace_back(individual ? split_patterns::kDigit : split_patterns::kDigits);
-    } else if (type == "Punctuation") {
-      const std::string behavior = JsonFields{pre, source_}.text("behavior", "Isolated");
-      if (behavior != "Isolated" && behavior != "Contiguous")
-        fail_unsupported(source_, "split behavior", behavior);
-      spec_.split_patterns.push_back(std::string(R"([\p{P}!-/:-@\[-`{-~])") +
-                                     (behavior == "Contiguous" ? "+" : ""));
-    } else if (type == "Split") {
-      read_split(pre);
-    } else {
-      fail_unsupported(source_, "pre-tokenizer", type);
+    spec_.tokens.reserve(vocab.size());
+    for (const Json& item : vocab) {
+      if (!item.is_array() || item.size() != 2 || !item[0].is_string() || !item[1].is_number()) {
+        fail(ErrorCode::kInvalidInput, "{}: model.vocab[{}] is not a piece and its score", source_, spec_.tokens.size());
+      }
+      TokenEntry entry{.text = item[0].get<std::string>(), .score = item[1].get<float>()};
+      if (spec_.byte_fallback && byte_token_value(entry.text) >= 0) entry.type = TokenType::kByte;
+      spec_.tokens.push_back(std::move(entry));
     }
-  }
-
-  void read_sentencepiece_pre_tokenizer(const Json& pre, const std::string& type) {
-    const JsonFields fields{pre, source_};
-    if (type == "Metaspace") {
-      if (fields.boolean("split", true)) fail_unsupported(source_, "pre-tokenizer option", "Metaspace split");
-      const std::string fallback = fields.boolean("add_prefix_space", true) ? "always" : "never";
-      const std::string scheme = fields.text("prepend_scheme", fallback);
-      spec_.add_space_prefix = scheme != "never";
-      spec_.prefix_after_special = scheme != "first";
-    } else if (type == "Split" && member(member(pre, "pattern"), "String") == Json(" ")) {
-      return;  // spaces are replaced before, so nothing is left to split (Gemma)
-    } else {
-      fail_unsupported(source_, "pre-tokenizer", type);
-    }
-  }
-
-  void read_split(const Json& split) {
-    const JsonFields fields{split, source_};
-    const std::string behavior = fields.text("behavior", "Isolated");
-    // "Removed" with invert keeps the matches; these expressions match everything, so nothing is ever
-    // removed.
-    const bool keeps_matches = behavior == "Removed" && fields.boolean("invert", false);
-    if (behavior != "Isolated" && !keeps_matches) fail_unsupported(source_, "split behavior", behavior);
-    const Json& pattern = member(split, "pattern");
-    if (const Json& regex = member(pattern, "Regex"); regex.is_string()) {
-      spec_.split_patterns.push_back(canonical_split_pattern(regex.get_ref<const std::string&>()));
-    } else if (const Json& text = member(pattern, "String"); text.is_string()) {
-      const auto& literal = text.get_ref<const std::string&>();
-      if (literal.find("\\E") != std::string::npos) fail_unsupported(source_, "split string", literal);
-      spec_.split_patterns.push_back("\\Q" + literal + "\\E");
-    } else {
-      fail(ErrorCode::kInvalidInput, "{}: Split pre-tokenizer without a pattern", source_);
-    }
+    const auto last = static_cast<int64_t>(spec_.tokens.size()) - 1;
+    spec_.unk = static_cast<TokenId>(JsonFields{model, source_}.integer("unk_id", kNoToken, kNoToken, last));
+    if (spec_.unk != kNoToken) spec_.tokens[static_cast<std::size_t>(spec_.unk)].type = TokenType::kUnknown;
   }
 
   void read_vocabulary(const Json& model) {
     const Json& vocab = member(model, "vocab");
+    if (!vocab.is_object()) fail(ErrorCode::kInvalidInput, "{}: model.vocab must be an object", source_);
     int64_t n_ids = 0;
     for (const auto& [text, id] : vocab.items()) {
       if (!id.is_number_integer() || id.get<int64_t>() < 0 ||
@@ -254,42 +187,27 @@ class JsonTokenizerReader {
                        .text = fields.text("content", ""),
                        .special = fields.boolean("special", false),
                        .lstrip = fields.boolean("lstrip", false),
-                       .rstrip = fields.boolean("rstrip", false)});
+                       .rstrip = fields.boolean("rstrip", false),
+                       .single_word = fields.boolean("single_word", false),
+                       .normalized = fields.boolean("normalized", !fields.boolean("special", false))});
     }
     add_tokens(spec_, added);
   }
 
-  // A template like "<s> $A" says that texts begin with BOS.
-  void read_post_processor(const Json& post, int depth) {
-    if (!post.is_object() || depth > kMaxNesting) return;
-    for (const Json& part : elements(member(post, "processors"))) read_post_processor(part, depth + 1);
-    if (type_of(post, source_) != "TemplateProcessing") return;
-    bool before_text = true;
-    for (const Json& item : elements(member(post, "single"))) {
-      if (!member(item, "Sequence").is_null()) before_text = false;
-      const Json& special = member(member(item, "SpecialToken"), "id");
-      if (!special.is_string() || ++template_tokens_ > kMaxTemplateTokens) continue;
-      const TokenId id = find_token(spec_, special.get_ref<const std::string&>());
-      if (id == kNoToken) continue;
-      (before_text ? spec_.bos : spec_.eos) = id;
-      (before_text ? spec_.add_bos : spec_.add_eos) = true;
-    }
-  }
-
   void name_pre_tokenizer() {
-    if (spec_.kind == TokenizerKind::kSpmBpe) return;
-    if (!byte_level_) fail_unsupported(source_, "pre-tokenizer", "none (only byte-level ones are)");
-    const std::string name = pre_tokenizer_name(spec_.split_patterns, spec_.ignore_merges);
+    if (spec_.kind != TokenizerKind::kByteBpe) return;
+    if (!mentions(member(root_, "pre_tokenizer"), "ByteLevel", spec_)) {
+      fail_unsupported(spec_, "pre-tokenizer", "none (only byte-level ones are)");
+    }
+    const std::string name = pre_tokenizer_name(spec_.splits, spec_.ignore_merges);
     if (name.empty()) return;
     spec_.pre = name;
-    spec_.split_patterns.clear();
+    spec_.splits.clear();
   }
 
   const Json& root_;
   const std::string& source_;
   TokenizerSpec spec_;
-  bool byte_level_ = false;
-  int template_tokens_ = 0;
 };
 
 }  // namespace
@@ -320,6 +238,35 @@ TokenizerSpec parse_vocab_and_merges(std::string_view vocab_json, std::string_vi
     if (looks_like_control_token(token.text)) token.type = TokenType::kControl;
   }
   spec.bos = spec.eos = find_token(spec, "<|endoftext|>");
+  return spec;
+}
+
+TokenizerSpec parse_wordpiece_vocabulary(std::string_view text, const std::string& source) {
+  TokenizerSpec spec{.kind = TokenizerKind::kWordPiece, .source = source};
+  spec.normalizers = {{.kind = NormalizerStep::Kind::kBert}};
+  spec.splits = {{std::string(split_patterns::kSpaces), SplitBehavior::kRemoved},
+                 {std::string(split_patterns::kPunctuation)}};
+  spec.decode_cleanup = true;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (spec.tokens.size() == limits::kMaxVocab) fail(ErrorCode::kLimit, "{}: too many tokens", source);
+    spec.tokens.push_back({.text = std::string(line)});
+  }
+  const auto special = [&](std::string_view name) {
+    const TokenId id = find_token(spec, name);
+    if (id != kNoToken) spec.tokens[static_cast<std::size_t>(id)].type = TokenType::kControl;
+    return id;
+  };
+  spec.bos = special("[CLS]");
+  spec.eos = special("[SEP]");
+  spec.unk = special("[UNK]");
+  spec.pad = special("[PAD]");
+  special("[MASK]");
+  if (spec.unk == kNoToken) fail(ErrorCode::kInvalidInput, "{}: not BERT's vocabulary (it has no [UNK])", source);
+  spec.add_bos = spec.add_eos = true;
   return spec;
 }
 

@@ -51,8 +51,8 @@ TEST(TokenizerJson, ReadsByteLevelBpe) {
   const TokenizerSpec spec = parse(byte_level_json());
   EXPECT_EQ(spec.kind, TokenizerKind::kByteBpe);
   EXPECT_EQ(spec.pre, "gpt-2");
-  EXPECT_TRUE(spec.split_patterns.empty());
-  EXPECT_TRUE(spec.normalize_nfc);
+  EXPECT_TRUE(spec.splits.empty());
+  EXPECT_EQ(spec.normalizers, std::vector<NormalizerStep>{{.kind = NormalizerStep::Kind::kNfc}});
   EXPECT_EQ(spec.merges, Strings{"a b"});
   ASSERT_EQ(spec.tokens.size(), 7u);
   EXPECT_EQ(spec.tokens[3].type, TokenType::kControl);
@@ -88,7 +88,7 @@ TEST(TokenizerJson, ReadsMetaspaceInsteadOfNormalizers) {
   json["pre_tokenizer"]["prepend_scheme"] = "never";
   EXPECT_FALSE(parse(json).add_space_prefix);
   json["pre_tokenizer"]["split"] = true;
-  EXPECT_EQ(error_of(json), ErrorCode::kUnsupported);
+  EXPECT_TRUE(parse(json).split_at_spaces);
 }
 
 TEST(TokenizerJson, RecognizesSplitExpressionsAndKeepsOthers) {
@@ -106,7 +106,7 @@ TEST(TokenizerJson, RecognizesSplitExpressionsAndKeepsOthers) {
       << "the name of the one that heeds merges";
   EXPECT_EQ(with_pattern(split_patterns::kQwen2, false).pre, "qwen2");
   const TokenizerSpec own = with_pattern("[a-z]+", false);
-  EXPECT_EQ(own.split_patterns, Strings{"[a-z]+"});
+  EXPECT_EQ(own.splits, std::vector<SplitStep>{{"[a-z]+"}});
 }
 
 TEST(TokenizerJson, ReadsDigitsBeforeByteLevelAsSmollm) {
@@ -123,13 +123,18 @@ TEST(TokenizerJson, RefusesWhatItDoesNotDo) {
     json[Json::json_pointer(pointer)] = std::move(value);
     EXPECT_EQ(error_of(json), code) << pointer;
   };
-  refuses(ErrorCode::kUnsupported, "/model/type", "WordPiece");
+  refuses(ErrorCode::kUnsupported, "/model/type", "WordLevel");
   refuses(ErrorCode::kUnsupported, "/model/type", "Unigram");
-  refuses(ErrorCode::kUnsupported, "/normalizer", {{"type", "Lowercase"}});
+  refuses(ErrorCode::kUnsupported, "/normalizer", {{"type", "Nmt"}});
+  refuses(ErrorCode::kInvalidInput, "/normalizer", {{"type", "Replace"}, {"content", "x"}});
+  refuses(ErrorCode::kInvalidInput, "/normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", "?"}});
+  refuses(ErrorCode::kUnsupported, "/decoder", {{"type", "CTC"}});
+  refuses(ErrorCode::kUnsupported, "/post_processor", {{"type", "Martian"}});
+  refuses(ErrorCode::kInvalidInput, "/post_processor",
+          Json::parse(R"({"type": "BertProcessing", "cls": ["[CLS]", 0], "sep": ["[SEP]", 0]})"));
   refuses(ErrorCode::kUnsupported, "/pre_tokenizer", {{"type", "BertPreTokenizer"}});
   refuses(ErrorCode::kUnsupported, "/pre_tokenizer", nullptr);
   refuses(ErrorCode::kUnsupported, "/model/continuing_subword_prefix", "##");
-  refuses(ErrorCode::kUnsupported, "/pre_tokenizer/add_prefix_space", true);
   refuses(ErrorCode::kUnsupported, "/model/merges", Json::array({Json::array({"a c", "b"})}));
   refuses(ErrorCode::kInvalidInput, "/model/merges", Json::array({1}));
   refuses(ErrorCode::kInvalidInput, "/model/merges", "a b");
@@ -238,7 +243,7 @@ TEST(TokenizerExport, WritesATokenizerJsonThatReadsBack) {
     EXPECT_EQ(again.kind, spec.kind);
     EXPECT_EQ(again.merges, spec.merges);
     EXPECT_EQ(again.pre, spec.pre);
-    EXPECT_EQ(again.normalize_nfc, spec.normalize_nfc);
+    EXPECT_EQ(again.normalizers, spec.normalizers);
     EXPECT_EQ(again.bos, spec.bos);
     EXPECT_EQ(again.add_bos, spec.add_bos);
     EXPECT_EQ(again.add_space_prefix, spec.add_space_prefix);
@@ -265,11 +270,11 @@ TEST(TokenizerExport, NeedsAKnownPreTokenizer) {
 TEST(TokenizerPre, FindsNamesWhateverTheSpelling) {
   const Strings llama_cpp = {
       R"((?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
-  EXPECT_EQ(pre_tokenizer_name(llama_cpp, true), "llama-bpe");
+  EXPECT_EQ(pre_tokenizer_name(std::vector<SplitStep>{{llama_cpp[0]}}, true), "llama-bpe");
   EXPECT_EQ(pre_tokenizer_name(
-                Strings{R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"}, false),
+                std::vector<SplitStep>{{R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"}}, false),
             "gpt-2");
-  EXPECT_EQ(pre_tokenizer_name(Strings{"x"}, false), "");
+  EXPECT_EQ(pre_tokenizer_name(std::vector<SplitStep>{{"x"}}, false), "");
   EXPECT_TRUE(find_pre_tokenizer("martian").patterns.empty());
 }
 

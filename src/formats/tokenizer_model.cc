@@ -14,7 +14,7 @@ namespace {
 // Field numbers of sentencepiece_model.proto.
 enum ModelField { kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3 };
 enum PieceField { kPieceText = 1, kPieceScore = 2, kPieceType = 3 };
-enum TrainerField { kModelType = 3, kByteFallback = 35, kUnkId = 40, kBosId = 41, kEosId = 42, kPadId = 43 };
+enum TrainerField { kModelType = 3, kWhitespaceAsSuffix = 24, kByteFallback = 35, kUnkId = 40, kBosId = 41, kEosId = 42, kPadId = 43 };
 enum NormalizerField {
   kCharsmap = 2,
   kAddDummyPrefix = 3,
@@ -77,6 +77,7 @@ ByteReader sub_reader(std::string_view bytes, const std::string& name) {
 
 struct TrainerFacts {
   uint64_t model_type = kModelTypeUnigram;  // the proto's default
+  bool byte_fallback = false, whitespace_as_suffix = false;
   int32_t unk = 0, bos = 1, eos = 2, pad = -1;
 };
 
@@ -114,6 +115,12 @@ TrainerFacts read_trainer(std::string_view bytes, const std::string& name) {
       case kModelType:
         facts.model_type = field.number;
         break;
+      case kByteFallback:
+        facts.byte_fallback = field.number != 0;
+        break;
+      case kWhitespaceAsSuffix:
+        facts.whitespace_as_suffix = field.number != 0;
+        break;
       case kUnkId:
         facts.unk = id;
         break;
@@ -139,8 +146,7 @@ void read_normalizer(std::string_view bytes, TokenizerSpec& spec) {
     const WireField field = read_field(reader);
     const bool on = field.number != 0;
     if (field.field() == kCharsmap && field.is_bytes() && !field.bytes.empty()) {
-      fail(ErrorCode::kUnsupported, "{}: SentencePiece models with a normalization table are not supported",
-           spec.source);
+      spec.normalizers = {{.kind = NormalizerStep::Kind::kPrecompiled, .content = std::string(field.bytes)}};
     }
     if (!field.is_varint()) continue;
     if (field.field() == kAddDummyPrefix) spec.add_space_prefix = on;
@@ -152,10 +158,14 @@ void read_normalizer(std::string_view bytes, TokenizerSpec& spec) {
   }
 }
 
-void check_model_type(const TrainerFacts& facts, const std::string& source) {
+TokenizerKind kind_of(const TrainerFacts& facts, const std::string& source) {
   static constexpr std::string_view kNames[] = {"of type 0", "unigram", "BPE", "word", "char"};
-  if (facts.model_type == kModelTypeBpe) return;
-  fail(ErrorCode::kUnsupported, "{}: SentencePiece models of type {} are not supported (only BPE is)", source,
+  if (facts.whitespace_as_suffix) {
+    fail(ErrorCode::kUnsupported, "{}: SentencePiece models that put spaces after words are not supported", source);
+  }
+  if (facts.model_type == kModelTypeBpe) return TokenizerKind::kSpmBpe;
+  if (facts.model_type == kModelTypeUnigram) return TokenizerKind::kUnigram;
+  fail(ErrorCode::kUnsupported, "{}: SentencePiece models of type {} are not supported (only BPE and unigram are)", source,
        facts.model_type < std::size(kNames) ? kNames[facts.model_type] : "unknown");
 }
 
@@ -173,9 +183,7 @@ TokenId checked_id(int32_t id, const TokenizerSpec& spec) {
 TokenizerSpec parse_sentencepiece_model(std::span<const std::byte> bytes, const std::string& source) {
   TokenizerSpec spec;
   spec.source = source;
-  spec.kind = TokenizerKind::kSpmBpe;
   spec.remove_extra_whitespaces = true;  // the proto's default
-  spec.add_bos = true;
   TrainerFacts trainer;
   std::string_view normalizer;
   ByteReader reader(bytes, source);
@@ -193,7 +201,10 @@ TokenizerSpec parse_sentencepiece_model(std::span<const std::byte> bytes, const 
   }
   if (spec.tokens.empty())
     fail(ErrorCode::kInvalidInput, "{}: not a SentencePiece model (it has no pieces)", source);
-  check_model_type(trainer, source);
+  spec.kind = kind_of(trainer, source);
+  spec.byte_fallback = trainer.byte_fallback;
+  // What the models around such files do: those of Llama begin texts with BOS, those of T5 end them with EOS.
+  (spec.kind == TokenizerKind::kSpmBpe ? spec.add_bos : spec.add_eos) = true;
   read_normalizer(normalizer, spec);
   spec.unk = checked_id(trainer.unk, spec);
   spec.bos = checked_id(trainer.bos, spec);

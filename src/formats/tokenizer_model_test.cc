@@ -78,11 +78,21 @@ TEST(SentencePieceModel, TakesTheDefaultsOfTheFormat) {
 }
 
 TEST(SentencePieceModel, RefusesOtherKindsByName) {
-  EXPECT_EQ(model_error(model("")), ErrorCode::kUnsupported) << "unigram is the default";
   EXPECT_EQ(model_error(model(number_field(3, 3))), ErrorCode::kUnsupported);
   EXPECT_EQ(model_error(model(number_field(3, 77))), ErrorCode::kUnsupported);
-  EXPECT_EQ(model_error(model(number_field(3, 2), bytes_field(2, "table"))), ErrorCode::kUnsupported);
+  EXPECT_EQ(model_error(model(number_field(3, 1) + number_field(24, 1))), ErrorCode::kUnsupported) << "spaces after words";
   EXPECT_EQ(model_error(model(number_field(3, 2), number_field(5, 0))), ErrorCode::kUnsupported);
+}
+
+TEST(SentencePieceModel, ReadsUnigramModelsWithTheirTables) {
+  const std::string bytes = model(number_field(3, 1), bytes_field(2, "table"));
+  const TokenizerSpec spec = parse_sentencepiece_model(std::as_bytes(std::span(bytes)), "test.model");
+  EXPECT_EQ(spec.kind, TokenizerKind::kUnigram);
+  EXPECT_FALSE(spec.add_bos);
+  EXPECT_TRUE(spec.add_eos);
+  ASSERT_EQ(spec.normalizers.size(), 1u);
+  EXPECT_EQ(spec.normalizers[0].kind, NormalizerStep::Kind::kPrecompiled);
+  EXPECT_EQ(spec.normalizers[0].content, "table");
 }
 
 TEST(SentencePieceModel, RefusesBrokenFiles) {

@@ -56,7 +56,9 @@ void add_listed_tokens(TokenizerSpec& spec, const SideFile& config, const SideFi
                        .text = fields.text("content", ""),
                        .special = fields.boolean("special", false),
                        .lstrip = fields.boolean("lstrip", false),
-                       .rstrip = fields.boolean("rstrip", false)});
+                       .rstrip = fields.boolean("rstrip", false),
+                       .single_word = fields.boolean("single_word", false),
+                       .normalized = fields.boolean("normalized", !fields.boolean("special", false))});
     }
   }
   add_tokens(spec, added);
@@ -129,10 +131,15 @@ std::string chat_template_of(const SideFile& config) {
 
 // Without a tokenizer.json only the class of the tokenizer tells how it splits.
 void apply_tokenizer_class(TokenizerSpec& spec, const SideFile& config) {
+  if (spec.kind == TokenizerKind::kWordPiece) {
+    const bool lower = config.fields().boolean("do_lower_case", true);
+    for (NormalizerStep& step : spec.normalizers) step.lowercase = step.strip_accents = lower;
+    return;
+  }
   const std::string name = config.fields().text("tokenizer_class", "GPT2Tokenizer");
   if (name.starts_with("Qwen2Tokenizer")) {
     spec.pre = "qwen2";
-    spec.normalize_nfc = true;
+    spec.normalizers = {{.kind = NormalizerStep::Kind::kNfc}};
   } else if (!name.starts_with("GPT2Tokenizer") && !name.starts_with("CodeGenTokenizer")) {
     throw Error(
         ErrorCode::kUnsupported,

@@ -25,6 +25,20 @@ int hex_digit(char c) {
 
 }  // namespace
 
+const char* tokenizer_kind_name(TokenizerKind kind) {
+  switch (kind) {
+    case TokenizerKind::kSpmBpe:
+      return "SentencePiece BPE";
+    case TokenizerKind::kByteBpe:
+      return "byte-level BPE";
+    case TokenizerKind::kUnigram:
+      return "unigram";
+    case TokenizerKind::kWordPiece:
+      break;
+  }
+  return "WordPiece";
+}
+
 void grow_vocabulary(TokenizerSpec& spec, int64_t n_ids, std::size_t n_named) {
   const auto named = static_cast<int64_t>(n_named);
   if (n_ids > static_cast<int64_t>(limits::kMaxVocab) || n_ids > kMaxHoles + kMaxHolesPerToken * named) {
@@ -54,6 +68,8 @@ void add_tokens(TokenizerSpec& spec, const std::vector<AddedToken>& added) {
     }
     entry.lstrip = token.lstrip;
     entry.rstrip = token.rstrip;
+    entry.single_word = token.single_word;
+    entry.normalized = token.normalized;
     if (entry.type == TokenType::kByte || entry.type == TokenType::kUnknown) continue;
     entry.text = token.text;
     const bool control = token.special || looks_like_control_token(token.text);

@@ -17,7 +17,7 @@ struct AddedToken {
   int64_t id = 0;
   std::string text;
   bool special = true;
-  bool lstrip = false, rstrip = false;
+  bool lstrip = false, rstrip = false, single_word = false, normalized = false;
 };
 
 // Grows the vocabulary to `n_ids`, where `n_named` of them have a name in the file. New ids are unused tokens

@@ -15,6 +15,7 @@ struct SequenceSlice {
   int32_t count = 0;
   int32_t past = 0;
   std::span<const int32_t> pages;
+  int32_t second_segment = -1;  // position from which on tokens belong to the second of two texts; -1: none does
 };
 
 struct Batch {

@@ -5,9 +5,10 @@
 namespace minnow {
 namespace {
 
-constexpr std::string_view kOpNames[] = {"tokens", "positions", "weight",  "embed",      "matmul", "add",
+constexpr std::string_view kOpNames[] = {"tokens", "positions", "segments", "weight",  "embed",      "matmul", "add",
                                          "mul",    "scale",     "unary",   "gated",      "softcap", "rms_norm",
-                                         "rope_table", "rope",  "attention", "reshape",  "select_rows"};
+                                         "layer_norm", "rope_table", "rope",  "attention", "short_conv", "route",
+                                         "expert_matmul", "expert_sum", "reshape",  "select_rows"};
 
 bool is_vector_of(const Shape& shape, int64_t n) { return shape.rank() == 1 && shape[0] == n; }
 
@@ -57,6 +58,7 @@ void Graph::mismatch(std::string_view op, NodeId a, NodeId b) const {
 }
 
 NodeId Graph::tokens() { return append({.op = Op::kTokens, .shape = {kTokensDim}}); }
+NodeId Graph::segments() { return append({.op = Op::kSegments, .shape = {kTokensDim}}); }
 NodeId Graph::positions() { return append({.op = Op::kPositions, .shape = {kTokensDim}}); }
 
 NodeId Graph::weight(std::string weight_name, Tensor tensor) {
@@ -64,9 +66,9 @@ NodeId Graph::weight(std::string weight_name, Tensor tensor) {
   return append({.op = Op::kWeight, .shape = shape, .constant = std::move(tensor), .name = std::move(weight_name)});
 }
 
-NodeId Graph::embed(NodeId weight, NodeId tokens) {
-  if (node(weight).shape.rank() != 2) mismatch("embed", weight, tokens);
-  return append({.op = Op::kEmbed, .inputs = {weight, tokens, kNoNode}, .shape = {kTokensDim, node(weight).shape[1]}});
+NodeId Graph::embed(NodeId weight, NodeId rows) {
+  if (node(weight).shape.rank() != 2) mismatch("embed", weight, rows);
+  return append({.op = Op::kEmbed, .inputs = {weight, rows, kNoNode}, .shape = {kTokensDim, node(weight).shape[1]}});
 }
 
 NodeId Graph::matmul(NodeId x, NodeId weight) {
@@ -100,7 +102,14 @@ NodeId Graph::softcap(NodeId x, float cap) {
 
 NodeId Graph::rms_norm(NodeId x, NodeId weight, float eps) {
   if (!is_vector_of(node(weight).shape, node(x).shape.last())) mismatch("rms_norm", x, weight);
-  return append({.op = Op::kRmsNorm, .inputs = {x, weight, kNoNode}, .shape = node(x).shape, .attrs = RmsNormAttrs{eps}});
+  return append({.op = Op::kRmsNorm, .inputs = {x, weight, kNoNode}, .shape = node(x).shape, .attrs = NormAttrs{eps}});
+}
+
+NodeId Graph::layer_norm(NodeId x, NodeId weight, NodeId bias, float eps) {
+  const int64_t n = node(x).shape.last();
+  if (!is_vector_of(node(weight).shape, n)) mismatch("layer_norm", x, weight);
+  if (bias != kNoNode && !is_vector_of(node(bias).shape, n)) mismatch("layer_norm", x, bias);
+  return append({.op = Op::kLayerNorm, .inputs = {x, weight, bias}, .shape = node(x).shape, .attrs = NormAttrs{eps}});
 }
 
 NodeId Graph::rope_table(NodeId positions, RopeTableAttrs attrs) {
@@ -121,6 +130,37 @@ NodeId Graph::attention(NodeId q, NodeId k, NodeId v, AttentionAttrs attrs) {
   if (ks != node(v).shape) mismatch("attention", k, v);
   if (qs.rank() != 3 || ks.rank() != 3 || qs[2] != ks[2] || ks[1] == 0 || qs[1] % ks[1] != 0) mismatch("attention", q, k);
   return append({.op = Op::kAttention, .inputs = {q, k, v}, .shape = {kTokensDim, qs[1] * qs[2]}, .attrs = attrs});
+}
+
+NodeId Graph::short_conv(NodeId x, NodeId weight, ShortConvAttrs attrs) {
+  const Shape& xs = node(x).shape;
+  const Shape& ws = node(weight).shape;
+  if (xs.rank() != 2 || ws.rank() != 2 || ws[0] != xs[1] || ws[1] > kMaxConvTaps) mismatch("short_conv", x, weight);
+  return append({.op = Op::kShortConv, .inputs = {x, weight, kNoNode}, .shape = xs, .attrs = attrs});
+}
+
+NodeId Graph::route(NodeId router_logits, RouteAttrs attrs) {
+  const Shape& shape = node(router_logits).shape;
+  if (shape.rank() != 2 || attrs.n_used < 1 || attrs.n_used > shape[1]) {
+    fail(ErrorCode::kInvalidInput, "model: {} experts cannot be chosen among {}", attrs.n_used, shape.last());
+  }
+  return append({.op = Op::kRoute, .inputs = {router_logits, kNoNode, kNoNode}, .shape = {kTokensDim, 2 * attrs.n_used},
+                 .attrs = attrs});
+}
+
+NodeId Graph::expert_matmul(NodeId x, NodeId weight, NodeId route) {
+  const Shape& xs = node(x).shape;
+  const Shape& ws = node(weight).shape;
+  const RouteAttrs& r = node(route).get<RouteAttrs>();
+  if (ws.rank() != 3 || xs.last() != ws[2] || ws[0] != node(node(route).inputs[0]).shape[1]) mismatch("expert_matmul", x, weight);
+  if (xs.rank() == 3 && xs[1] != r.n_used) mismatch("expert_matmul", x, route);
+  return append({.op = Op::kExpertMatMul, .inputs = {x, weight, route}, .shape = {kTokensDim, r.n_used, ws[1]}});
+}
+
+NodeId Graph::expert_sum(NodeId x, NodeId route) {
+  const Shape& xs = node(x).shape;
+  if (xs.rank() != 3 || xs[1] != node(route).get<RouteAttrs>().n_used) mismatch("expert_sum", x, route);
+  return append({.op = Op::kExpertSum, .inputs = {x, route, kNoNode}, .shape = {kTokensDim, xs[2]}});
 }
 
 NodeId Graph::reshape(NodeId x, const Shape& shape) {

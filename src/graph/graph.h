@@ -19,12 +19,14 @@ using NodeId = int32_t;
 inline constexpr NodeId kNoNode = -1;
 inline constexpr int64_t kTokensDim = -1;   // T: tokens in this step, over all sequences
 inline constexpr int64_t kOutputsDim = -2;  // O: rows selected for output
+inline constexpr int64_t kMaxConvTaps = 8;
 
 enum class Op : uint8_t {
   kTokens,      // () -> [T] i32 token ids
   kPositions,   // () -> [T] i32 position of each token in its sequence
+  kSegments,    // () -> [T] i32 0, or 1 for tokens of the second of two texts
   kWeight,      // () -> a constant tensor
-  kEmbed,       // (weight [V, D], tokens [T]) -> [T, D]
+  kEmbed,       // (weight [V, D], tokens, positions or segments [T]) -> [T, D]
   kMatMul,      // (x [T, K], weight [N, K]) -> [T, N], y = x W^T
   kAdd,         // (a, b) -> a + b; b has a's shape, or is [last dimension of a]
   kMul,         // (a, b) -> a * b, as kAdd
@@ -33,14 +35,20 @@ enum class Op : uint8_t {
   kGated,       // (gate, up) -> f(gate) * up
   kSoftCap,     // x -> cap * tanh(x / cap)
   kRmsNorm,     // (x [..., D], weight [D]) -> x / sqrt(mean(x^2) + eps) * weight, over the last dimension
+  kLayerNorm,   // (x [..., D], weight [D], optional bias [D]) -> (x - mean) / sqrt(variance + eps) * weight + bias
   kRopeTable,   // (positions [T]) -> [T, 2 * n_freq]: cosines then sines of position * inv_freq, times magnitude
   kRope,        // (x [T, H, D], table [T, n_rot]) -> rotary embedding of the first n_rot features of every head
-  kAttention,   // (q [T, H, D], k [T, G, D], v [T, G, D]) -> [T, H * D], causal over each sequence's history
+  kAttention,   // (q [T, H, D], k [T, G, D], v [T, G, D]) -> [T, H * D], over each sequence's history
+  kShortConv,   // (x [T, D], weight [D, L]) -> [T, D], y[t] = sum over j of weight[:, j] x[t - L + 1 + j], 0 before the start
+  kRoute,       // router logits [T, E] -> [T, 2 k]: the numbers of the k experts of each token, then their weights
+  kExpertMatMul,  // (x [T, K] or [T, k, K], weight [E, N, K], route) -> [T, k, N]: each token with its experts' matrices
+  kExpertSum,   // (x [T, k, D], route) -> [T, D]: the experts' results, weighted
   kReshape,     // the same values under another shape; a view
   kSelectRows,  // x [T, D] -> [O, D]: the rows that the caller wants logits for
 };
 
-enum class UnaryFn : uint8_t { kSilu, kGeluTanh };
+enum class UnaryFn : uint8_t { kSilu, kGeluTanh, kGelu, kRelu, kReluSquared, kTanh };
+inline constexpr int kNumUnaryFns = 6;
 
 // Which features rotate together: 2i with 2i+1 (the original paper; GGUF llama), or i with i + n_rot/2 (GPT-NeoX).
 enum class RopeLayout : uint8_t { kInterleaved, kHalves };
@@ -55,13 +63,15 @@ struct UnaryAttrs {
 struct SoftCapAttrs {
   float cap = 0;
 };
-struct RmsNormAttrs {
+struct NormAttrs {
   float eps = 1e-6f;
 };
 // All of rope scaling (linear, Llama 3, YaRN, LongRoPE) is folded into these numbers by the model.
 struct RopeTableAttrs {
   std::vector<double> inv_freq;  // radians per position
   double magnitude = 1;
+  // Llama 4's attention temperature: magnitudes times 1 + beta ln(1 + floor(position / length)); 0: none.
+  double temperature_beta = 0, temperature_length = 1;
 };
 struct RopeAttrs {
   RopeLayout layout = RopeLayout::kHalves;
@@ -71,9 +81,20 @@ struct AttentionAttrs {
   float scale = 1;     // of q . k
   int32_t window = 0;  // 0: all of the past; n: the token itself and the n - 1 before it
   float softcap = 0;   // 0: none
+  // Whether a token sees only what came before it. If not, the whole sequence has to be in one batch, and a window
+  // reaches n / 2 tokens to either side.
+  bool causal = true;
 };
-using Attrs = std::variant<NoAttrs, ScaleAttrs, UnaryAttrs, SoftCapAttrs, RmsNormAttrs, RopeTableAttrs, RopeAttrs,
-                           AttentionAttrs>;
+struct ShortConvAttrs {
+  int32_t layer = 0;   // names the part of the KV cache that holds the inputs so far
+};
+struct RouteAttrs {
+  int32_t n_used = 1;      // experts per token
+  bool normalize = false;  // the weights, softmax over all experts, are scaled to a sum of 1
+  float scale = 1;
+};
+using Attrs = std::variant<NoAttrs, ScaleAttrs, UnaryAttrs, SoftCapAttrs, NormAttrs, RopeTableAttrs, RopeAttrs,
+                           AttentionAttrs, ShortConvAttrs, RouteAttrs>;
 
 struct Node {
   Op op;
@@ -102,8 +123,9 @@ class Graph {
  public:
   NodeId tokens();
   NodeId positions();
+  NodeId segments();
   NodeId weight(std::string name, Tensor tensor);
-  NodeId embed(NodeId weight, NodeId tokens);
+  NodeId embed(NodeId weight, NodeId rows);
   NodeId matmul(NodeId x, NodeId weight);
   NodeId add(NodeId a, NodeId b);
   NodeId mul(NodeId a, NodeId b);
@@ -111,9 +133,14 @@ class Graph {
   NodeId unary(NodeId x, UnaryFn fn);
   NodeId softcap(NodeId x, float cap);
   NodeId rms_norm(NodeId x, NodeId weight, float eps);
+  NodeId layer_norm(NodeId x, NodeId weight, NodeId bias, float eps);  // bias may be kNoNode
   NodeId rope_table(NodeId positions, RopeTableAttrs attrs);
   NodeId rope(NodeId x, NodeId table, RopeLayout layout);
   NodeId attention(NodeId q, NodeId k, NodeId v, AttentionAttrs attrs);
+  NodeId short_conv(NodeId x, NodeId weight, ShortConvAttrs attrs);
+  NodeId route(NodeId router_logits, RouteAttrs attrs);
+  NodeId expert_matmul(NodeId x, NodeId weight, NodeId route);
+  NodeId expert_sum(NodeId x, NodeId route);
   NodeId reshape(NodeId x, const Shape& shape);
   NodeId select_rows(NodeId x);
   void set_output(NodeId node);

@@ -40,7 +40,7 @@ Graph without_dead_nodes(const Graph& graph) {
   return out;
 }
 
-bool is_outside(Op op) { return op == Op::kWeight || op == Op::kTokens || op == Op::kPositions; }
+bool is_outside(Op op) { return op == Op::kWeight || op == Op::kTokens || op == Op::kPositions || op == Op::kSegments; }
 
 // Ops that read element i of their first input before they write element i, and nothing of it afterwards.
 bool works_in_place(Op op) {

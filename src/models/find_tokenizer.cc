@@ -1,7 +1,5 @@
 #include "models/find_tokenizer.h"
 
-#include "base/file.h"
-#include "base/limits.h"
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_gguf.h"
 #include "models/model.h"
@@ -12,28 +10,30 @@ namespace fs = std::filesystem;
 namespace {
 
 TokenizerSpec tokenizer_from(const fs::path& path) {
-  if (fs::is_directory(path)) return load_tokenizer_folder(path);
-  const std::string source = path.string();
   if (path.extension() == ".gguf") return tokenizer_spec_from_gguf(GgufFile::open(path).metadata());
-  if (path.extension() == ".json") return parse_tokenizer_json(read_text_file(path, limits::kMaxJsonFileBytes), source);
-  const auto file = MappedFile::open(path);
-  if (path.extension() == ".bin") return parse_llama2c_tokenizer(file->bytes(), source);
-  return parse_sentencepiece_model(file->bytes(), source);
-}
-
-bool has_tokenizer_files(const fs::path& folder) {
-  for (const char* file : {"tokenizer.json", "tokenizer.model", "vocab.json"}) {
-    if (fs::exists(folder / file)) return true;
-  }
-  return false;
+  return load_tokenizer_folder(path);
 }
 
 }  // namespace
 
+std::optional<TokenizerSpec> load_tokenizer(const fs::path& path) {
+  std::error_code ignored;
+  if (path.extension() == ".gguf") {
+    const auto file = GgufFile::open(path);
+    if (!has_gguf_tokenizer(file.metadata())) return std::nullopt;
+    return tokenizer_spec_from_gguf(file.metadata());
+  }
+  // llama2.c calls its weights and its vocabularies ("tok512.bin") alike.
+  const bool is_weights = path.extension() == ".safetensors" ||
+                          (path.extension() == ".bin" && !path.filename().string().starts_with("tok"));
+  if (is_weights || (fs::is_directory(path, ignored) && !has_tokenizer_files(path))) return std::nullopt;
+  return load_tokenizer_folder(path);
+}
+
 std::optional<TokenizerSpec> find_tokenizer(const Model& model, const fs::path& given) {
   if (!given.empty()) return tokenizer_from(given);
   if (model.format == ModelFormat::kGguf) {
-    if (!model.metadata.has("tokenizer.ggml.model")) return std::nullopt;
+    if (!has_gguf_tokenizer(model.metadata)) return std::nullopt;
     return tokenizer_spec_from_gguf(model.metadata);
   }
   const fs::path folder = fs::is_directory(model.path) ? model.path : model.path.parent_path();

@@ -1,6 +1,7 @@
 #include "models/model.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -10,6 +11,8 @@
 #include "formats/safetensors.h"
 #include "models/family.h"
 #include "models/find_tokenizer.h"
+#include "models/hf_layout.h"
+#include "models/static_model.h"
 #include "tensor/codec.h"
 
 namespace minnow {
@@ -17,28 +20,87 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Of a multimodal checkpoint only the language part is kept; its names lose their prefix.
-std::string text_part_name(const std::string& name) {
-  for (const std::string_view prefix : {"model.language_model.", "language_model.model."}) {
-    if (name.starts_with(prefix)) return "model." + name.substr(prefix.size());
+// The GGUF name of a checkpoint's tensor. Checkpoints of one family begin their names in several ways: the language part
+// of a multimodal model, a base model without its head, a head with its base model under a name.
+GgufName name_in_gguf(const Family& family, const std::string& name) {
+  for (const std::string_view prefix : {"model.language_model.", "language_model.model.", "language_model."}) {
+    if (!name.starts_with(prefix)) continue;
+    const std::string rest = name.substr(prefix.size());
+    return gguf_tensor_name(family, prefix == "language_model." ? rest : "model." + rest);
   }
-  if (name.starts_with("language_model.")) return name.substr(15);
-  return name;
+  GgufName found = gguf_tensor_name(family, name);
+  for (const std::string_view prefix : {"model.", "transformer."}) {
+    if (found.name.empty()) found = gguf_tensor_name(family, std::string(prefix) + name);
+  }
+  for (const std::string_view prefix : {"bert.", "roberta."}) {
+    if (found.name.empty() && name.starts_with(prefix)) found = gguf_tensor_name(family, name.substr(prefix.size()));
+  }
+  return found;
 }
 
-// Hugging Face stores these norm weights minus one.
-Tensor plus_one(const Tensor& t) {
-  std::vector<float> values = to_f32(t);
-  for (float& v : values) v += 1;
-  return Tensor::from_f32(values, t.shape);
+// Matrices of single experts, until all are there.
+using Experts = std::map<std::string, std::map<int64_t, Tensor>>;
+
+void add_hf_tensor(Model& model, const NamedTensor& source, Experts& experts) {
+  const GgufName to = name_in_gguf(*model.config.family, source.name);
+  if (to.name.empty()) return;  // vision towers, rotary buffers and the like
+  if (to.expert >= 0) {
+    experts[to.name][to.expert] = source.tensor;
+  } else {
+    model.weights.set(to.name, from_hf_layout(model.config, to.name, source.tensor));
+  }
 }
 
-void add_hf_tensor(Model& model, const NamedTensor& source) {
-  const Family& family = *model.config.family;
-  const std::string name = gguf_tensor_name(family, text_part_name(source.name));
-  if (name.empty()) return;  // vision towers, rotary buffers and the like
-  const bool norm = source.tensor.shape.rank() == 1 && name.ends_with("norm.weight");
-  model.weights.set(name, norm && family.hf_norm_minus_one ? plus_one(source.tensor) : source.tensor);
+// [rows, columns] of every expert to [experts, rows, columns].
+Tensor stacked(const std::string& name, const std::map<int64_t, Tensor>& parts, int64_t n_experts) {
+  const Tensor& first = parts.begin()->second;
+  if (static_cast<int64_t>(parts.size()) != n_experts || parts.rbegin()->first != n_experts - 1) {
+    fail(ErrorCode::kInvalidInput, "model: {} has the matrices of {} experts, not of {}", name, parts.size(), n_experts);
+  }
+  if (first.shape.rank() != 2) fail(ErrorCode::kInvalidInput, "model: {}: an expert has shape {}", name, first.shape.text());
+  std::byte* out = nullptr;
+  const Tensor all = Tensor::allocate(first.dtype, {n_experts, first.shape[0], first.shape[1]}, &out);
+  for (const auto& [expert, t] : parts) {
+    if (t.shape != first.shape || t.dtype != first.dtype) {
+      fail(ErrorCode::kInvalidInput, "model: {}: the experts' matrices differ in shape or type", name);
+    }
+    std::memcpy(out, t.data, t.bytes());
+    out += t.bytes();
+  }
+  return all;
+}
+
+// LongRoPE's factors, which config.json lists, as the tensors they are in GGUF.
+void add_long_rope_factors(Model& model, const Json& config, const std::string& source) {
+  if (model.config.rope.scaling != RopeScaling::kLongRope) return;
+  for (const auto& [key, name] : {std::pair("short_factor", "rope_factors_short.weight"), std::pair("long_factor", "rope_factors_long.weight")}) {
+    const Json* scaling = nullptr;
+    for (const char* field : {"rope_scaling", "rope_parameters"}) {
+      if (scaling == nullptr && config.contains(field) && config[field].is_object()) scaling = &config[field];
+    }
+    if (scaling == nullptr || !scaling->contains(key) || !(*scaling)[key].is_array()) {
+      fail(ErrorCode::kInvalidInput, "{}: a longrope scaling needs the list \"{}\"", source, key);
+    }
+    std::vector<float> values;
+    for (const Json& v : (*scaling)[key]) {
+      if (!v.is_number() || !(v.get<double>() > 0)) fail(ErrorCode::kInvalidInput, "{}: \"{}\" holds something that is not a positive number", source, key);
+      values.push_back(v.get<float>());
+    }
+    model.weights.set(name, Tensor::from_f32(values, {static_cast<int64_t>(values.size())}));
+  }
+}
+
+// How sentence-transformers says the vectors are pooled.
+Pooling pooling_beside(const fs::path& folder) {
+  const fs::path path = folder / "1_Pooling" / "config.json";
+  if (!fs::exists(path)) return Pooling::kNone;
+  const Json json = parse_json(read_text_file(path, limits::kMaxJsonFileBytes), path.string());
+  const JsonFields f{json, path.string()};
+  if (!json.is_object()) fail(ErrorCode::kInvalidInput, "{}: not a JSON object", path.string());
+  if (f.boolean("pooling_mode_cls_token", false)) return Pooling::kCls;
+  if (f.boolean("pooling_mode_lasttoken", false)) return Pooling::kLast;
+  if (f.boolean("pooling_mode_mean_tokens", false)) return Pooling::kMean;
+  fail(ErrorCode::kUnsupported, "{}: only pooling by mean, by the first and by the last token is supported", path.string());
 }
 
 void load_gguf(Model& model) {
@@ -49,22 +111,38 @@ void load_gguf(Model& model) {
   model.file_bytes = file.file_bytes();
 }
 
+// A pooler serves a classifier; without one it is left out, as everywhere else.
+void settle_classifier(Model& model) {
+  const bool ranks = model.weights.find("cls.output.weight") != nullptr;
+  if (ranks) {
+    model.config.pooling = Pooling::kRank;
+  } else {
+    model.weights.remove("cls.weight");
+    model.weights.remove("cls.bias");
+  }
+}
+
 void load_safetensors(Model& model) {
-  const bool folder = fs::is_directory(model.path);
-  const fs::path config = (folder ? model.path : model.path.parent_path()) / "config.json";
+  const fs::path folder = fs::is_directory(model.path) ? model.path : model.path.parent_path();
+  if (is_static_model(folder)) return load_static_model(model, folder);
+  const fs::path config = folder / "config.json";
   if (!fs::exists(config)) {
     throw Error(ErrorCode::kNotFound, fmt::format("{}: no such file", config.string()),
                 "a safetensors model needs its config.json beside it");
   }
   const Json json = parse_json(read_text_file(config, limits::kMaxJsonFileBytes), config.string());
   model.config = config_from_hf(json, config.string());
-  const auto quantization = find_quantization(json, config.parent_path());
+  model.config.pooling = pooling_beside(folder);
+  const auto quantization = find_quantization(json, folder);
   const Safetensors file = Safetensors::open(model.path);
-  if (quantization) {
-    for (const NamedTensor& t : unpack_quantized(file.tensors(), *quantization, model.path.string())) add_hf_tensor(model, t);
-  } else {
-    for (const NamedTensor& t : file.tensors()) add_hf_tensor(model, t);
-  }
+  const std::vector<NamedTensor> tensors =
+      quantization ? unpack_quantized(file.tensors(), *quantization, model.path.string()) : file.tensors();
+  Experts experts;
+  for (const NamedTensor& t : tensors) add_hf_tensor(model, t, experts);
+  for (const auto& [name, parts] : experts) model.weights.set(name, stacked(name, parts, model.config.n_experts));
+  const Json& text = json.contains("text_config") ? json["text_config"] : json;
+  add_long_rope_factors(model, text, config.string());
+  settle_classifier(model);
   model.file_bytes = file.file_bytes();
 }
 
@@ -127,6 +205,14 @@ void Weights::set(std::string name, Tensor tensor) {
   } else {
     tensors_[it->second].tensor = std::move(tensor);
   }
+}
+
+void Weights::remove(const std::string& name) {
+  const auto it = index_.find(name);
+  if (it == index_.end()) return;
+  tensors_.erase(tensors_.begin() + static_cast<std::ptrdiff_t>(it->second));
+  index_.clear();
+  for (std::size_t i = 0; i < tensors_.size(); ++i) index_[tensors_[i].name] = i;
 }
 
 int64_t Model::n_parameters() const {

@@ -24,6 +24,7 @@ class Weights {
   const Tensor& require(const std::string& name) const;
   const Tensor* find(const std::string& name) const;
   void set(std::string name, Tensor tensor);
+  void remove(const std::string& name);
   // In the order of the file.
   const std::vector<NamedTensor>& all() const { return tensors_; }
 
@@ -60,8 +61,16 @@ Model load_model(const std::filesystem::path& path, const LoadOptions& options =
 // Which of the three the path holds; throws kNotFound or kInvalidInput ("not a model that minnow knows").
 ModelFormat detect_format(const std::filesystem::path& path);
 
-// The forward pass for contexts of up to n_ctx positions: token ids to logits of the selected rows.
-// Throws kInvalidInput when a weight is missing or does not fit the config.
-Graph build_graph(const Model& model, int64_t n_ctx);
+// What a graph gives for each selected row.
+enum class GraphOutput : uint8_t {
+  kLogits,      // of the language model: [n_vocab]
+  kEmbeddings,  // the last hidden state, normalised as the family does: [n_embd]
+  kScores,      // of the classifier: [labels]
+};
+
+// The forward pass for contexts of up to n_ctx positions: token ids to the output of the selected rows.
+// Throws kInvalidInput when a weight is missing or does not fit the config, kUnsupported for an output that the model
+// does not have.
+Graph build_graph(const Model& model, int64_t n_ctx, GraphOutput output = GraphOutput::kLogits);
 
 }  // namespace minnow

@@ -82,7 +82,7 @@ TEST(PackedModel, LoadsAsThePlainModelThatItStandsFor) {
     for (const NamedTensor& t : plain.tensors()) {
       if (t.name.find(".layers.") != std::string::npos && t.tensor.shape.rank() == 2) {
         const std::string layer = t.name.substr(0, t.name.size() - std::string_view(".weight").size());
-        expected[gguf_tensor_name(kLlama, t.name)] = add_gptq(packed, layer, t.tensor);
+        expected[gguf_tensor_name(kLlama, t.name).name] = add_gptq(packed, layer, t.tensor);
       } else {
         std::vector<int64_t> shape;
         for (int i = 0; i < t.tensor.shape.rank(); ++i) shape.push_back(t.tensor.shape[i]);

@@ -63,7 +63,7 @@ RopeTableAttrs rope_frequencies(const RopeConfig& r, int64_t n_ctx, const std::v
   const std::vector<float>& by = r.scaling == RopeScaling::kLlama3 && divisors.empty() ? llama3_divisors(r) : divisors;
   if (!by.empty()) {
     if (by.size() != table.inv_freq.size()) {
-      fail(ErrorCode::kInvalidInput, "rope_freqs.weight has {} values, {} are needed", by.size(), table.inv_freq.size());
+      fail(ErrorCode::kInvalidInput, "the rotary factors are {} values, {} are needed", by.size(), table.inv_freq.size());
     }
     for (std::size_t i = 0; i < by.size(); ++i) table.inv_freq[i] /= static_cast<double>(by[i]);
   }
@@ -71,6 +71,7 @@ RopeTableAttrs rope_frequencies(const RopeConfig& r, int64_t n_ctx, const std::v
     for (double& f : table.inv_freq) f /= r.factor;
   }
   if (r.scaling == RopeScaling::kYarn) apply_yarn(r, table);
+  if (r.scaling == RopeScaling::kLongRope && r.attention_factor > 0) table.magnitude = r.attention_factor;
   return table;
 }
 

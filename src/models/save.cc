@@ -10,6 +10,8 @@
 #include "formats/tokenizer_files.h"
 #include "formats/tokenizer_gguf.h"
 #include "models/family.h"
+#include "models/hf_layout.h"
+#include "models/outgoing.h"
 #include "tensor/codec.h"
 
 namespace minnow {
@@ -37,87 +39,55 @@ std::vector<int64_t> rope_row_order(int64_t n_rows, int64_t head_dim, RopeLayout
   return order;
 }
 
-// How one tensor leaves: its rows in some order, its values shifted, in some type.
-struct Outgoing {
-  Tensor tensor;
-  Shape shape;
-  DType dtype = DType::kF32;
-  std::vector<int64_t> row_order;  // empty: as it is. Of a vector, "rows" are its elements.
-  float shift = 0;
-  std::string name;
-};
-
-int64_t rows_of(const Outgoing& o) { return o.row_order.empty() || o.shape.rank() > 1 ? o.shape.rows() : 1; }
-
-std::vector<float> row_values(const Outgoing& o, int64_t row) {
-  const int64_t n = o.shape.last();
-  std::vector<float> values(static_cast<std::size_t>(n));
-  if (o.shape.rank() > 1) {
-    const int64_t from = o.row_order.empty() ? row : o.row_order[static_cast<std::size_t>(row)];
-    decode_row(o.tensor.dtype, o.tensor.row(from), values.data(), n);
-  } else {
-    decode_row(o.tensor.dtype, o.tensor.row(0), values.data(), n);
-    if (!o.row_order.empty()) {
-      const std::vector<float> source = values;
-      for (int64_t i = 0; i < n; ++i) {
-        values[static_cast<std::size_t>(i)] = source[static_cast<std::size_t>(o.row_order[static_cast<std::size_t>(i)])];
-      }
-    }
-  }
-  for (float& v : values) v += o.shift;
-  return values;
-}
-
-void check_finite(const Outgoing& o, const std::vector<float>& values) {
-  if (!is_quantized(o.dtype)) return;
-  for (const float v : values) {
-    if (!std::isfinite(v)) fail(ErrorCode::kInvalidInput, "{}: holds a value that is not finite, it cannot be quantized", o.name);
-  }
-}
-
-void produce(const Outgoing& o, const std::function<void(std::span<const std::byte>)>& sink) {
-  const bool as_it_is = o.dtype == o.tensor.dtype && o.shift == 0;
-  if (as_it_is && o.row_order.empty()) return sink(o.tensor.span());
-  std::vector<std::byte> out(row_bytes(o.dtype, o.shape.last()));
-  for (int64_t r = 0; r < rows_of(o); ++r) {
-    if (as_it_is && o.shape.rank() > 1) {
-      const std::byte* row = o.tensor.row(o.row_order[static_cast<std::size_t>(r)]);
-      sink({row, out.size()});
-      continue;
-    }
-    const std::vector<float> values = row_values(o, r);
-    check_finite(o, values);
-    encode_row(o.dtype, values.data(), out.data(), o.shape.last());
-    sink(out);
-  }
-}
-
 // The row order that brings a tensor of the model to the wanted layout; empty when it is there already.
 std::vector<int64_t> order_for(const Model& model, const NamedTensor& t, RopeLayout wanted) {
-  if (model.config.rope.layout == wanted || !holds_queries_or_keys(t.name)) return {};
-  return rope_row_order(t.tensor.shape[0], model.config.head_dim, wanted);
+  const ModelConfig& c = model.config;
+  if (c.rope.layout == wanted || !holds_queries_or_keys(t.name) || c.family->positions != PositionKind::kRope) return {};
+  return rope_row_order(t.tensor.shape[0], c.head_dim, wanted);
 }
 
 Outgoing to_gguf(const Model& model, const NamedTensor& t, const ChooseDType& choose) {
-  Outgoing o{t.tensor, t.tensor.shape, choose(t), {}, 0, t.name};
+  Outgoing o{t.tensor, t.tensor.shape, gguf_dtype(t, choose(t)), {}, 0, t.name};
   o.row_order = order_for(model, t, model.config.family->gguf_rope_layout);
-  // GGUF readers expect vectors in f32.
-  if (t.tensor.shape.rank() == 1 && info(o.dtype).is_weight) o.dtype = DType::kF32;
   if (o.dtype != t.tensor.dtype && !can_encode(o.dtype)) fail(ErrorCode::kUnsupported, "cannot encode to {}", name(o.dtype));
   checked_tensor_bytes(o.dtype, o.shape, t.name);
   return o;
 }
 
-// general.file_type of llama.cpp: what most of the file is.
+std::span<const float> checked_importance(const NamedTensor& t, std::span<const float> importance) {
+  const Shape& shape = t.tensor.shape;
+  const auto n = static_cast<int64_t>(importance.size());
+  const bool fits = n == 0 || n == shape.last() || (shape.rank() == 3 && n == shape[0] * shape.last());
+  if (!fits) fail(ErrorCode::kInvalidInput, "{}: {} importance weights for a tensor of shape {}; they belong to another model", t.name, n, shape.text());
+  const bool usable = std::all_of(importance.begin(), importance.end(), [](float w) { return w >= 0 && std::isfinite(w); });
+  if (!usable) fail(ErrorCode::kInvalidInput, "{}: an importance weight is negative or not finite", t.name);
+  return importance;
+}
+
+// general.file_type of a model that is mostly of one type: llama.cpp's number for it, of the medium mix where there are
+// several. I2_S is bitnet.cpp's.
 uint32_t file_type(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return 0;
     case DType::kF16: return 1;
     case DType::kQ4_0: return 2;
+    case DType::kQ4_1: return 3;
     case DType::kQ8_0: return 7;
+    case DType::kQ5_0: return 8;
+    case DType::kQ5_1: return 9;
+    case DType::kQ2_K: return 10;
+    case DType::kQ3_K: return 12;
     case DType::kQ4_K: return 15;
+    case DType::kQ5_K: return 17;
     case DType::kQ6_K: return 18;
+    case DType::kIQ4_NL: return 25;
+    case DType::kIQ4_XS: return 30;
     case DType::kBF16: return 32;
+    case DType::kTQ1_0: return 36;
+    case DType::kTQ2_0: return 37;
+    case DType::kMXFP4: return 38;
+    case DType::kNVFP4: return 39;
+    case DType::kQ1_0: case DType::kI2_S: return 40;
+    case DType::kQ2_0: return 41;
     default: return 0;
   }
 }
@@ -131,6 +101,16 @@ GgufMetadata gguf_metadata(const Model& model, const std::string& target) {
   }
   GgufMetadata m(target);
   config_to_gguf(model.config, m);
+  m.set("general.parameter_count", static_cast<uint64_t>(model.n_parameters()));
+  m.set("general.quantization_version", uint32_t{2});
+  if (const Tensor* types = model.weights.find("token_types.weight")) {
+    m.set("tokenizer.ggml.token_type_count", static_cast<uint32_t>(types->shape[0]));
+  }
+  if (const Tensor* labels = model.weights.find("cls.output.weight")) {
+    std::vector<std::string> names;
+    for (int64_t i = 0; i < labels->shape[0]; ++i) names.push_back(fmt::format("LABEL_{}", i));
+    m.set(std::string(model.config.family->gguf_name) + ".classifier.output_labels", names);
+  }
   if (model.config.name.empty()) m.set("general.name", model.path.stem().string());
   if (model.tokenizer) tokenizer_spec_to_gguf(*model.tokenizer, m);
   return m;
@@ -139,7 +119,7 @@ GgufMetadata gguf_metadata(const Model& model, const std::string& target) {
 DType most_bytes(const std::vector<Outgoing>& all) {
   std::map<DType, uint64_t> bytes;
   for (const Outgoing& o : all) {
-    if (o.shape.rank() > 1) bytes[o.dtype] += static_cast<uint64_t>(o.shape.rows()) * row_bytes(o.dtype, o.shape.last());
+    if (o.shape.rank() > 1) bytes[o.dtype] += gguf_tensor_bytes(o.dtype, o.shape);
   }
   const auto most = std::max_element(bytes.begin(), bytes.end(), [](auto& a, auto& b) { return a.second < b.second; });
   return most == bytes.end() ? DType::kF32 : most->first;
@@ -191,18 +171,42 @@ void recover_llama3_scaling(const Model& model, ModelConfig& config) {
 
 DType keep_dtype(const NamedTensor& tensor) { return tensor.tensor.dtype; }
 
+DType gguf_dtype(const NamedTensor& t, DType wanted) {
+  return t.tensor.shape.rank() == 1 && info(wanted).is_weight ? DType::kF32 : wanted;
+}
+
 uint64_t saved_bytes(const Model& model, const ChooseDType& choose) {
   uint64_t bytes = 0;
   for (const NamedTensor& t : model.weights.all()) {
     const Outgoing o = to_gguf(model, t, choose);
-    bytes += static_cast<uint64_t>(o.shape.rows()) * row_bytes(o.dtype, o.shape.last());
+    bytes += gguf_tensor_bytes(o.dtype, o.shape);
   }
   return bytes;
 }
 
+namespace {
+
+void refuse_what_does_not_convert(const Model& model) {
+  if (model.config.family->converts) return;
+  throw Error(ErrorCode::kUnsupported, fmt::format("{}: no other file form knows {} models", model.path.string(), model.config.family->gguf_name),
+              "use the folder as it is");
+}
+
+}  // namespace
+
 void save_gguf(const Model& model, const fs::path& path, const ChooseDType& choose, const SaveProgress& progress) {
+  save_gguf(model, path, SaveGgufOptions{.choose = choose, .progress = progress});
+}
+
+void save_gguf(const Model& model, const fs::path& path, const SaveGgufOptions& options) {
+  refuse_what_does_not_convert(model);
   std::vector<Outgoing> all;
-  for (const NamedTensor& t : model.weights.all()) all.push_back(to_gguf(model, t, choose));
+  bool as_it_is = true;
+  for (const NamedTensor& t : model.weights.all()) {
+    all.push_back(to_gguf(model, t, options.choose));
+    as_it_is &= all.back().dtype == t.tensor.dtype;
+    if (options.importance) all.back().importance = checked_importance(t, options.importance(t));
+  }
   if (model.config.rope.scaling == RopeScaling::kLlama3 && model.weights.find("rope_freqs.weight") == nullptr) {
     const std::vector<float> divisors = llama3_divisors(model.config.rope);
     const Tensor t = Tensor::from_f32(divisors, {static_cast<int64_t>(divisors.size())});
@@ -210,31 +214,74 @@ void save_gguf(const Model& model, const fs::path& path, const ChooseDType& choo
   }
   GgufMetadata metadata = gguf_metadata(model, path.string());
   const DType most = most_bytes(all);
-  metadata.set("general.file_type", file_type(most));
+  if (!as_it_is || options.file_type || !metadata.has("general.file_type")) {
+    metadata.set("general.file_type", options.file_type.value_or(file_type(most)));
+  }
   if (is_quantized(most)) metadata.set("general.quantization_version", uint32_t{2});
   GgufWriter writer(std::move(metadata));
+  ThreadPool pool(options.n_threads > 0 ? options.n_threads : available_cores());
   for (const Outgoing& o : all) {
-    writer.add(o.name, o.dtype, o.shape, [&o](const auto& sink) { produce(o, sink); });
+    writer.add(o.name, o.dtype, o.shape, [&o, &pool](const auto& sink) { produce(o, pool, sink); });
   }
-  writer.write(path, progress);
+  writer.write(path, options.progress);
 }
 
+namespace {
+
+// A tensor as Hugging Face wants it; several for a tensor that holds all experts.
+std::vector<Outgoing> to_hf(const Model& model, const ModelConfig& config, const NamedTensor& t, DType decoded) {
+  const Family& family = *config.family;
+  Outgoing o{t.tensor, t.tensor.shape, t.tensor.dtype, order_for(model, t, RopeLayout::kHalves), 0, {}};
+  if (is_quantized(o.dtype)) o.dtype = decoded;
+  if (family.hf_norm_minus_one && t.tensor.shape.rank() == 1 && t.name.ends_with("norm.weight")) o.shift = -1;
+  const int64_t n = is_split_by_expert(family, t.name) && t.tensor.shape.rank() == 3 ? t.tensor.shape[0] : 1;
+  std::vector<Outgoing> all;
+  for (int64_t e = 0; e < n; ++e) {
+    Outgoing one = o;
+    one.name = hf_tensor_name(family, t.name, e);
+    if (one.name.empty()) fail(ErrorCode::kUnsupported, "{}: no Hugging Face name for this tensor is known", t.name);
+    const bool classifies = model.weights.find("cls.output.weight") != nullptr;
+    if (classifies && !one.name.starts_with("classifier")) one.name = std::string(family.hf_base_prefix) + one.name;
+    if (n > 1) {
+      one.tensor.shape = {t.tensor.shape[1], t.tensor.shape[2]};
+      one.tensor.data = t.tensor.row(e * t.tensor.shape[1]);
+    } else {
+      if (is_quantized(t.tensor.dtype) && hf_layout(family, t.name)) one.tensor = Tensor::from_f32(to_f32(t.tensor), t.tensor.shape);
+      one.tensor = to_hf_layout(config, t.name, one.tensor);
+    }
+    one.shape = one.tensor.shape;
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+void add_classifier(const Family& family, int64_t n_labels, Json& json) {
+  for (const std::string_view name : family.hf_architectures) {
+    if (name.ends_with("ForSequenceClassification")) json["architectures"] = {std::string(name)};
+  }
+  for (int64_t i = 0; i < n_labels; ++i) {
+    json["id2label"][std::to_string(i)] = fmt::format("LABEL_{}", i);
+    json["label2id"][fmt::format("LABEL_{}", i)] = i;
+  }
+}
+
+Json floats_of(const Model& model, const char* name) { return to_f32(model.weights.require(name)); }
+
+}  // namespace
+
 void save_hf(const Model& model, const fs::path& folder, const SaveHfOptions& options, const SaveProgress& progress) {
+  refuse_what_does_not_convert(model);
   ModelConfig config = model.config;
   recover_llama3_scaling(model, config);
   std::vector<Outgoing> all;
   for (const NamedTensor& t : model.weights.all()) {
-    if (t.name == "rope_freqs.weight") continue;
-    Outgoing o{t.tensor, t.tensor.shape, t.tensor.dtype, order_for(model, t, RopeLayout::kHalves), 0, {}};
-    o.name = hf_tensor_name(*config.family, t.name);
-    if (o.name.empty()) fail(ErrorCode::kUnsupported, "{}: no Hugging Face name for this tensor is known", t.name);
-    if (is_quantized(o.dtype)) o.dtype = options.decoded_dtype;
-    if (config.family->hf_norm_minus_one && t.tensor.shape.rank() == 1 && t.name.ends_with("norm.weight")) o.shift = -1;
-    all.push_back(std::move(o));
+    if (t.name.starts_with("rope_f")) continue;  // config.json has these factors
+    for (Outgoing& o : to_hf(model, config, t, options.decoded_dtype)) all.push_back(std::move(o));
   }
   SafetensorsWriter writer;
+  ThreadPool pool(available_cores());
   for (const Outgoing& o : all) {
-    writer.add(o.name, o.dtype, o.shape, [&o](const auto& sink) { produce(o, sink); });
+    writer.add(o.name, o.dtype, o.shape, [&o, &pool](const auto& sink) { produce(o, pool, sink); });
   }
   fs::create_directories(folder);
   writer.write_folder(folder, options.max_shard_bytes, progress);
@@ -243,14 +290,29 @@ void save_hf(const Model& model, const fs::path& folder, const SaveHfOptions& op
     write_json(folder / "generation_config.json", generation_config(*model.tokenizer));
   }
   Json json = config_to_hf(config);
-  json["tie_word_embeddings"] = model.weights.find("output.weight") == nullptr;
+  if (config.rope.scaling == RopeScaling::kLongRope) {
+    json["rope_scaling"]["short_factor"] = floats_of(model, "rope_factors_short.weight");
+    json["rope_scaling"]["long_factor"] = floats_of(model, "rope_factors_long.weight");
+  }
+  if (config.makes_text()) json["tie_word_embeddings"] = model.weights.find("output.weight") == nullptr;
+  if (const Tensor* types = model.weights.find("token_types.weight")) json["type_vocab_size"] = types->shape[0];
+  if (const Tensor* labels = model.weights.find("cls.output.weight")) add_classifier(*config.family, labels->shape[0], json);
   const DType most = most_bytes(all);
   json["torch_dtype"] = most == DType::kF32 ? "float32" : most == DType::kBF16 ? "bfloat16" : "float16";
   if (model.tokenizer) {
     if (model.tokenizer->bos != kNoToken) json["bos_token_id"] = model.tokenizer->bos;
     if (model.tokenizer->eos != kNoToken) json["eos_token_id"] = model.tokenizer->eos;
+    if (model.tokenizer->pad != kNoToken) json["pad_token_id"] = model.tokenizer->pad;
   }
   write_json(folder / "config.json", json);
+  if (config.pooling == Pooling::kMean || config.pooling == Pooling::kCls || config.pooling == Pooling::kLast) {
+    fs::create_directories(folder / "1_Pooling");
+    write_json(folder / "1_Pooling" / "config.json",
+               {{"word_embedding_dimension", config.n_embd},
+                {"pooling_mode_cls_token", config.pooling == Pooling::kCls},
+                {"pooling_mode_mean_tokens", config.pooling == Pooling::kMean},
+                {"pooling_mode_lasttoken", config.pooling == Pooling::kLast}});
+  }
 }
 
 }  // namespace minnow

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
+#include <span>
 
 #include "models/model.h"
 
@@ -16,11 +18,27 @@ using SaveProgress = std::function<void(uint64_t)>;
 
 // Keeps every tensor as it is.
 DType keep_dtype(const NamedTensor& tensor);
+// What a GGUF file gets for a wanted type: readers expect vectors of weights in F32.
+DType gguf_dtype(const NamedTensor& tensor, DType wanted);
+
+// How much the columns of a tensor's rows count (see encode_row): a value for each column, or of a stack of expert matrices
+// for each column of each expert; empty when unknown. It must outlive the saving.
+using ImportanceOf = std::function<std::span<const float>(const NamedTensor&)>;
+
+struct SaveGgufOptions {
+  ChooseDType choose = keep_dtype;
+  // general.file_type; absent: by the type that most bytes have, or what the model's own file says when no type changes.
+  std::optional<uint32_t> file_type = std::nullopt;
+  ImportanceOf importance = {};  // may be empty
+  int n_threads = 0;  // that encode; 0: all cores. The file is the same for any number.
+  SaveProgress progress = {};
+};
 
 // Writes one GGUF file, whole or absent. Metadata of a GGUF model are kept as they are; other models get theirs from
 // config and tokenizer. Query and key rows are put in GGUF's order, a Llama 3 rope scaling becomes rope_freqs.weight.
-// Throws kInvalidInput when a weight holds values that are not finite where a block format cannot express them,
-// kUnsupported for types without an encoder, kIo.
+// Throws kInvalidInput when a weight holds values that are not finite where a block format cannot express them, or that
+// are past the range of their type, kUnsupported for types without an encoder, kIo.
+void save_gguf(const Model& model, const std::filesystem::path& path, const SaveGgufOptions& options);
 void save_gguf(const Model& model, const std::filesystem::path& path, const ChooseDType& choose = keep_dtype,
                const SaveProgress& progress = {});
 

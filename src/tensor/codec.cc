@@ -1,39 +1,15 @@
 #include "tensor/codec.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
 #include "tensor/decode.h"
+#include "tensor/encode.h"
 #include "tensor/half.h"
+#include "tensor/ternary.h"
 
 namespace minnow {
 namespace {
-
-// 0 for a scale so small that 1 / d is infinite: its f16 is 0, and any code decodes to 0.
-float inverse_of(float d) { return std::abs(d) >= 0x1.0p-126f ? 1.0f / d : 0.0f; }
-
-void encode(const float* x, BlockQ8_0& b) {
-  float amax = 0;
-  for (int i = 0; i < 32; ++i) amax = std::max(amax, std::abs(x[i]));
-  const float d = amax / 127.0f;
-  const float inverse = inverse_of(d);
-  b.d = f32_to_f16(d);
-  for (int i = 0; i < 32; ++i) b.qs[i] = static_cast<int8_t>(std::round(x[i] * inverse));
-}
-
-void encode(const float* x, BlockQ4_0& b) {
-  float extreme = 0;
-  for (int i = 0; i < 32; ++i) {
-    if (std::abs(x[i]) > std::abs(extreme)) extreme = x[i];
-  }
-  const float d = extreme / -8.0f;
-  const float inverse = inverse_of(d);
-  b.d = f32_to_f16(d);
-  const auto code = [&](float v) { return std::min(15, static_cast<int>(v * inverse + 8.5f)); };
-  for (int j = 0; j < 16; ++j) b.qs[j] = static_cast<uint8_t>(code(x[j]) | code(x[j + 16]) << 4);
-}
 
 template <typename Block>
 Block block_at(const std::byte* src, int64_t i) {
@@ -48,12 +24,36 @@ void decode_blocks(const std::byte* src, float* dst, int64_t n) {
 }
 
 template <typename Block>
-void encode_blocks(const float* src, std::byte* dst, int64_t n) {
-  for (int64_t i = 0; i < n / Block::kSize; ++i) {
-    Block block;
-    encode(src + i * Block::kSize, block);
-    std::memcpy(dst + i * static_cast<int64_t>(sizeof(Block)), &block, sizeof(Block));
+void put_block(const Block& block, std::byte* dst, int64_t i) {
+  std::memcpy(dst + i * static_cast<int64_t>(sizeof(Block)), &block, sizeof(Block));
+}
+
+template <typename Block>
+void encode_blocks(const float* src, std::byte* dst, int64_t n, std::span<const float> weights) {
+  Importance importance;
+  if (!weights.empty()) {
+    float sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += src[i] * src[i];
+    importance.row_mean_square = sum / static_cast<float>(n);
   }
+  for (int64_t i = 0; i < n / Block::kSize; ++i) {
+    const int64_t at = i * Block::kSize;
+    Block block;
+    if constexpr (requires { encode(src, importance, block); }) {
+      if (!weights.empty()) importance.columns = weights.data() + at;
+      encode(src + at, importance, block);
+    } else {
+      encode(src + at, block);
+    }
+    put_block(block, dst, i);
+  }
+}
+
+// A row alone is a tensor of one row.
+void encode_ternary_row(const float* src, std::byte* dst, int64_t n, std::span<const float>) {
+  TernaryScale scale;
+  scale.add({src, static_cast<std::size_t>(n)});
+  encode_i2_s(src, scale.value(), dst, n);
 }
 
 template <typename Block>
@@ -74,7 +74,7 @@ void decode_values(const std::byte* src, float* dst, int64_t n) {
 }
 
 template <typename T, T (*kFromFloat)(float)>
-void encode_values(const float* src, std::byte* dst, int64_t n) {
+void encode_values(const float* src, std::byte* dst, int64_t n, std::span<const float>) {
   for (int64_t i = 0; i < n; ++i) {
     const T value = kFromFloat(src[i]);
     std::memcpy(dst + i * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
@@ -85,14 +85,10 @@ constexpr float same(float x) { return x; }
 
 struct Codec {
   void (*decode)(const std::byte* src, float* dst, int64_t n) = nullptr;
-  void (*encode)(const float* src, std::byte* dst, int64_t n) = nullptr;
+  void (*encode)(const float* src, std::byte* dst, int64_t n, std::span<const float> weights) = nullptr;
   bool (*finite)(const std::byte* src, int64_t n) = nullptr;  // nullptr: has no scales
 };
 
-template <typename Block>
-constexpr Codec decoder_of() {
-  return {decode_blocks<Block>, nullptr, finite_blocks<Block>};
-}
 template <typename Block>
 constexpr Codec codec_of() {
   return {decode_blocks<Block>, encode_blocks<Block>, finite_blocks<Block>};
@@ -104,24 +100,24 @@ Codec codec_for(DType dtype) {
     case DType::kF16: return {decode_values<uint16_t, f16_to_f32>, encode_values<uint16_t, f32_to_f16>, nullptr};
     case DType::kBF16: return {decode_values<uint16_t, bf16_to_f32>, encode_values<uint16_t, f32_to_bf16>, nullptr};
     case DType::kQ4_0: return codec_of<BlockQ4_0>();
-    case DType::kQ4_1: return decoder_of<BlockQ4_1>();
-    case DType::kQ5_0: return decoder_of<BlockQ5_0>();
-    case DType::kQ5_1: return decoder_of<BlockQ5_1>();
+    case DType::kQ4_1: return codec_of<BlockQ4_1>();
+    case DType::kQ5_0: return codec_of<BlockQ5_0>();
+    case DType::kQ5_1: return codec_of<BlockQ5_1>();
     case DType::kQ8_0: return codec_of<BlockQ8_0>();
-    case DType::kQ2_K: return decoder_of<BlockQ2_K>();
-    case DType::kQ3_K: return decoder_of<BlockQ3_K>();
-    case DType::kQ4_K: return decoder_of<BlockQ4_K>();
-    case DType::kQ5_K: return decoder_of<BlockQ5_K>();
-    case DType::kQ6_K: return decoder_of<BlockQ6_K>();
-    case DType::kIQ4_NL: return decoder_of<BlockIQ4_NL>();
-    case DType::kIQ4_XS: return decoder_of<BlockIQ4_XS>();
-    case DType::kTQ1_0: return decoder_of<BlockTQ1_0>();
-    case DType::kTQ2_0: return decoder_of<BlockTQ2_0>();
-    case DType::kI2_S: return decoder_of<BlockI2_S>();
-    case DType::kMXFP4: return decoder_of<BlockMXFP4>();
-    case DType::kNVFP4: return decoder_of<BlockNVFP4>();
-    case DType::kQ1_0: return decoder_of<BlockQ1_0>();
-    case DType::kQ2_0: return decoder_of<BlockQ2_0>();
+    case DType::kQ2_K: return codec_of<BlockQ2_K>();
+    case DType::kQ3_K: return codec_of<BlockQ3_K>();
+    case DType::kQ4_K: return codec_of<BlockQ4_K>();
+    case DType::kQ5_K: return codec_of<BlockQ5_K>();
+    case DType::kQ6_K: return codec_of<BlockQ6_K>();
+    case DType::kIQ4_NL: return codec_of<BlockIQ4_NL>();
+    case DType::kIQ4_XS: return codec_of<BlockIQ4_XS>();
+    case DType::kTQ1_0: return codec_of<BlockTQ1_0>();
+    case DType::kTQ2_0: return codec_of<BlockTQ2_0>();
+    case DType::kI2_S: return {decode_blocks<BlockI2_S>, encode_ternary_row, finite_blocks<BlockI2_S>};
+    case DType::kMXFP4: return codec_of<BlockMXFP4>();
+    case DType::kNVFP4: return codec_of<BlockNVFP4>();
+    case DType::kQ1_0: return codec_of<BlockQ1_0>();
+    case DType::kQ2_0: return codec_of<BlockQ2_0>();
     default: return {};
   }
 }
@@ -136,10 +132,21 @@ void decode_row(DType dtype, const std::byte* src, float* dst, int64_t n) {
 
 bool can_encode(DType dtype) { return codec_for(dtype).encode != nullptr; }
 
-void encode_row(DType dtype, const float* src, std::byte* dst, int64_t n) {
+void encode_row(DType dtype, const float* src, std::byte* dst, int64_t n, std::span<const float> weights) {
   const Codec codec = codec_for(dtype);
   if (codec.encode == nullptr) fail(ErrorCode::kUnsupported, "cannot encode to {}", name(dtype));
-  codec.encode(src, dst, n);
+  if (!weights.empty() && static_cast<int64_t>(weights.size()) != n) {
+    fail(ErrorCode::kInternal, "{} importance weights for a row of {}", weights.size(), n);
+  }
+  codec.encode(src, dst, n, weights);
+}
+
+void encode_i2_s(const float* src, float scale, std::byte* dst, int64_t n) {
+  for (int64_t i = 0; i < n / BlockI2_S::kSize; ++i) {
+    BlockI2_S block;
+    encode(src + i * BlockI2_S::kSize, scale, block);
+    put_block(block, dst, i);
+  }
 }
 
 bool has_finite_scales(DType dtype, const std::byte* src, int64_t n) {

@@ -14,9 +14,14 @@ namespace minnow {
 // Decodes n elements (a whole number of blocks) of a dtype with is_weight. Exact.
 void decode_row(DType dtype, const std::byte* src, float* dst, int64_t n);
 
-// Encodes n finite f32 values. Supported: F32, F16, BF16, Q8_0, Q4_0; can_encode tells.
+// Encodes n finite f32 values (a whole number of blocks) to any dtype with is_weight. `weights`, if any, say how much the
+// error of each column counts (n values, none negative: mean squared activations of an importance matrix); types that
+// cannot make use of them ignore them. A value past the range of a type gives a scale that is not finite.
 bool can_encode(DType dtype);
-void encode_row(DType dtype, const float* src, std::byte* dst, int64_t n);
+void encode_row(DType dtype, const float* src, std::byte* dst, int64_t n, std::span<const float> weights = {});
+
+// A row of an I2_S tensor, whose rows share one scale (TernaryScale). encode_row would give the row a scale of its own.
+void encode_i2_s(const float* src, float scale, std::byte* dst, int64_t n);
 
 // Whether every scale of these blocks is finite (always true for float types, whose values are not looked
 // at).

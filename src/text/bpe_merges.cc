@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
-#include <functional>
 
 #include "text/tokenizer_hash.h"
 
@@ -27,6 +26,7 @@ void BpeMerges::add(uint32_t left, uint32_t right, Merge merge) {
   std::size_t at = hash_number(key, seed_) & (slots_.size() - 1);
   while (slots_[at].merge.rank != kNone && slots_[at].pair != key) at = (at + 1) & (slots_.size() - 1);
   if (slots_[at].merge.rank == kNone) slots_[at] = {key, merge};
+  n_ranks_ = std::max(n_ranks_, merge.rank + 1);
 }
 
 BpeMerges::Merge BpeMerges::find(uint32_t left, uint32_t right) const {
@@ -70,10 +70,10 @@ void BpeMerges::apply_short(std::vector<uint32_t>& symbols) const {
 
 void BpeMerges::apply_long(std::vector<uint32_t>& symbols, Scratch& scratch) const {
   const auto n = static_cast<uint32_t>(symbols.size());
-  auto& heap = scratch.heap;
+  MergeQueue& queue = scratch.queue;
   auto& next = scratch.next;
   auto& previous = scratch.previous;
-  heap.clear();
+  queue.reset(n_ranks_);
   next.resize(n);
   previous.resize(n);
   for (uint32_t i = 0; i < n; ++i) {
@@ -82,30 +82,22 @@ void BpeMerges::apply_long(std::vector<uint32_t>& symbols, Scratch& scratch) con
   }
   const auto add = [&](uint32_t at) {
     const uint32_t rank = find(symbols[at], symbols[next[at]]).rank;
-    if (rank == kNone) return false;
-    heap.push_back(static_cast<uint64_t>(rank) << 32 | at);
-    return true;
+    if (rank != kNone) queue.push({rank, at});
   };
   for (uint32_t i = 0; i + 1 < n; ++i) add(i);
-  std::ranges::make_heap(heap, std::greater<>());
-  while (!heap.empty()) {
-    const uint64_t best = heap.front();
-    std::ranges::pop_heap(heap, std::greater<>());
-    heap.pop_back();
-    const auto at = static_cast<uint32_t>(best);
-    const uint32_t right = next[at];
+  for (MergeQueue::Item best; queue.pop(best);) {
+    const uint32_t at = best.position, right = next[at];
     // Out of date when either side has been merged since (symbols that are gone are kNone).
     if (symbols[at] == kNone || right == kEnd) continue;
     const Merge merge = find(symbols[at], symbols[right]);
-    if (merge.rank != best >> 32) continue;
+    if (merge.rank != best.rank) continue;
     symbols[at] = merge.id;
     symbols[right] = kNone;
     next[at] = next[right];
-    if (next[at] != kEnd) {
-      previous[next[at]] = at;
-      if (add(at)) std::ranges::push_heap(heap, std::greater<>());
-    }
-    if (previous[at] != kEnd && add(previous[at])) std::ranges::push_heap(heap, std::greater<>());
+    if (next[at] != kEnd) previous[next[at]] = at;
+    // From the left, so that positions of a rank come in order.
+    if (previous[at] != kEnd) add(previous[at]);
+    if (next[at] != kEnd) add(at);
   }
   std::erase(symbols, kNone);
 }

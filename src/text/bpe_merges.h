@@ -4,13 +4,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "text/merge_queue.h"
+
 namespace minnow {
 
 class BpeMerges {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
   struct Merge {
-    uint32_t rank = kNone;  // lower merges earlier; equal ranks merge from the left
+    uint32_t rank = kNone;  // lower merges earlier; equal ranks merge from the left; memory is taken for each below the last
     uint32_t id = kNone;    // the symbol that the pair becomes
   };
 
@@ -23,12 +25,12 @@ class BpeMerges {
 
   // Buffers for apply(), kept between calls.
   struct Scratch {
-    std::vector<uint64_t> heap;  // pairs that may merge: rank, then position of the left one
+    MergeQueue queue;  // pairs that may merge, by the position of the left one
     std::vector<uint32_t> next, previous;
     void release_if_large();
   };
 
-  // Merges in place; at most 2^31 symbols. O(n log n).
+  // Merges in place; at most 2^31 symbols. Linear time, but for positions that come out of order.
   void apply(std::vector<uint32_t>& symbols, Scratch& scratch) const;
 
  private:
@@ -41,6 +43,7 @@ class BpeMerges {
 
   std::vector<Slot> slots_;  // a power of two, open addressing
   uint64_t seed_;
+  uint32_t n_ranks_ = 0;
 };
 
 }  // namespace minnow

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/random.h"
 
@@ -39,7 +40,7 @@ Table random_table(Random& random, uint32_t n_letters, uint32_t n_pairs, bool ti
   for (uint32_t i = 0; i < n_pairs; ++i) {
     const auto left = static_cast<uint32_t>(random.below(next)),
                right = static_cast<uint32_t>(random.below(next));
-    const auto rank = static_cast<uint32_t>(ties ? random.below(5) : random.below(1'000'000'000));
+    const auto rank = static_cast<uint32_t>(ties ? random.below(5) : random.below(100'000));
     if (table.emplace(Pair{left, right}, BpeMerges::Merge{rank, next}).second) ++next;
   }
   return table;
@@ -74,6 +75,46 @@ TEST(BpeMerges, PrefersTheLeftPairWhenRanksAreEqual) {
   merges.apply(many, scratch);
   EXPECT_EQ(many.size(), 51u);
   EXPECT_EQ(many.back(), 1u);
+}
+
+// Work is counted, not timed: the time of a step depends on caches and on who else uses the machine.
+TEST(BpeMerges, LooksAtFewPairsForEachSymbolHoweverLongTheTextIs) {
+  BpeMerges merges(40);
+  for (uint32_t i = 0; i < 20; ++i) merges.add(i, i, {i, i + 1});         // doubles runs again and again
+  for (uint32_t i = 0; i < 19; ++i) merges.add(i, i + 1, {30 + i, 100 + i});
+  Random random(3);
+  BpeMerges::Scratch scratch;
+  for (const std::size_t n : {1'000u, 100'000u, 1'000'000u}) {
+    for (const uint32_t kinds : {1u, 2u, 15u}) {
+      std::vector<uint32_t> symbols(n);
+      for (uint32_t& symbol : symbols) symbol = static_cast<uint32_t>(random.below(kinds));
+      merges.apply(symbols, scratch);
+      // One for each pair at first, and two for each pair that merges.
+      EXPECT_LE(scratch.queue.n_pushed(), 3 * n);
+    }
+  }
+}
+
+TEST(MergeQueue, GivesTheLowestRankThenTheLeftmostWhateverComesWhen) {
+  Random random(5);
+  MergeQueue queue;
+  for (int round = 0; round < 50; ++round) {
+    queue.reset(20);
+    std::multiset<std::pair<uint32_t, uint32_t>> expected;
+    for (int i = 0; i < 400; ++i) {
+      if (random.below(3) > 0) {
+        const MergeQueue::Item item{static_cast<uint32_t>(random.below(20)), static_cast<uint32_t>(random.below(1000))};
+        queue.push(item);
+        expected.emplace(item.rank, item.position);
+        continue;
+      }
+      MergeQueue::Item item;
+      ASSERT_EQ(queue.pop(item), !expected.empty());
+      if (expected.empty()) continue;
+      ASSERT_EQ(std::pair(item.rank, item.position), *expected.begin());
+      expected.erase(expected.begin());
+    }
+  }
 }
 
 TEST(BpeMerges, KeepsTheFirstOfAPairAddedTwice) {

@@ -61,7 +61,7 @@ std::size_t window_end(std::string_view text) {
 
 class RegexRule final : public SplitRule {
  public:
-  RegexRule(const std::string& pattern, const std::string& source) : source_(source) {
+  RegexRule(const std::string& pattern, PieceFlags flags, const std::string& source) : source_(source), flags_(flags) {
     if (pattern.size() > kMaxPatternBytes) {
       fail(ErrorCode::kLimit, "{}: a split expression of {} bytes is too long", source, pattern.size());
     }
@@ -93,8 +93,8 @@ class RegexRule final : public SplitRule {
   void split_window(std::string_view text, uint32_t offset, PreTokenizerScratch::Regex& regex,
                     std::vector<uint32_t>& ends) const {
     std::size_t last = 0;  // the end of the last piece
-    const auto end_piece = [&](std::size_t at) {
-      if (at > last) ends.push_back(static_cast<uint32_t>(at) + offset);
+    const auto end_piece = [&](std::size_t at, uint32_t flag) {
+      if (at > last) ends.push_back((static_cast<uint32_t>(at) + offset) | flag);
       last = std::max(last, at);
     };
     for (std::size_t from = 0; from < text.size();) {
@@ -105,13 +105,13 @@ class RegexRule final : public SplitRule {
         fail(ErrorCode::kLimit, "{}: a split expression gave up on this text: {}", source_, message(found));
       }
       const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(regex.match.get());
-      end_piece(bounds[0]);
-      end_piece(bounds[1]);
+      end_piece(bounds[0], flags_.between);
+      end_piece(bounds[1], flags_.match);
       // An empty match only cuts; the search goes on after the next character.
       from = std::max<std::size_t>(from, bounds[1]);
       if (bounds[0] == bounds[1] && from < text.size()) from += decode_utf8(text.substr(from)).length;
     }
-    end_piece(text.size());
+    end_piece(text.size(), flags_.between);
   }
 
   static std::string message(int error) {
@@ -121,13 +121,14 @@ class RegexRule final : public SplitRule {
   }
 
   std::string source_;
+  PieceFlags flags_;
   Owned<pcre2_code> code_;
 };
 
 }  // namespace
 
-std::unique_ptr<SplitRule> make_regex_rule(const std::string& pattern, const std::string& source) {
-  return std::make_unique<RegexRule>(pattern, source);
+std::unique_ptr<SplitRule> make_regex_rule(const std::string& pattern, PieceFlags flags, const std::string& source) {
+  return std::make_unique<RegexRule>(pattern, flags, source);
 }
 
 }  // namespace minnow

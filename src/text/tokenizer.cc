@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "text/bpe_tokenizer.h"
+#include "text/fragment_tokenizer.h"
 
 namespace minnow {
 namespace {
@@ -50,6 +50,8 @@ void check(const TokenizerSpec& spec) {
   check_id(spec, "padding", spec.pad);
   check_id(spec, "end-of-turn", spec.eot);
   for (const TokenId id : spec.extra_eog) check_id(spec, "end-of-generation", id);
+  for (const TokenId id : spec.after_bos) check_id(spec, "first", id);
+  for (const TokenId id : spec.before_eos) check_id(spec, "last", id);
   for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
     if (!std::isfinite(spec.tokens[id].score)) {
       fail(ErrorCode::kInvalidInput, "{}: the score of token {} is not a finite number", spec.source, id);
@@ -61,8 +63,17 @@ void check(const TokenizerSpec& spec) {
 
 std::shared_ptr<const Tokenizer> Tokenizer::build(TokenizerSpec spec) {
   check(spec);
-  return spec.kind == TokenizerKind::kSpmBpe ? build_spm_tokenizer(std::move(spec))
-                                             : build_byte_bpe_tokenizer(std::move(spec));
+  switch (spec.kind) {
+    case TokenizerKind::kSpmBpe:
+      return build_spm_tokenizer(std::move(spec));
+    case TokenizerKind::kByteBpe:
+      return build_byte_bpe_tokenizer(std::move(spec));
+    case TokenizerKind::kUnigram:
+      return build_unigram_tokenizer(std::move(spec));
+    case TokenizerKind::kWordPiece:
+      break;
+  }
+  return build_wordpiece_tokenizer(std::move(spec));
 }
 
 Tokenizer::Tokenizer(TokenizerSpec spec)

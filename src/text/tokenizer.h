@@ -14,7 +14,7 @@ namespace minnow {
 struct EncodeOptions {
   bool add_special = true;     // BOS / EOS as the model wants them
   bool parse_special = false;  // text that spells a control or user-defined token becomes that token
-  bool continues = false;      // the text goes on from another: no space is put before it (SPM)
+  bool continues = false;      // the text goes on from another: no space is put before it (SPM, unigram)
 };
 
 // Immutable once built; may be used from many threads at once.
@@ -32,7 +32,7 @@ class Tokenizer {
   // unless show_special.
   virtual std::string piece(TokenId id, bool show_special = false) const = 0;
 
-  // All ids together; drops the one leading space that encode() put there (SPM), and replaces broken UTF-8.
+  // All ids together; drops the one leading space that encode() put there, and replaces broken UTF-8.
   std::string decode(std::span<const TokenId> ids, bool show_special = false) const;
 
   const TokenizerSpec& spec() const { return spec_; }
@@ -54,15 +54,19 @@ class Tokenizer {
 // character are held back until it is complete or known to be broken (then U+FFFD).
 class StreamDecoder {
  public:
-  // at_text_start: drop the leading space that SPM tokenizers add (true when no text precedes).
+  // at_text_start: drop the leading space that tokenizers add (true when no text precedes).
   StreamDecoder(const Tokenizer& tokenizer, bool at_text_start, bool show_special = false);
   std::string push(TokenId id);
   // What is still held back, made valid.
   std::string finish();
 
  private:
+  void drop_first_space(TokenId id, std::string& piece);
+  void clean_up(std::string& piece);
+
   const Tokenizer& tokenizer_;
   bool at_start_;
+  bool quote_waits_ = false;  // " '" of WordPiece, whose spaces depend on what follows
   bool show_special_;
   std::string held_;
 };

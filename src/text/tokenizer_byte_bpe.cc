@@ -4,31 +4,16 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "formats/byte_letters.h"
 #include "text/bpe_tokenizer.h"
 
 namespace minnow {
 namespace {
 
-// Vocabulary files write each byte as a printable letter: printable Latin-1 as itself, the others from U+0100
-// up.
-std::array<char32_t, 256> byte_letters() {
-  std::array<char32_t, 256> letters{};
-  char32_t next = 0x100;
-  for (char32_t byte = 0; byte < 256; ++byte) {
-    const bool printable =
-        (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || (byte >= 0xAE && byte <= 0xFF);
-    letters[byte] = printable ? byte : next++;
-  }
-  return letters;
-}
-
-constexpr std::size_t kLetterEnd = 0x144;  // beyond the last letter
-
 class ByteBpeTokenizer final : public BpeTokenizer {
  public:
   explicit ByteBpeTokenizer(TokenizerSpec spec) : BpeTokenizer(std::move(spec)), splitter_(spec_) {
-    const auto letters = byte_letters();
-    for (std::size_t byte = 0; byte < 256; ++byte) letter_bytes_[letters[byte]] = static_cast<int16_t>(byte);
+    for (std::size_t byte = 0; byte < 256; ++byte) letter_bytes_[kByteLetters[byte]] = static_cast<int16_t>(byte);
     set_pieces();
 
     std::vector<std::string_view> mergeable(spec_.tokens.size());
@@ -38,7 +23,7 @@ class ByteBpeTokenizer final : public BpeTokenizer {
     const TokenIndex index(std::move(mergeable));
     for (std::size_t byte = 0; byte < 256; ++byte) {
       std::string letter;
-      append_utf8(letter, letters[byte]);
+      append_utf8(letter, kByteLetters[byte]);
       const TokenId id = index.find(letter);
       byte_symbols_[byte] = static_cast<uint32_t>(id == kNoToken ? n_vocab() : id);
     }
@@ -50,9 +35,11 @@ class ByteBpeTokenizer final : public BpeTokenizer {
  protected:
   void encode_fragment(std::string_view text, bool, Scratch& scratch,
                        std::vector<TokenId>& out) const override {
+    if (spec_.byte_prefix_space && !text.starts_with(' ')) text = scratch.text.assign(" ").append(text);
     uint32_t begin = 0;
-    for (const uint32_t end : splitter_.split(text, scratch.pre)) {
-      encode_word(text.substr(begin, end - begin), scratch, out);
+    for (const uint32_t flagged : splitter_.split(text, scratch.pre)) {
+      const uint32_t end = flagged & ~kLeftOut;
+      if (end == flagged) encode_word(text.substr(begin, end - begin), scratch, out);
       begin = end;
     }
   }
@@ -74,7 +61,7 @@ class ByteBpeTokenizer final : public BpeTokenizer {
     while (!text.empty()) {
       const Utf8Char letter = decode_utf8(text);
       const bool maps =
-          letter.valid && letter.code_point < kLetterEnd && letter_bytes_[letter.code_point] >= 0;
+          letter.valid && letter.code_point < kByteLettersEnd && letter_bytes_[letter.code_point] >= 0;
       if (maps) {
         bytes += static_cast<char>(letter_bytes_[letter.code_point]);
       } else {
@@ -99,14 +86,14 @@ class ByteBpeTokenizer final : public BpeTokenizer {
     whole_words_ = TokenIndex(std::move(words));
   }
 
-  static constexpr std::array<int16_t, kLetterEnd> no_letters() {
-    std::array<int16_t, kLetterEnd> none{};
+  static constexpr std::array<int16_t, kByteLettersEnd> no_letters() {
+    std::array<int16_t, kByteLettersEnd> none{};
     none.fill(-1);
     return none;
   }
 
   PreTokenizer splitter_;
-  std::array<int16_t, kLetterEnd> letter_bytes_ = no_letters();
+  std::array<int16_t, kByteLettersEnd> letter_bytes_ = no_letters();
   std::array<uint32_t, 256> byte_symbols_{};
   TokenIndex whole_words_;
 };

@@ -106,7 +106,7 @@ TEST(ByteBpe, AddsBosAndEosOnlyWithSpecial) {
 TEST(ByteBpe, NormalizesToNfcWhenTheModelDoes) {
   TokenizerSpec spec = byte_bpe({{"\xc3", "\xa9"}});
   EXPECT_EQ(Tokenizer::build(spec)->encode("e\u0301").size(), 3u);
-  spec.normalize_nfc = true;
+  spec.normalizers = {{.kind = NormalizerStep::Kind::kNfc}};
   EXPECT_EQ(Tokenizer::build(spec)->encode("e\u0301"), (Ids{256}));
 }
 
@@ -157,7 +157,7 @@ TEST(ByteBpe, RefusesBadSpecs) {
   refuses([](TokenizerSpec& s) { s.merges.push_back("a z"); });
   refuses([](TokenizerSpec& s) { s.tokens[3].score = std::numeric_limits<float>::quiet_NaN(); });
   refuses([](TokenizerSpec& s) { s.pre = "no-such"; });
-  refuses([](TokenizerSpec& s) { s.split_patterns.assign(100, "a"); });
+  refuses([](TokenizerSpec& s) { s.splits.assign(100, {"a"}); });
   refuses([](TokenizerSpec& s) { s.tokens.back().text.assign(5000, 'x'); });
 }
 

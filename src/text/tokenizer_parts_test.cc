@@ -3,9 +3,9 @@
 
 #include <chrono>
 
-#include "text/bpe_word_cache.h"
+#include "text/word_cache.h"
 #include "text/tokenizer_index.h"
-#include "text/tokenizer_nfc.h"
+#include "text/unicode_forms.h"
 #include "text/tokenizer_special.h"
 
 namespace minnow {
@@ -44,21 +44,21 @@ TEST(TokenIndex, TakesTheFirstOfEqualKeysAndLeavesEmptyOnesOut) {
   EXPECT_EQ(TokenIndex().find("a"), kNoToken);
 }
 
-TEST(BpeWordCache, GivesBackWhatWasPutInAndForgetsOldWords) {
-  BpeWordCache cache;
-  EXPECT_EQ(cache.find(BpeWordCache::Key("a")), nullptr);
+TEST(WordCache, GivesBackWhatWasPutInAndForgetsOldWords) {
+  WordCache cache;
+  EXPECT_EQ(cache.find(WordCache::Key("a")), nullptr);
   int found = 0;
   for (int i = 0; i < 100'000; ++i) {
     const std::string word = "word" + std::to_string(i);
     const TokenId ids[] = {i, i + 1};
-    cache.insert(BpeWordCache::Key(word), ids);
-    const auto* entry = cache.find(BpeWordCache::Key(word));
+    cache.insert(WordCache::Key(word), ids);
+    const auto* entry = cache.find(WordCache::Key(word));
     ASSERT_NE(entry, nullptr);
     ASSERT_EQ(entry->tokens().size(), 2u);
     ASSERT_EQ(entry->tokens()[1], i + 1);
   }
   for (int i = 0; i < 100'000; ++i) {
-    const auto* entry = cache.find(BpeWordCache::Key("word" + std::to_string(i)));
+    const auto* entry = cache.find(WordCache::Key("word" + std::to_string(i)));
     if (entry == nullptr) continue;
     ++found;
     ASSERT_EQ(entry->tokens()[0], i);
@@ -66,39 +66,40 @@ TEST(BpeWordCache, GivesBackWhatWasPutInAndForgetsOldWords) {
   EXPECT_GT(found, 1000);
 }
 
-TEST(BpeWordCache, TellsWordsFromTheirPaddedTwins) {
-  BpeWordCache cache;
+TEST(WordCache, TellsWordsFromTheirPaddedTwins) {
+  WordCache cache;
   const TokenId one[] = {1};
-  cache.insert(BpeWordCache::Key(std::string("a\0", 2)), one);
-  EXPECT_EQ(cache.find(BpeWordCache::Key("a")), nullptr);
-  cache.insert(BpeWordCache::Key("nothing"), {});
-  ASSERT_NE(cache.find(BpeWordCache::Key("nothing")), nullptr);
-  EXPECT_TRUE(cache.find(BpeWordCache::Key("nothing"))->tokens().empty());
+  cache.insert(WordCache::Key(std::string("a\0", 2)), one);
+  EXPECT_EQ(cache.find(WordCache::Key("a")), nullptr);
+  cache.insert(WordCache::Key("nothing"), {});
+  ASSERT_NE(cache.find(WordCache::Key("nothing")), nullptr);
+  EXPECT_TRUE(cache.find(WordCache::Key("nothing"))->tokens().empty());
 }
 
-TEST(BpeWordCache, LeavesOutWordsOfManyTokens) {
-  BpeWordCache cache;
-  const std::vector<TokenId> many(BpeWordCache::kMaxIds + 1, 7);
-  cache.insert(BpeWordCache::Key("long"), many);
-  EXPECT_EQ(cache.find(BpeWordCache::Key("long")), nullptr);
+TEST(WordCache, LeavesOutWordsOfManyTokens) {
+  WordCache cache;
+  const std::vector<TokenId> many(WordCache::kMaxIds + 1, 7);
+  cache.insert(WordCache::Key("long"), many);
+  EXPECT_EQ(cache.find(WordCache::Key("long")), nullptr);
 }
 
 TEST(NormalizeNfc, ComposesAndReorders) {
   std::string out;
-  EXPECT_TRUE(normalize_nfc("e\u0301", out));
+  EXPECT_TRUE(to_unicode_form(UnicodeForm::kNfc, "e\u0301", out));
   EXPECT_EQ(out, "é");
-  EXPECT_TRUE(normalize_nfc("a\u0301\u0323", out));
+  EXPECT_TRUE(to_unicode_form(UnicodeForm::kNfc, "a\u0301\u0323", out));
   EXPECT_EQ(out, "\u1ea1\u0301");
-  EXPECT_TRUE(normalize_nfc("\u1112\u1161\u11ab", out));
+  EXPECT_TRUE(to_unicode_form(UnicodeForm::kNfc, "\u1112\u1161\u11ab", out));
   EXPECT_EQ(out, "\ud55c");
 }
 
 TEST(NormalizeNfc, LeavesAsciiBrokenAndOverloadedTextsAlone) {
   std::string out = "untouched", marks = "a";
-  EXPECT_FALSE(normalize_nfc("plain", out));
-  EXPECT_FALSE(normalize_nfc("\xff\xc3\xa9", out));
+  EXPECT_FALSE(to_unicode_form(UnicodeForm::kNfc, "plain", out));
+  EXPECT_FALSE(to_unicode_form(UnicodeForm::kNfc, "\xff\xc3\xa9", out));
   for (int i = 0; i < 100'000; ++i) marks += i % 2 == 0 ? "\u0301" : "\u0323";
-  EXPECT_FALSE(normalize_nfc(marks, out));
+  EXPECT_FALSE(to_unicode_form(UnicodeForm::kNfc, marks, out));
+  EXPECT_FALSE(to_unicode_form(UnicodeForm::kNfc, "caf\u00e9", out));
   EXPECT_EQ(out, "untouched");
 }
 

@@ -18,11 +18,13 @@ class SpecialTokenMatcher {
   };
 
   SpecialTokenMatcher();
-  // Texts of no bytes are left out; of equal ones the first counts.
-  void add(std::string_view text, TokenId id);
+  bool empty() const { return nodes_.size() == 1; }
+  // Texts of no bytes are left out; of equal ones the first counts. single_word: only where it is a word of its own.
+  void add(std::string_view text, TokenId id, bool single_word = false);
 
-  // Time is linear in the text, times the length of the longest special token in the worst case.
-  Match next(std::string_view text) const;
+  // The first at or after `from`; begin counts from the front of the text. Time is linear in what lies before the match,
+  // times the length of the longest special token in the worst case.
+  Match next(std::string_view text, std::size_t from = 0) const;
 
  private:
   // A trie; children of a node are a list in which each points to its next sibling.
@@ -30,6 +32,7 @@ class SpecialTokenMatcher {
     uint32_t first_child = 0, sibling = 0;
     TokenId id = kNoToken;
     uint8_t byte = 0;
+    bool single_word = false;
   };
   uint32_t child(uint32_t node, uint8_t byte) const;
 

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "formats/tokenizer_vocabulary.h"
 #include "text/bpe_tokenizer.h"
+#include "text/sentencepiece_text.h"
 
 namespace minnow {
 namespace {
@@ -18,15 +19,12 @@ constexpr std::size_t kBytes = 256;
 // of pieces without being one.
 class SpmTokenizer final : public BpeTokenizer {
  public:
-  explicit SpmTokenizer(TokenizerSpec spec) : BpeTokenizer(std::move(spec)) {
-    read_byte_tokens();
+  explicit SpmTokenizer(TokenizerSpec spec) : BpeTokenizer(std::move(spec)), bytes_(spec_) {
     set_pieces();
     collect_part_characters();
     symbols_ = TokenIndex(symbol_texts());
     space_symbol_ = symbol_of(kSpaceSymbol);
-    splits_at_spaces_ = std::ranges::none_of(spec_.tokens, [](const TokenEntry& token) {
-      return token.type == TokenType::kNormal && has_space_inside(token.text);
-    });
+    splits_at_spaces_ = spec_.split_at_spaces || splits_at_spaces(spec_);
     if (spec_.merges.empty()) {
       add_merges_by_score();
     } else {
@@ -39,18 +37,13 @@ class SpmTokenizer final : public BpeTokenizer {
   void encode_fragment(std::string_view text, bool prefix, Scratch& scratch,
                        std::vector<TokenId>& out) const override {
     const std::size_t begin = out.size();
-    text = with_plain_spaces(text, spec_.add_space_prefix && prefix, scratch.text);
-    if (!splits_at_spaces_) {
-      encode_word(text, scratch, out);
-    } else {
-      while (!text.empty()) {
-        const std::size_t word = std::min(text.find_first_not_of(' '), text.size());
-        const std::size_t end = std::min(text.find(' ', word), text.size());
-        encode_word(text.substr(0, end), scratch, out);
-        text.remove_prefix(end);
-      }
+    text = with_plain_spaces(spec_, text, spec_.add_space_prefix && prefix, scratch.text);
+    while (!text.empty()) {
+      const std::size_t end = splits_at_spaces_ ? spaced_word_end(text, spec_.split_at_spaces) : text.size();
+      encode_word(text.substr(0, end), scratch, out);
+      text.remove_prefix(end);
     }
-    fuse_unknown(begin, out);
+    if (spec_.fuse_unknown) fuse_unknown(spec_.unk, begin, out);
   }
 
   void word_symbols(std::string_view word, std::vector<uint32_t>& symbols) const override {
@@ -75,30 +68,9 @@ class SpmTokenizer final : public BpeTokenizer {
     }
   }
 
-  std::string token_bytes(const TokenEntry& token) const override {
-    if (token.type == TokenType::kByte)
-      return std::string(1, static_cast<char>(byte_token_value(token.text)));
-    return replace_all(token.text, kSpaceSymbol, " ");
-  }
+  std::string token_bytes(const TokenEntry& token) const override { return sentencepiece_bytes(token); }
 
  private:
-  static bool has_space_inside(std::string_view piece) {
-    while (piece.starts_with(kSpaceSymbol)) piece.remove_prefix(kSpaceSymbol.size());
-    return piece.find(kSpaceSymbol) != std::string_view::npos;
-  }
-
-  void read_byte_tokens() {
-    byte_tokens_.fill(kNoToken);
-    for (TokenId id = 0; id < n_vocab(); ++id) {
-      const TokenEntry& token = spec_.tokens[static_cast<std::size_t>(id)];
-      if (token.type != TokenType::kByte) continue;
-      const int value = byte_token_value(token.text);
-      if (value < 0)
-        fail(ErrorCode::kInvalidInput, "{}: byte token {} is not of the form <0x4F>", spec_.source, id);
-      byte_tokens_[static_cast<std::size_t>(value)] = id;
-    }
-  }
-
   // Characters of pieces that are not pieces themselves still merge into them.
   void collect_part_characters() {
     std::vector<std::string_view> characters;
@@ -186,53 +158,17 @@ class SpmTokenizer final : public BpeTokenizer {
   }
 
   void append_byte(std::size_t byte, std::vector<TokenId>& out) const {
-    const TokenId id = byte_tokens_[byte] != kNoToken ? byte_tokens_[byte] : spec_.unk;
+    const TokenId byte_token = bytes_.of(static_cast<uint8_t>(byte));
+    const TokenId id = byte_token != kNoToken ? byte_token : spec_.unk;
     if (id != kNoToken) out.push_back(id);
   }
 
-  // The text with a space put before it where wanted, U+2581 as the space that it means, and spaces collapsed
-  // where the model wants that. Copies to `buffer` only when something changes.
-  std::string_view with_plain_spaces(std::string_view text, bool prefix, std::string& buffer) const {
-    const bool has_symbol = text.find(kSpaceSymbol) != std::string_view::npos;
-    if (!prefix && !has_symbol && !spec_.remove_extra_whitespaces) return text;
-    buffer.clear();
-    if (prefix) buffer += ' ';
-    if (has_symbol) {
-      buffer += replace_all(text, kSpaceSymbol, " ");
-    } else {
-      buffer += text;
-    }
-    if (spec_.remove_extra_whitespaces) collapse_spaces(buffer, prefix ? 1 : 0);
-    return buffer;
-  }
-
-  // Drops spaces at `begin` and at the end, and all but the first of each run.
-  static void collapse_spaces(std::string& text, std::size_t begin) {
-    std::size_t out = begin;
-    bool after_space = true;
-    for (std::size_t in = begin; in < text.size(); ++in) {
-      const bool space = text[in] == ' ';
-      if (!space || !after_space) text[out++] = text[in];
-      after_space = space;
-    }
-    if (out > begin && text[out - 1] == ' ') --out;
-    text.resize(out == begin ? 0 : out);
-  }
-
-  // Neighbouring unknown characters are one unknown token.
-  void fuse_unknown(std::size_t begin, std::vector<TokenId>& out) const {
-    if (spec_.unk == kNoToken) return;
-    const auto first = out.begin() + static_cast<std::ptrdiff_t>(begin);
-    out.erase(std::unique(first, out.end(), [&](TokenId a, TokenId b) { return a == b && a == spec_.unk; }),
-              out.end());
-  }
-
-  std::array<TokenId, kBytes> byte_tokens_{};
+  ByteTokens bytes_;
   std::array<std::string_view, 128> ascii_parts_{};
   std::vector<std::string_view> part_characters_;  // views into spec_
   TokenIndex symbols_;
   uint32_t space_symbol_ = BpeMerges::kNone;
-  bool splits_at_spaces_ = false;  // no piece has a space after another character
+  bool splits_at_spaces_ = false;
 };
 
 }  // namespace

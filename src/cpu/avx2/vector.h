@@ -35,9 +35,6 @@ struct Vector {
   static F load_i8(const int8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
   }
-  static F load_u8(const uint8_t* p) {
-    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-  }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
     const __m256i wide = _mm256_cvtps_epi32(x);
@@ -73,13 +70,29 @@ struct Vector {
 
   static I set_i(int32_t x) { return _mm256_set1_epi32(x); }
   static F to_f(I x) { return _mm256_cvtepi32_ps(x); }
+  static F as_f(I x) { return _mm256_castsi256_ps(x); }
+  static I load_u8(const uint8_t* p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  }
+  // Each lane, not negative, moved right by `shift` (left when negative), then masked.
+  static I bits_i(I x, int shift, int mask) {
+    const auto lanes = reinterpret_cast<Lanes>(x);
+    const I moved = reinterpret_cast<I>(shift < 0 ? lanes << -shift : lanes >> shift);
+    return _mm256_and_si256(moved, _mm256_set1_epi32(mask));
+  }
   static B load_b(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
-  static B low_nibbles(B x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
-  static B high_nibbles(B x) { return _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(15)); }
-  static B shift_right_2(B x) { return _mm256_srli_epi16(x, 2); }
-  // low | (two lowest bits of each byte of high) << 4
-  static B six_bits(B low, B high) {
-    return _mm256_or_si256(low, _mm256_slli_epi16(_mm256_and_si256(high, _mm256_set1_epi8(3)), 4));
+  static B or_b(B a, B b) { return _mm256_or_si256(a, b); }
+  // Each byte moved right by `shift` (left when negative), then masked; the mask must take out what comes from a
+  // neighbouring byte.
+  static B bits(B x, int shift, int mask) {
+    const auto words = reinterpret_cast<Words>(x);
+    const B moved = reinterpret_cast<B>(shift < 0 ? words << -shift : words >> shift);
+    return _mm256_and_si256(moved, _mm256_set1_epi8(static_cast<char>(mask)));
+  }
+  // table[code] for codes below 16
+  static B lookup(const uint8_t* table, B codes) {
+    const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(values), codes);
   }
   // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64, so that a pair fits 16 bits.
   static I dot(I acc, B codes, const int8_t* x) { return widen(acc, _mm256_maddubs_epi16(codes, word(x))); }
@@ -90,6 +103,8 @@ struct Vector {
   }
 
  private:
+  using Words = uint16_t __attribute__((vector_size(32)));
+  using Lanes = int32_t __attribute__((vector_size(32)));
   static __m256i mask(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }

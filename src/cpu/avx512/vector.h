@@ -37,9 +37,6 @@ struct Vector {
   static F load_i8(const int8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   }
-  static F load_u8(const uint8_t* p) {
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-  }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
@@ -67,13 +64,29 @@ struct Vector {
 
   static I set_i(int32_t x) { return _mm512_set1_epi32(x); }
   static F to_f(I x) { return _mm512_cvtepi32_ps(x); }
+  static F as_f(I x) { return _mm512_castsi512_ps(x); }
+  static I load_u8(const uint8_t* p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  // Each lane, not negative, moved right by `shift` (left when negative), then masked.
+  static I bits_i(I x, int shift, int mask) {
+    const auto lanes = reinterpret_cast<Lanes>(x);
+    const I moved = reinterpret_cast<I>(shift < 0 ? lanes << -shift : lanes >> shift);
+    return _mm512_and_si512(moved, _mm512_set1_epi32(mask));
+  }
   static B load_b(const void* p) { return _mm512_loadu_si512(p); }
-  static B low_nibbles(B x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
-  static B high_nibbles(B x) { return _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15)); }
-  static B shift_right_2(B x) { return _mm512_srli_epi16(x, 2); }
-  // low | (two lowest bits of each byte of high) << 4
-  static B six_bits(B low, B high) {
-    return _mm512_or_si512(low, _mm512_slli_epi16(_mm512_and_si512(high, _mm512_set1_epi8(3)), 4));
+  static B or_b(B a, B b) { return _mm512_or_si512(a, b); }
+  // Each byte moved right by `shift` (left when negative), then masked; the mask must take out what comes from a
+  // neighbouring byte.
+  static B bits(B x, int shift, int mask) {
+    const auto words = reinterpret_cast<Words>(x);
+    const B moved = reinterpret_cast<B>(shift < 0 ? words << -shift : words >> shift);
+    return _mm512_and_si512(moved, _mm512_set1_epi8(static_cast<char>(mask)));
+  }
+  // table[code] for codes below 16
+  static B lookup(const uint8_t* table, B codes) {
+    const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(values), codes);
   }
   // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
   static I dot(I acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
@@ -81,6 +94,8 @@ struct Vector {
   static I dot_full(I acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
 
  private:
+  using Words = uint16_t __attribute__((vector_size(64)));
+  using Lanes = int32_t __attribute__((vector_size(64)));
   static __mmask16 mask(int n) { return static_cast<__mmask16>((1u << n) - 1); }
   static __m512i word(const int8_t* x) {
     int32_t four;

@@ -1,4 +1,4 @@
-// Four lanes in plain C++: what every CPU of the architecture can do. The compiler vectorises the loops.
+// Four lanes in the compiler's own vectors: what every CPU of the architecture can do.
 #pragma once
 
 #include <cstdint>
@@ -8,15 +8,9 @@
 namespace minnow::baseline {
 
 struct Vector {
-  struct F {
-    float v[4];
-  };
-  struct I {
-    int32_t v[4];
-  };
-  struct B {
-    uint8_t v[16];
-  };
+  using F = float __attribute__((vector_size(16)));    // f32 lanes
+  using I = int32_t __attribute__((vector_size(16)));  // i32 lanes
+  using B = uint8_t __attribute__((vector_size(16)));  // bytes, four to a lane
   static constexpr int kLanes = 4;
   static constexpr int kTileRows = 2, kTileColumns = 4;    // float products
   static constexpr int kPanelColumns = 2;                  // integer products
@@ -24,114 +18,79 @@ struct Vector {
   static constexpr int kScoreRows = 2, kScoreVectors = 2;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
 
-  template <class Fn>
-  static F each(Fn f) {
-    F r;
-    for (int i = 0; i < 4; ++i) r.v[i] = f(i);
-    return r;
-  }
-
   static F zero() { return set(0); }
-  static F set(float x) { return {{x, x, x, x}}; }
-  static F load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
-  static void store(float* p, F x) { store_n(p, x, 4); }
+  static F set(float x) { return F{x, x, x, x}; }
+  static F load(const float* p) { return F{p[0], p[1], p[2], p[3]}; }
+  static void store(float* p, F x) { __builtin_memcpy(p, &x, 16); }
   static F load_n(const float* p, int n) {
-    return each([&](int i) { return i < n ? p[i] : 0.0f; });
+    F x = zero();
+    for (int i = 0; i < n; ++i) x[i] = p[i];
+    return x;
   }
   static void store_n(float* p, F x, int n) {
-    for (int i = 0; i < n; ++i) p[i] = x.v[i];
+    for (int i = 0; i < n; ++i) p[i] = x[i];
   }
+  // The exponent's bias is set right by a product, which is exact for subnormals, too; not for infinity and NaN.
   static F load_f16(const uint16_t* p) {
-    return each([&](int i) { return f16_to_f32(p[i]); });
+    const I h = {p[0], p[1], p[2], p[3]};
+    const I finite = as_i(as_f((h & 0x7FFF) << 13) * 0x1p112f);
+    const I special = ((h & 0x7C00) == 0x7C00) & 0x7F800000;
+    return as_f(finite | special | (h & 0x8000) << 16);
   }
   static void store_f16(uint16_t* p, F x) {
-    for (int i = 0; i < 4; ++i) p[i] = f32_to_f16(x.v[i]);
+    for (int i = 0; i < 4; ++i) p[i] = f32_to_f16(x[i]);
   }
-  static F load_bf16(const uint16_t* p) {
-    return each([&](int i) { return bf16_to_f32(p[i]); });
-  }
-  static F load_i8(const int8_t* p) {
-    return each([&](int i) { return static_cast<float>(p[i]); });
-  }
-  static F load_u8(const uint8_t* p) {
-    return each([&](int i) { return static_cast<float>(p[i]); });
-  }
+  static F load_bf16(const uint16_t* p) { return as_f(I{p[0], p[1], p[2], p[3]} << 16); }
+  static F load_i8(const int8_t* p) { return to_f(I{p[0], p[1], p[2], p[3]}); }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
     const F r = round(min(max(x, set(-128)), set(127)));
-    for (int i = 0; i < 4; ++i) p[i] = static_cast<int8_t>(r.v[i]);
+    for (int i = 0; i < 4; ++i) p[i] = static_cast<int8_t>(r[i]);
   }
 
-  static F add(F a, F b) {
-    return each([&](int i) { return a.v[i] + b.v[i]; });
-  }
-  static F sub(F a, F b) {
-    return each([&](int i) { return a.v[i] - b.v[i]; });
-  }
-  static F mul(F a, F b) {
-    return each([&](int i) { return a.v[i] * b.v[i]; });
-  }
-  static F div(F a, F b) {
-    return each([&](int i) { return a.v[i] / b.v[i]; });
-  }
-  static F fma(F a, F b, F c) {
-    return each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
-  }
-  static F min(F a, F b) {
-    return each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
-  }
-  static F max(F a, F b) {
-    return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
-  }
-  static F abs(F x) {
-    return each([&](int i) { return x.v[i] < 0 ? -x.v[i] : x.v[i]; });
-  }
+  static F add(F a, F b) { return a + b; }
+  static F sub(F a, F b) { return a - b; }
+  static F mul(F a, F b) { return a * b; }
+  static F div(F a, F b) { return a / b; }
+  static F fma(F a, F b, F c) { return a * b + c; }
+  static F min(F a, F b) { return a < b ? a : b; }
+  static F max(F a, F b) { return a > b ? a : b; }
+  static F abs(F x) { return as_f(as_i(x) & 0x7FFFFFFF); }
   // To nearest even for |x| < 2^22: adding 1.5 * 2^23 pushes the fraction out.
-  static F round(F x) {
-    return each([&](int i) {
-      volatile float shifted = x.v[i] + 12582912.0f;
-      return shifted - 12582912.0f;
-    });
-  }
+  static F round(F x) { return (x + 12582912.0f) - 12582912.0f; }
   // 2^n for whole n in [-126, 127]
-  static F pow2(F n) {
-    return each([&](int i) { return __builtin_bit_cast(float, (static_cast<int32_t>(n.v[i]) + 127) << 23); });
-  }
+  static F pow2(F n) { return as_f((__builtin_convertvector(n, I) + 127) << 23); }
   // a < b ? yes : no, lane by lane
-  static F select_less(F a, F b, F yes, F no) {
-    return each([&](int i) { return a.v[i] < b.v[i] ? yes.v[i] : no.v[i]; });
-  }
-  static float sum(F x) { return (x.v[0] + x.v[2]) + (x.v[1] + x.v[3]); }
+  static F select_less(F a, F b, F yes, F no) { return a < b ? yes : no; }
+  static float sum(F x) { return (x[0] + x[2]) + (x[1] + x[3]); }
   static float max_lane(F x) {
-    const float a = x.v[0] > x.v[1] ? x.v[0] : x.v[1], b = x.v[2] > x.v[3] ? x.v[2] : x.v[3];
+    const float a = x[0] > x[1] ? x[0] : x[1], b = x[2] > x[3] ? x[2] : x[3];
     return a > b ? a : b;
   }
 
-  static I set_i(int32_t x) { return {{x, x, x, x}}; }
-  static F to_f(I x) {
-    return each([&](int i) { return static_cast<float>(x.v[i]); });
-  }
+  static I set_i(int32_t x) { return I{x, x, x, x}; }
+  static F to_f(I x) { return __builtin_convertvector(x, F); }
+  static F as_f(I x) { return reinterpret_cast<F>(x); }
+  static I load_u8(const uint8_t* p) { return I{p[0], p[1], p[2], p[3]}; }
+  // Each lane, not negative, moved right by `shift` (left when negative), then masked.
+  static I bits_i(I x, int shift, int mask) { return (shift < 0 ? x << -shift : x >> shift) & mask; }
   static B load_b(const void* p) {
     B b;
-    __builtin_memcpy(b.v, p, 16);
+    __builtin_memcpy(&b, p, 16);
     return b;
   }
-  static B low_nibbles(B x) {
-    for (auto& b : x.v) b &= 15;
-    return x;
+  static B or_b(B a, B b) { return a | b; }
+  // Each byte moved right by `shift` (left when negative), then masked; the mask must take out what comes from a
+  // neighbouring byte.
+  static B bits(B x, int shift, int mask) {
+    const auto words = reinterpret_cast<Words>(x);
+    return reinterpret_cast<B>(shift < 0 ? words << -shift : words >> shift) & static_cast<uint8_t>(mask);
   }
-  static B high_nibbles(B x) {
-    for (auto& b : x.v) b >>= 4;
-    return x;
-  }
-  static B shift_right_2(B x) {
-    for (auto& b : x.v) b >>= 2;
-    return x;
-  }
-  // low | (two lowest bits of each byte of high) << 4
-  static B six_bits(B low, B high) {
-    for (int i = 0; i < 16; ++i) low.v[i] = static_cast<uint8_t>(low.v[i] | (high.v[i] & 3) << 4);
-    return low;
+  // table[code] for codes below 16
+  static B lookup(const uint8_t* table, B codes) {
+    B values = {};
+    for (int i = 0; i < 16; ++i) values |= reinterpret_cast<B>(codes == static_cast<uint8_t>(i)) & table[i];
+    return values;
   }
   // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
   static I dot(I acc, B codes, const int8_t* x) { return multiply(acc, codes, x, 0); }
@@ -139,11 +98,18 @@ struct Vector {
   static I dot_full(I acc, B codes, const int8_t* x) { return multiply(acc, codes, x, 128); }
 
  private:
-  static I multiply(I acc, B codes, const int8_t* x, int offset) {
-    for (int i = 0; i < 4; ++i) {
-      for (int j = 0; j < 4; ++j) acc.v[i] += (codes.v[4 * i + j] - offset) * x[j];
-    }
-    return acc;
+  static I as_i(F x) { return reinterpret_cast<I>(x); }
+  using Words = uint16_t __attribute__((vector_size(16)));
+  using Shorts = int16_t __attribute__((vector_size(16)));
+
+  // Even and odd bytes of the lanes are multiplied apart; the sum of both products fits 16 bits.
+  static I multiply(I acc, B codes, const int8_t* x, int16_t offset) {
+    const auto words = reinterpret_cast<Words>(codes);
+    const auto even = reinterpret_cast<Shorts>(words & 0xFF) - offset, odd = reinterpret_cast<Shorts>(words >> 8) - offset;
+    const Shorts x_even = {x[0], x[2], x[0], x[2], x[0], x[2], x[0], x[2]};
+    const Shorts x_odd = {x[1], x[3], x[1], x[3], x[1], x[3], x[1], x[3]};
+    const auto sums = reinterpret_cast<I>(even * x_even + odd * x_odd);
+    return acc + (sums >> 16) + ((sums << 16) >> 16);
   }
 };
 

@@ -63,6 +63,39 @@ struct GeluTanh {
   }
 };
 
+// x Phi(x), with erf by formula 7.1.26 of Abramowitz and Stegun: |error| < 1.5e-7 before it is multiplied with x.
+template <class V>
+struct Gelu {
+  static typename V::F apply(typename V::F x) {
+    const auto z = V::mul(V::abs(x), V::set(0.70710678118654752f));
+    const auto t = V::div(V::set(1.0f), V::fma(z, V::set(0.3275911f), V::set(1.0f)));
+    auto p = V::set(1.061405429f);
+    p = V::fma(p, t, V::set(-1.453152027f));
+    p = V::fma(p, t, V::set(1.421413741f));
+    p = V::fma(p, t, V::set(-0.284496736f));
+    p = V::fma(p, t, V::set(0.254829592f));
+    const auto tail = V::mul(V::mul(V::mul(p, t), exp<V>(V::sub(V::zero(), V::mul(z, z)))), V::set(0.5f));  // 1 - Phi(|x|)
+    return V::mul(x, V::select_less(x, V::zero(), tail, V::sub(V::set(1.0f), tail)));
+  }
+};
+
+template <class V>
+struct Relu {
+  static typename V::F apply(typename V::F x) { return V::select_less(x, V::zero(), V::zero(), x); }
+};
+template <class V>
+struct ReluSquared {
+  static typename V::F apply(typename V::F x) { return V::mul(Relu<V>::apply(x), Relu<V>::apply(x)); }
+};
+
+template <class V>
+struct Tanh {
+  static typename V::F apply(typename V::F x) {
+    const auto y = V::fma(sigmoid<V>(V::mul(x, V::set(2.0f))), V::set(2.0f), V::set(-1.0f));
+    return V::select_less(x, V::set(10.0f), y, V::add(V::sub(x, x), V::set(1.0f)));  // what is not a number stays so
+  }
+};
+
 template <class V, template <class> class Fn>
 void unary(const float* x, float* y, int64_t n) {
   for_vectors<V>(n, [&](int64_t i, int m) { store<V>(y + i, Fn<V>::apply(load<V>(x + i, m)), m); });
@@ -112,6 +145,33 @@ void rms_norm(const float* x, const float* w, float* y, int64_t n, float eps) {
   const float factor = 1.0f / __builtin_sqrtf(V::sum(sum) / static_cast<float>(n) + eps);
   for_vectors<V>(n, [&](int64_t i, int m) {
     store<V>(y + i, V::mul(V::mul(load<V>(x + i, m), V::set(factor)), load<V>(w + i, m)), m);
+  });
+}
+
+template <class V>
+void layer_norm(const float* x, const float* w, const float* bias, float* y, int64_t n, float eps) {
+  auto sum = V::zero();
+  for_vectors<V>(n, [&](int64_t i, int m) { sum = V::add(sum, load<V>(x + i, m)); });
+  const auto mean = V::set(V::sum(sum) / static_cast<float>(n));
+  auto squares = V::zero();
+  for_vectors<V>(n, [&](int64_t i, int m) {
+    const auto d = V::sub(load<V>(x + i, m), mean);
+    store<V>(y + i, d, m);
+    const auto kept = load<V>(y + i, m);  // lanes past the end are 0 again
+    squares = V::fma(kept, kept, squares);
+  });
+  const auto factor = V::set(1.0f / __builtin_sqrtf(V::sum(squares) / static_cast<float>(n) + eps));
+  for_vectors<V>(n, [&](int64_t i, int m) {
+    auto v = V::mul(V::mul(load<V>(y + i, m), factor), load<V>(w + i, m));
+    if (bias != nullptr) v = V::add(v, load<V>(bias + i, m));
+    store<V>(y + i, v, m);
+  });
+}
+
+template <class V>
+void add_scaled(const float* x, float factor, float* y, int64_t n) {
+  for_vectors<V>(n, [&](int64_t i, int m) {
+    store<V>(y + i, V::fma(load<V>(x + i, m), V::set(factor), load<V>(y + i, m)), m);
   });
 }
 

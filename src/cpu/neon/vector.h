@@ -41,12 +41,6 @@ struct Vector {
     const int16x8_t words = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
   }
-  static F load_u8(const uint8_t* p) {
-    int32_t four;
-    __builtin_memcpy(&four, p, 4);
-    const uint16x8_t words = vmovl_u8(vreinterpret_u8_s32(vdup_n_s32(four)));
-    return vcvtq_f32_u32(vmovl_u16(vget_low_u16(words)));
-  }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
     const int16x4_t words = vqmovn_s32(vcvtnq_s32_f32(x));
@@ -75,12 +69,23 @@ struct Vector {
 
   static I set_i(int32_t x) { return vdupq_n_s32(x); }
   static F to_f(I x) { return vcvtq_f32_s32(x); }
+  static F as_f(I x) { return vreinterpretq_f32_s32(x); }
+  static I load_u8(const uint8_t* p) {
+    int32_t four;
+    __builtin_memcpy(&four, p, 4);
+    const uint16x8_t words = vmovl_u8(vreinterpret_u8_s32(vdup_n_s32(four)));
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words)));
+  }
+  // Each lane, not negative, moved right by `shift` (left when negative), then masked.
+  static I bits_i(I x, int shift, int mask) { return vandq_s32(vshlq_s32(x, vdupq_n_s32(-shift)), vdupq_n_s32(mask)); }
   static B load_b(const void* p) { return vld1q_u8(static_cast<const uint8_t*>(p)); }
-  static B low_nibbles(B x) { return vandq_u8(x, vdupq_n_u8(15)); }
-  static B high_nibbles(B x) { return vshrq_n_u8(x, 4); }
-  static B shift_right_2(B x) { return vshrq_n_u8(x, 2); }
-  // low | (two lowest bits of each byte of high) << 4
-  static B six_bits(B low, B high) { return vorrq_u8(low, vshlq_n_u8(vandq_u8(high, vdupq_n_u8(3)), 4)); }
+  static B or_b(B a, B b) { return vorrq_u8(a, b); }
+  // Each byte moved right by `shift` (left when negative), then masked.
+  static B bits(B x, int shift, int mask) {
+    return vandq_u8(vshlq_u8(x, vdupq_n_s8(static_cast<int8_t>(-shift))), vdupq_n_u8(static_cast<uint8_t>(mask)));
+  }
+  // table[code] for codes below 16
+  static B lookup(const uint8_t* table, B codes) { return vqtbl1q_u8(vld1q_u8(table), codes); }
   // acc + sum over the lane's four bytes of code * x[0..3]; codes below 64.
   static I dot(I acc, B codes, const int8_t* x) { return multiply(acc, vreinterpretq_s8_u8(codes), x); }
   // The same for codes of 8 bits that carry an offset of 128.

@@ -293,6 +293,14 @@ TEST(ChatOutputParser, LetsTheSchemaDecideWhatPlainTextMeans) {
   EXPECT_EQ(coder("city", "</function> is not the end"), R"({"city": "</function> is not the end"})");
 }
 
+TEST(ChatOutputParser, TakesZeroBytesForTextAndNotForAnEnd) {
+  using namespace std::string_view_literals;
+  EXPECT_EQ(arguments_of("glm", "<tool_call>f<arg_key>n</arg_key><arg_value>1\0}x</arg_value></tool_call>"sv),
+            R"({"n": "1\u0000}x"})");
+  EXPECT_EQ(arguments_of("functionary-3.1", "<|python_tag|>{}\0x"sv), R"({"code": "{}\u0000x"})");
+  EXPECT_EQ(parse("hermes", "<tool_call>{\"name\": \"f\", \"arguments\": {}\0}}</tool_call>"sv).calls.size(), 0u);
+}
+
 TEST(ChatOutputParser, ReadsPythonLiterals) {
   const auto python = [](std::string_view list) {
     return arguments_of("lfm2", fmt::format("<|tool_call_start|>[f({})]<|tool_call_end|>", list));

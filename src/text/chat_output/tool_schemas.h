@@ -42,6 +42,9 @@ class ToolSchemas {
 // Python literal, else a string all the same.
 std::string argument_to_json(std::string_view text, ArgumentType type);
 
+// Whether all of the text is one JSON value.
+bool is_json(std::string_view text);
+
 // A JSON string; bytes that are not UTF-8 become U+FFFD.
 std::string quoted_json(std::string_view text);
 

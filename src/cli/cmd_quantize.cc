@@ -1,0 +1,158 @@
+#include <fmt/core.h>
+
+#include <map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/table.h"
+#include "base/units.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "compress/quantize.h"
+
+namespace minnow {
+namespace {
+
+struct QuantizeArguments {
+  std::string source, destination, recipe, output_type, embedding_type;
+  std::vector<std::string> tensor_types;
+  int n_threads = 0;
+  bool pure = false, dry_run = false, json = false;
+};
+
+DType parse_type(const std::string& text) {
+  const auto dtype = dtype_from_name(text);
+  if (!dtype || !info(*dtype).is_weight) {
+    std::string names;
+    for (int i = 0; i < kNumDTypes; ++i) {
+      const DTypeInfo& known = info(static_cast<DType>(i));
+      if (known.is_weight) names += fmt::format("{}{}", names.empty() ? "" : ", ", known.name);
+    }
+    fail(ErrorCode::kUsage, "{}: unknown type; choose one of {}", text, names);
+  }
+  return *dtype;
+}
+
+QuantizeOptions options_of(const QuantizeArguments& a) {
+  QuantizeOptions options;
+  options.recipe = &find_recipe(a.recipe);
+  options.pure = a.pure;
+  if (!a.output_type.empty()) options.output_type = parse_type(a.output_type);
+  if (!a.embedding_type.empty()) options.embedding_type = parse_type(a.embedding_type);
+  for (const std::string& text : a.tensor_types) {
+    const std::size_t at = text.rfind('=');
+    if (at == std::string::npos || at == 0) fail(ErrorCode::kUsage, "--tensor-type {}: give PATTERN=TYPE", text);
+    options.overrides.emplace_back(NamePattern(text.substr(0, at)), parse_type(text.substr(at + 1)));
+  }
+  return options;
+}
+
+// Every tensor, for a look before anything is written.
+void print_plan(const QuantizeReport& report) {
+  using enum Table::Align;
+  Table table({{"tensor"}, {"shape"}, {"from"}, {"to"}, {"size", kRight}, {"", kLeft}});
+  for (const PlannedTensor& t : report.tensors) {
+    table.add_row({t.name, t.shape.text(), std::string(name(t.from)), std::string(name(t.to)), format_bytes(t.bytes_after()),
+                   t.fell_back() ? fmt::format("rows are not whole blocks of {}", name(t.wanted)) : ""});
+  }
+  fmt::print("{}", table.text());
+}
+
+// What became what.
+void print_summary(const QuantizeReport& report) {
+  struct Sum {
+    int count = 0;
+    uint64_t before = 0, after = 0;
+  };
+  std::map<std::pair<DType, DType>, Sum> sums;
+  for (const PlannedTensor& t : report.tensors) {
+    Sum& sum = sums[{t.from, t.to}];
+    ++sum.count;
+    sum.before += t.bytes_before();
+    sum.after += t.bytes_after();
+  }
+  using enum Table::Align;
+  Table table({{"from"}, {"to"}, {"tensors", kRight}, {"before", kRight}, {"after", kRight}});
+  for (const auto& [types, sum] : sums) {
+    table.add_row({std::string(name(types.first)), std::string(name(types.second)), std::to_string(sum.count),
+                   format_bytes(sum.before), format_bytes(sum.after)});
+  }
+  fmt::print("{}", table.text());
+}
+
+void print_json(const QuantizeArguments& a, const QuantizeOptions& options, const QuantizeReport& report) {
+  Json tensors = Json::array();
+  for (const PlannedTensor& t : report.tensors) {
+    tensors.push_back({{"name", t.name}, {"from", std::string(name(t.from))}, {"to", std::string(name(t.to))},
+                       {"bytes", t.bytes_after()}, {"fallback", t.fell_back()}});
+  }
+  const Json j = {{"path", a.destination}, {"recipe", std::string(options.recipe->name)}, {"dry_run", a.dry_run},
+                  {"bytes_before", report.bytes_before}, {"bytes_after", report.bytes_after},
+                  {"bits_per_weight", report.bits_per_weight}, {"tensors", tensors}};
+  fmt::print("{}\n", j.dump(2));
+}
+
+void warn(const QuantizeReport& report) {
+  if (report.n_fallback > 0) {
+    fmt::print(stderr, "warning: the rows of {} tensors are not whole blocks of their type, they got another; --dry-run shows which\n",
+               report.n_fallback);
+  }
+  if (report.n_requantized > 0) {
+    fmt::print(stderr, "warning: {} of the tensors were quantized already and errors add up; start from F16, BF16 or F32 if you can\n",
+               report.n_requantized);
+  }
+}
+
+void run_quantize(const QuantizeArguments& a) {
+  const QuantizeOptions options = options_of(a);
+  const Model model = load_model(a.source);
+  check_not_same(a.source, a.destination);
+  QuantizeReport report = quantize_report(model, options);
+  if (!a.dry_run) {
+    Progress progress("quantizing", report.bytes_after, ProgressUnit::kBytes);
+    report = quantize(model, a.destination, options, a.n_threads,
+                      [&](uint64_t done) { progress.advance(done - std::min(done, progress.done())); });
+  }
+  warn(report);
+  if (a.json) return print_json(a, options, report);
+  if (a.dry_run) print_plan(report);
+  print_summary(report);
+  fmt::print("{}{}: {}, {} -> {}, {:.2f} bits per weight\n", a.destination, a.dry_run ? " (not written)" : "",
+             options.recipe->name, format_bytes(report.bytes_before), format_bytes(report.bytes_after), report.bits_per_weight);
+}
+
+std::string help_footer() {
+  using enum Table::Align;
+  Table table({{"  RECIPE"}, {"bits per weight", kRight}, {"most of it", kLeft}, {"output", kLeft}});
+  for (const Recipe& recipe : recipes()) {
+    table.add_row({fmt::format("  {}", recipe.name), fmt::format("{:.2f}", typical_bits_per_weight(recipe)),
+                   std::string(name(recipe.base)), std::string(name(recipe.output))});
+  }
+  return "Recipes (bits per weight for the shape of Llama 3 8B; Q3_K, Q4_K and Q5_K mean their _M):\n" + table.text() +
+         "\nExamples:\n  minnow quantize model-f16.gguf model-q4.gguf Q4_K_M\n"
+         "  minnow quantize model-f16.gguf model-q4.gguf Q4_K_M --tensor-type 'blk\\.0\\..*=Q8_0' --dry-run";
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app) {
+  auto a = std::make_shared<QuantizeArguments>();
+  CLI::App* c = app.add_subcommand("quantize", "write a model in smaller types");
+  c->add_option("SRC", a->source, "a model")->required();
+  c->add_option("DST", a->destination, "the .gguf file to write")->required();
+  c->add_option("RECIPE", a->recipe, "which types, see below")->required();
+  c->add_option("--output-tensor-type", a->output_type, "type of the output projection (and of a tied embedding)");
+  c->add_option("--token-embedding-type", a->embedding_type, "type of the token embedding");
+  c->add_option("--tensor-type", a->tensor_types,
+                "PATTERN=TYPE for tensors whose name the regular expression finds; repeatable, the first counts")
+      ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  c->add_flag("--pure", a->pure, "the recipe's main type for every matrix");
+  c->add_option("-t,--threads", a->n_threads, "threads that encode (default: all cores)")->check(CLI::Range(1, 1024));
+  c->add_flag("--dry-run", a->dry_run, "print what would become what, write nothing");
+  declare_json(*c, a->json);
+  c->footer(help_footer());
+  c->callback([a] { run_quantize(*a); });
+}
+
+}  // namespace minnow

@@ -1,0 +1,88 @@
+// What a kernel reads from a step of a panel (panels.h): codes as bytes, scales and minimums as floats. `row` is the
+// first of the V::kLanes rows that fill a vector.
+#pragma once
+
+#include "cpu/kernels.h"
+
+namespace minnow::body {
+
+template <class V, PanelType kType>
+struct PanelReader {
+  static constexpr PanelFormat kFormat = panel_format(kType);
+  // Codes of eight bits need a dot product of their own.
+  static constexpr bool kFull = kFormat.offset == 128;
+  // What the dot products leave in for each unit of activation.
+  static constexpr int kOffset = kFull ? V::kFullBias : kFormat.offset;
+  static constexpr int kSubBlock = kFormat.sub_block;
+
+  // Four columns of each row, weight / scale + kFormat.offset: group g of the step's 32 columns from 32 * block on.
+  static inline __attribute__((always_inline)) typename V::B codes(const uint8_t* step, int block, int g, int row) {
+    const uint8_t* low = step + kFormat.codes_at() + block * kFormat.code_bytes();
+    auto code = group<kFormat.low.bits, kFormat.low.at>(low, g, row);
+    if constexpr (kFormat.high.bits > 0) {
+      code = V::or_b(code, group<kFormat.high.bits, kFormat.high.at>(low + kFormat.low.bytes(), g, row));
+    }
+    if constexpr (kFormat.table != nullptr) code = V::lookup(kFormat.table->value, code);
+    return code;
+  }
+
+  static inline __attribute__((always_inline)) typename V::I dot(typename V::I acc, typename V::B codes,
+                                                                 const int8_t* x) {
+    if constexpr (kFull) {
+      return V::dot_full(acc, codes, x);
+    } else {
+      return V::dot(acc, codes, x);
+    }
+  }
+
+  static inline __attribute__((always_inline)) typename V::F scale(const uint8_t* step, int sub, int row) {
+    const uint8_t* byte = step + kFormat.scales_at() + sub * kPanelRows + row;
+    if constexpr (kFormat.scale == PanelScale::kF16) {
+      return f16(step, row);
+    } else if constexpr (kFormat.scale == PanelScale::kF32) {
+      float all;
+      __builtin_memcpy(&all, step, 4);
+      return V::set(all);
+    } else if constexpr (kFormat.scale == PanelScale::kE8M0) {
+      // As the exponent of an f32, e is 2^(e - 127), but 0 for e = 0.
+      const auto twice = V::as_f(V::bits_i(V::load_u8(byte), -23, -1));
+      return V::max(V::mul(twice, V::set(0.5f)), V::set(0x1p-128f));
+    } else if constexpr (kFormat.scale == PanelScale::kE4M3) {
+      // As the topmost bits of an f32's exponent and fraction, subnormals are right, too; only the bias is not.
+      return V::mul(V::as_f(V::bits_i(V::load_u8(byte), -20, -1)), V::set(0x1p119f));
+    } else if constexpr (kFormat.scale == PanelScale::kI8) {
+      return V::mul(f16(step, row), V::load_i8(reinterpret_cast<const int8_t*>(byte)));
+    } else {
+      return V::mul(f16(step, row), V::to_f(V::bits_i(V::load_u8(byte), 0, 15)));
+    }
+  }
+
+  // For formats that have one.
+  static inline __attribute__((always_inline)) typename V::F min(const uint8_t* step, int sub, int row) {
+    const auto all = f16(step + kFormat.min_at(), row);
+    if constexpr (kFormat.scale == PanelScale::kI8) {
+      const uint8_t* byte = step + kFormat.mins_at() + sub * kPanelRows + row;
+      return V::mul(all, V::load_i8(reinterpret_cast<const int8_t*>(byte)));
+    } else if constexpr (kFormat.scale == PanelScale::kU4) {
+      const uint8_t* byte = step + kFormat.scales_at() + sub * kPanelRows + row;
+      return V::mul(all, V::to_f(V::bits_i(V::load_u8(byte), 4, 15)));
+    } else {
+      return all;
+    }
+  }
+
+ private:
+  // The plane's bits of group g, where they belong in a code.
+  template <int kBits, int kAt>
+  static inline __attribute__((always_inline)) typename V::B group(const uint8_t* plane, int g, int row) {
+    constexpr Plane kPlane{kBits, kAt};
+    const auto packed = V::load_b(plane + 64 * kPlane.vector(g) + 4 * row);
+    return V::bits(packed, kPlane.shift(g) - kAt, kPlane.mask() << kAt);
+  }
+
+  static inline __attribute__((always_inline)) typename V::F f16(const uint8_t* rows, int row) {
+    return V::load_f16(reinterpret_cast<const uint16_t*>(rows) + row);
+  }
+};
+
+}  // namespace minnow::body

@@ -1,0 +1,22 @@
+// Tensors as Hugging Face stores them to tensors as GGUF does, and back, where more than the name differs.
+#pragma once
+
+#include <string>
+
+#include "models/config.h"
+#include "tensor/tensor.h"
+
+namespace minnow {
+
+// A tensor of a Hugging Face checkpoint in GGUF's layout: transposed, reordered, one added to norm weights, the first
+// position rows of RoBERTa left out. `name` is its GGUF name. What needs no change stays a view.
+// Throws kInvalidInput naming the tensor when its shape does not fit, kUnsupported for quantized tensors.
+Tensor from_hf_layout(const ModelConfig& config, const std::string& name, const Tensor& tensor);
+
+// The other way. Norm weights are left to the writer, which knows the type to store (see save.cc).
+Tensor to_hf_layout(const ModelConfig& config, const std::string& name, const Tensor& tensor);
+
+// RoBERTa counts positions from the one after the padding token's.
+inline constexpr int64_t kRobertaFirstPosition = 2;
+
+}  // namespace minnow

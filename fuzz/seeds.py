@@ -74,6 +74,33 @@ def chat_output():
     yield "llama", bytes([26, 1]) + b'{"name": "f", "parameters": {"n": 1}}; {"name": "f", "parameters": {}}'
 
 
+def packed():
+    # The first byte picks the method (see fuzz_packed.cc).
+    def file(*tensors):
+        header, data = {}, b""
+        for name, dtype, shape, raw in tensors:
+            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+            data += raw
+        return tm.safetensors(header, data)
+
+    half = b"\x00\x3c"
+    gptq = [("l.qweight", "I32", [1, 8], bytes(range(32))), ("l.qzeros", "I32", [1, 1], b"wwww"), ("l.scales", "F16", [1, 8], half * 8)]
+    yield "gptq", b"\0" + file(*gptq)
+    yield "gptq-order", b"\0" + file(*gptq, ("l.g_idx", "I32", [8], bytes(32)))
+    yield "gptq-3", b"\1" + file(("l.qweight", "I32", [3, 32], bytes(384)), ("l.qzeros", "I32", [1, 3], bytes(12)), ("l.scales", "F16", [1, 32], half * 32))
+    yield "awq", b"\3" + file(("l.qweight", "I32", [2, 1], b"abcdefgh"), ("l.qzeros", "I32", [1, 1], b"wwww"), ("l.scales", "F16", [1, 8], half * 8))
+    state = b'{"quant_type": "nf4", "blocksize": 4, "dtype": "float16", "shape": [2, 4], "nested_blocksize": 2, "nested_offset": 1.5}'
+    nf4 = [("l.weight", "U8", [4, 1], b"abcd"), ("l.weight.quant_map", "F32", [16], bytes(64)), ("l.weight.quant_state.bitsandbytes__nf4", "U8", [len(state)], state)]
+    yield "nf4", b"\4" + file(*nf4, ("l.weight.absmax", "F32", [2], bytes(8)))
+    yield "nf4-nested", b"\4" + file(*nf4, ("l.weight.absmax", "U8", [2], b"\1\2"), ("l.weight.nested_absmax", "F32", [1], bytes(4)),
+                                     ("l.weight.nested_quant_map", "F32", [256], bytes(1024)))
+    yield "int8", b"\4" + file(("l.weight", "I8", [2, 2], b"abcd"), ("l.SCB", "F32", [2], bytes(8)))
+    yield "compressed", b"\5" + file(("l.weight_packed", "I32", [2, 1], b"abcdefgh"), ("l.weight_scale", "F16", [2, 1], half * 2),
+                                     ("l.weight_shape", "I64", [2], b"\2" + bytes(7) + b"\7" + bytes(7)))
+    yield "bytes", b"\6" + file(("l.weight", "I8", [2, 2], b"abcd"), ("l.weight_scale", "F16", [2, 1], half * 2))
+    yield "bitnet", b"\7" + file(("l.weight", "U8", [1, 256], bytes(256)), ("l.weight_scale", "F16", [1], half))
+
+
 def tokenizer_gguf():
     for model in ("llama", "gpt2", "gemma4", "t5", "bert"):
         g = tm.Gguf()
@@ -95,11 +122,11 @@ def tokenizer_gguf():
 
 def charsmap():
     """"a" becomes "b": the root's children lie from unit 64 on, the child's value behind it."""
-    units = [0] * 200
+    units = [0] * 192
     units[0] = 64 << 10
     units[64 ^ 97] = 97 | 1 << 8 | (128 << 10)
     units[(64 ^ 97) ^ 128] = 1 << 31
-    return struct.pack("<I", 4 * len(units)) + struct.pack("<200I", *units) + b"b\0"
+    return struct.pack("<I", 4 * len(units)) + struct.pack("<192I", *units) + b"b\0"
 
 
 def normalizer():
@@ -117,7 +144,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
-    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, tokenizer_gguf, normalizer, model_config):
+    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, packed, tokenizer_gguf, normalizer, model_config):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

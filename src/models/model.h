@@ -53,7 +53,8 @@ struct LoadOptions {
 };
 
 // From a .gguf file, a folder with safetensors or one such file (config.json beside it), or a llama2.c .bin file
-// (tokenizer.bin or tok<vocabulary>.bin beside it). Nothing is read but headers; weights stay in the mapped files.
+// (tokenizer.bin or tok<vocabulary>.bin beside it). Nothing is read but headers; weights stay in the mapped files, but for
+// packed layers of Hugging Face (GPTQ and the like), which are unpacked into memory.
 // Throws kNotFound, kInvalidInput, kUnsupported.
 Model load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 

@@ -7,7 +7,8 @@
 namespace minnow::packed {
 
 void PackedLayer::refuse(const std::string& what) const {
-  throw Error(ErrorCode::kInvalidInput, fmt::format("{}: packed layer {}: {}", source_, quote_name(name_), what),
+  throw Error(ErrorCode::kInvalidInput,
+              fmt::format("{}: packed layer {}: {}", source_, quote_name(name_), what),
               "is the checkpoint whole, and does its config.json belong to it?");
 }
 
@@ -15,10 +16,11 @@ const Tensor& PackedLayer::require(std::string_view part, DType dtype, int rank)
   const Tensor* t = find(part);
   if (t == nullptr) refuse(fmt::format("its tensor {} is missing", part.substr(1)));
   if (t->dtype != dtype || t->shape.rank() != rank) {
-    refuse(fmt::format("{} is {} {}, it must be {} with {} dimensions", part.substr(1), name(t->dtype), t->shape.text(),
-                       name(dtype), rank));
+    refuse(fmt::format("{} is {} {}, it must be {} with {} dimensions", part.substr(1), name(t->dtype),
+                       t->shape.text(), name(dtype), rank));
   }
-  if (t->shape.elements() == 0) refuse(fmt::format("{} of shape {} is empty", part.substr(1), t->shape.text()));
+  if (t->shape.elements() == 0)
+    refuse(fmt::format("{} of shape {} is empty", part.substr(1), t->shape.text()));
   return *t;
 }
 
@@ -46,8 +48,8 @@ std::vector<float> PackedLayer::require_scales(std::string_view part, int64_t n)
   return values;
 }
 
-std::vector<int32_t> group_of_inputs(const PackedLayer& layer, std::string_view part, int64_t in, int64_t groups,
-                                     int64_t group_size) {
+std::vector<int32_t> group_of_inputs(const PackedLayer& layer, std::string_view part, int64_t in,
+                                     int64_t groups, int64_t group_size) {
   std::vector<int32_t> group(static_cast<std::size_t>(in));
   const Tensor* given = layer.find(part);
   if (given != nullptr && given->shape.elements() > 0) {
@@ -55,7 +57,8 @@ std::vector<int32_t> group_of_inputs(const PackedLayer& layer, std::string_view 
     const auto* indices = reinterpret_cast<const int32_t*>(t.data);
     for (int64_t k = 0; k < in; ++k) {
       if (indices[k] < 0 || indices[k] >= groups) {
-        layer.refuse(fmt::format("{} puts input {} into group {} of {}", part.substr(1), k, indices[k], groups));
+        layer.refuse(
+            fmt::format("{} puts input {} into group {} of {}", part.substr(1), k, indices[k], groups));
       }
       group[static_cast<std::size_t>(k)] = indices[k];
     }
@@ -63,7 +66,8 @@ std::vector<int32_t> group_of_inputs(const PackedLayer& layer, std::string_view 
   }
   if (group_size == -1) group_size = in;
   if (group_size < 1 || (in + group_size - 1) / group_size != groups) {
-    layer.refuse(fmt::format("{} inputs in groups of {} do not make the {} groups that have scales", in, group_size, groups));
+    layer.refuse(fmt::format("{} inputs in groups of {} do not make the {} groups that have scales", in,
+                             group_size, groups));
   }
   for (int64_t k = 0; k < in; ++k) group[static_cast<std::size_t>(k)] = static_cast<int32_t>(k / group_size);
   return group;

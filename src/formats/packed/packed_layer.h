@@ -15,7 +15,8 @@ namespace minnow::packed {
 
 class PackedLayer {
  public:
-  PackedLayer(const TensorList& tensors, std::string name, const Quantization& quantization, const std::string& source)
+  PackedLayer(const TensorList& tensors, std::string name, const Quantization& quantization,
+              const std::string& source)
       : tensors_(tensors), name_(std::move(name)), quantization_(quantization), source_(source) {}
 
   const Quantization& quantization() const { return quantization_; }
@@ -40,8 +41,8 @@ class PackedLayer {
 inline const uint32_t* words(const Tensor& t) { return reinterpret_cast<const uint32_t*>(t.data); }
 inline const uint8_t* octets(const Tensor& t) { return reinterpret_cast<const uint8_t*>(t.data); }
 
-// Code number `i` of a stream of 32-bit words, lowest bits first, where codes may straddle two words. Word w of the
-// stream is words[w * stride].
+// Code number `i` of a stream of 32-bit words, lowest bits first, where codes may straddle two words. Word w
+// of the stream is words[w * stride].
 inline uint32_t packed_code(const uint32_t* words, int64_t stride, int64_t i, int bits) {
   const int64_t bit = i * bits;
   const int shift = static_cast<int>(bit % 32);
@@ -74,15 +75,17 @@ Tensor grid_weight(const Grid& grid, Scale scale, Zero zero, Code code) {
       const auto i = static_cast<std::size_t>(k), g = static_cast<std::size_t>(grid.group[i]);
       row[i] = scales[g] * static_cast<float>(code(o, k) - zeros[g]);
     }
-    encode_row(grid.dtype, row.data(), data + static_cast<uint64_t>(o) * row_bytes(grid.dtype, grid.in), grid.in);
+    encode_row(grid.dtype, row.data(), data + static_cast<uint64_t>(o) * row_bytes(grid.dtype, grid.in),
+               grid.in);
   }
   return weight;
 }
 
-// Which group each input belongs to. From the tensor `part` (i32 [in]) where it is there, each within `groups`; else in
-// runs of group_size, or all in one when that is -1. Throws when the groups do not come out.
-std::vector<int32_t> group_of_inputs(const PackedLayer& layer, std::string_view part, int64_t in, int64_t groups,
-                                     int64_t group_size);
+// Which group each input belongs to. From the tensor `part` (i32 [in]) where it is there, each within
+// `groups`; else in runs of group_size, or all in one when that is -1. Throws when the groups do not come
+// out.
+std::vector<int32_t> group_of_inputs(const PackedLayer& layer, std::string_view part, int64_t in,
+                                     int64_t groups, int64_t group_size);
 
 // The type that results are rounded to: that of the scales.
 DType scale_dtype(const PackedLayer& layer, std::string_view part);

@@ -1,5 +1,5 @@
-// BitNet b1.58 as Transformers packs it: -1, 0, 1 in two bits, four rows of the weight in each row of bytes, and one
-// scale.
+// BitNet b1.58 as Transformers packs it: -1, 0, 1 in two bits, four rows of the weight in each row of bytes,
+// and one scale.
 #include <cstring>
 
 #include "formats/packed/packed_layer.h"

@@ -15,7 +15,8 @@ int num_bits(const PackedLayer& layer) {
       const auto own = static_cast<int>(f.integer("num_bits", 4, 1, 32));
       if (bits != 0 && own != bits) {
         throw Error(ErrorCode::kUnsupported,
-                    fmt::format("{}: groups of {} and of {} bits in one checkpoint are not unpacked", layer.quantization().source, bits, own),
+                    fmt::format("{}: groups of {} and of {} bits in one checkpoint are not unpacked",
+                                layer.quantization().source, bits, own),
                     "take the unpacked model and quantize it with minnow");
       }
       bits = own;
@@ -33,7 +34,8 @@ Grid grid_of(const PackedLayer& layer, int64_t out, int64_t in) {
   const bool one = scale->shape.elements() == 1;
   const int64_t groups = one ? 1 : scale->shape.rank() == 2 ? scale->shape[1] : 1;
   if (out < 1 || in < 1 || groups < 1 || groups > in) {
-    layer.refuse(fmt::format("weight_scale of shape {} does not fit a weight of {} x {}", scale->shape.text(), out, in));
+    layer.refuse(fmt::format("weight_scale of shape {} does not fit a weight of {} x {}", scale->shape.text(),
+                             out, in));
   }
   Grid grid{.out = out, .in = in, .groups = groups, .dtype = scale->dtype};
   grid.group = group_of_inputs(layer, ".weight_g_idx", in, groups, (in + groups - 1) / groups);
@@ -61,7 +63,8 @@ std::vector<int32_t> zeros_of(const PackedLayer& layer, const Grid& grid, int bi
   for (int64_t o = 0; o < grid.out; ++o) {
     for (int64_t g = 0; g < grid.groups; ++g) {
       const uint32_t code = words(*t)[o / per_word * grid.groups + g] >> (o % per_word * bits);
-      zeros[static_cast<std::size_t>(o * grid.groups + g)] = static_cast<int32_t>(code & ((1u << bits) - 1)) - (1 << (bits - 1));
+      zeros[static_cast<std::size_t>(o * grid.groups + g)] =
+          static_cast<int32_t>(code & ((1u << bits) - 1)) - (1 << (bits - 1));
     }
   }
   return zeros;
@@ -73,12 +76,14 @@ Tensor weight_of(const PackedLayer& layer, const Grid& grid, int bits, Code code
   const std::vector<int32_t> zeros = zeros_of(layer, grid, bits);
   const auto at = [&](int64_t o, int64_t g) { return static_cast<std::size_t>(o * grid.groups + g); };
   return grid_weight(
-      grid, [&](int64_t o, int64_t g) { return scales[at(o, g)]; }, [&](int64_t o, int64_t g) { return zeros[at(o, g)]; }, code);
+      grid, [&](int64_t o, int64_t g) { return scales[at(o, g)]; },
+      [&](int64_t o, int64_t g) { return zeros[at(o, g)]; }, code);
 }
 
 }  // namespace
 
-// weight_packed [out, words of 32 / bits codes], codes raised by half their range; weight_shape says where a row ends.
+// weight_packed [out, words of 32 / bits codes], codes raised by half their range; weight_shape says where a
+// row ends.
 Tensor unpack_compressed_ints(const PackedLayer& layer) {
   const int bits = num_bits(layer), per_word = 32 / bits;
   const Tensor& packed = layer.require(".weight_packed", DType::kI32, 2);
@@ -94,7 +99,8 @@ Tensor unpack_compressed_ints(const PackedLayer& layer) {
       in = reinterpret_cast<const int32_t*>(shape->data)[1];
     }
     if (rows != out || in < 1 || in > n_words * per_word || in <= (n_words - 1) * per_word) {
-      layer.refuse(fmt::format("weight_shape does not fit weight_packed of {} in {} bits", packed.shape.text(), bits));
+      layer.refuse(
+          fmt::format("weight_shape does not fit weight_packed of {} in {} bits", packed.shape.text(), bits));
     }
   }
   const Grid grid = grid_of(layer, out, in);

@@ -55,8 +55,8 @@ std::vector<std::string_view> texts_of(const std::vector<Mark>& marks) {
 
 }  // namespace
 
-// A machine with one byte as its step. `raw_` is the text of the call at hand as generated, so that what turns out not
-// to be a call can be given as content.
+// A machine with one byte as its step. `raw_` is the text of the call at hand as generated, so that what
+// turns out not to be a call can be given as content.
 class ChatOutputParser::Impl final : public chat_output::CallSink {
  public:
   Impl(const OutputFormat& format, const ChatOutputOptions& options)
@@ -71,11 +71,21 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
 
   void step(char c) {
     switch (state_) {
-      case State::kContent: content_byte(c); break;
-      case State::kReasoning: reasoning_byte(c); break;
-      case State::kChoose: choose(c); break;
-      case State::kPayload: payload_byte(c); break;
-      case State::kClose: close_byte(c); break;
+      case State::kContent:
+        content_byte(c);
+        break;
+      case State::kReasoning:
+        reasoning_byte(c);
+        break;
+      case State::kChoose:
+        choose(c);
+        break;
+      case State::kPayload:
+        payload_byte(c);
+        break;
+      case State::kClose:
+        close_byte(c);
+        break;
     }
   }
 
@@ -95,7 +105,8 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
   void start_inside(const ChatOutputOptions& options) {
     const std::string_view prompt = options.prompt;
     for (const Mark& mark : marks_) {
-      if (mark.kind == MarkKind::kCall && !mark.text.empty() && prompt.ends_with(mark.text)) return enter_call(mark.index);
+      if (mark.kind == MarkKind::kCall && !mark.text.empty() && prompt.ends_with(mark.text))
+        return enter_call(mark.index);
       if (mark.kind == MarkKind::kReasoning && !mark.text.empty() &&
           chat_output::trimmed(prompt).ends_with(chat_output::trimmed(mark.text))) {
         return enter_reasoning(mark.index);
@@ -127,8 +138,10 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
         continue;
       }
       const std::string rest = matcher.take_rest();
-      if (state_ == State::kReasoning) begin_text(State::kContent);
-      else on_mark(marks_[found->mark]);
+      if (state_ == State::kReasoning)
+        begin_text(State::kContent);
+      else
+        on_mark(marks_[found->mark]);
       for (const char c : rest) step(c);
     }
   }
@@ -156,7 +169,8 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
 
   void on_mark(const Mark& mark) {
     switch (mark.kind) {
-      case MarkKind::kReasoning: return enter_reasoning(mark.index);
+      case MarkKind::kReasoning:
+        return enter_reasoning(mark.index);
       case MarkKind::kCall:
         raw_ = std::exchange(held_, {});
         raw_ += mark.text;
@@ -168,7 +182,8 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
       case MarkKind::kWrapClose:
         if (n_calls_ == 0) return give_content(mark.text);
         [[fallthrough]];
-      case MarkKind::kDropped: return begin_text(State::kContent);
+      case MarkKind::kDropped:
+        return begin_text(State::kContent);
     }
   }
 
@@ -248,7 +263,8 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
       case PayloadReader::Step::kBroken:
         give_up();
         return step(c);
-      case PayloadReader::Step::kContent: return begin_text(State::kContent);
+      case PayloadReader::Step::kContent:
+        return begin_text(State::kContent);
       case PayloadReader::Step::kReasoning:
         for (std::size_t i = 0; i < format_.reasoning.size(); ++i) {
           if (format_.reasoning[i].open.empty()) return enter_reasoning(i);
@@ -260,8 +276,8 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
   // Collected payloads end with their closing text; after others it may follow.
   bool takes_close() const {
     const Payload p = syntax_->payload;
-    return !syntax_->close.empty() && (p == Payload::kJson || p == Payload::kKeyedJson || p == Payload::kNamed ||
-                                       p == Payload::kPythonList);
+    return !syntax_->close.empty() && (p == Payload::kJson || p == Payload::kKeyedJson ||
+                                       p == Payload::kNamed || p == Payload::kPythonList);
   }
 
   void close_byte(char c) {
@@ -300,7 +316,8 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
   void emit(Kind kind, std::string_view text) {
     if (text.empty()) return;
     const int call = kind == Kind::kCallArguments ? n_calls_ - 1 : 0;
-    if (events_.empty() || events_.back().kind != kind || events_.back().call != call) events_.push_back({kind, call});
+    if (events_.empty() || events_.back().kind != kind || events_.back().call != call)
+      events_.push_back({kind, call});
     events_.back().text += text;
   }
 

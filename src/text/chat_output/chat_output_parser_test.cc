@@ -24,7 +24,8 @@ ParsedOutput parse(std::string_view name, std::string_view text, const ChatOutpu
   return collect(parse_whole(format(name), text, options));
 }
 
-constexpr std::string_view kWeather = R"([{"type": "function", "function": {"name": "get_weather", "parameters": {
+constexpr std::string_view kWeather =
+    R"([{"type": "function", "function": {"name": "get_weather", "parameters": {
   "type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"},
   "zip": {"type": ["string", "null"]}, "opts": {"type": "object"}}}}},
   {"name": "add", "input_schema": {"type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "number"}}}}])";
@@ -43,7 +44,8 @@ struct Sample {
   std::string_view prompt = {};
 };
 
-const std::vector<ParsedCall> kBoth = {{"get_weather", R"({"city": "Köln", "days": 3})", ""}, {"add", R"({"a": 1})", ""}};
+const std::vector<ParsedCall> kBoth = {{"get_weather", R"({"city": "Köln", "days": 3})", ""},
+                                       {"add", R"({"a": 1})", ""}};
 
 std::vector<ParsedCall> with_ids(std::string first, std::string second) {
   std::vector<ParsedCall> calls = kBoth;
@@ -139,12 +141,14 @@ TEST(ChatOutputParser, HasASampleOfEveryFormat) {
 TEST(ChatOutputParser, GivesTheSameEventsHoweverTheTextIsCut) {
   for (const Sample& s : kSamples) {
     // Also cut short anywhere, which leaves calls unfinished.
-    for (std::size_t length = 0; length <= s.text.size(); length += length < s.text.size() ? std::min<std::size_t>(7, s.text.size() - length) : 1) {
+    for (std::size_t length = 0; length <= s.text.size();
+         length += length < s.text.size() ? std::min<std::size_t>(7, s.text.size() - length) : 1) {
       const std::string_view text = s.text.substr(0, length);
       const auto whole = parse_whole(format(s.format), text, options_of(s));
       EXPECT_EQ(parse_in_pieces(format(s.format), text, options_of(s), 1), whole) << s.format << ": " << text;
       for (uint64_t seed = 1; seed <= 3; ++seed) {
-        EXPECT_EQ(parse_in_pieces(format(s.format), text, options_of(s), 9, seed), whole) << s.format << ": " << text;
+        EXPECT_EQ(parse_in_pieces(format(s.format), text, options_of(s), 9, seed), whole)
+            << s.format << ": " << text;
       }
     }
   }
@@ -157,14 +161,17 @@ TEST(ChatOutputParser, EndsCallsWithValidArgumentsOnlyWhateverIsSpoiled) {
       std::string text(s.text);
       for (int k = 0; k < 3; ++k) {
         const std::size_t at = random.below(text.size());
-        if (random.below(2) == 0) text.erase(at, 1 + random.below(5));
-        else text.insert(at, 1, "{}[]()<>\",':\\ \n\xff"[random.below(16)]);
+        if (random.below(2) == 0)
+          text.erase(at, 1 + random.below(5));
+        else
+          text.insert(at, 1, "{}[]()<>\",':\\ \n\xff"[random.below(16)]);
       }
       const auto events = parse_whole(format(s.format), text, options_of(s));
       for (const ParsedCall& call : collect(events).calls) {
         EXPECT_TRUE(Json::parse(call.arguments, nullptr, false).is_object()) << s.format << ": " << text;
       }
-      EXPECT_EQ(parse_in_pieces(format(s.format), text, options_of(s), 5), events) << s.format << ": " << text;
+      EXPECT_EQ(parse_in_pieces(format(s.format), text, options_of(s), 5), events)
+          << s.format << ": " << text;
     }
   }
 }
@@ -223,7 +230,8 @@ TEST(ChatOutputParser, GivesMalformedCallsAsContent) {
 }
 
 TEST(ChatOutputParser, TakesBackACallThatBreaksInItsArguments) {
-  const auto events = parse_whole(format("hermes"), "\n<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1,}}</tool_call> So.");
+  const auto events = parse_whole(
+      format("hermes"), "\n<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1,}}</tool_call> So.");
   ASSERT_EQ(events.size(), 4u);
   EXPECT_EQ(events[0].kind, Kind::kCallBegin);
   EXPECT_EQ(events[1], (ChatOutputEvent{Kind::kCallArguments, 0, "{\"x\": 1,", ""}));
@@ -242,8 +250,10 @@ TEST(ChatOutputParser, TakesAnswersInJsonForContentUnlessTheyNameATool) {
   const std::string person = R"({"name": "Ada", "parameters": {"age": 36}})";
   EXPECT_EQ(parse("llama-3", person, with_tools()).content, person);
   EXPECT_EQ(parse("llama-3", R"({"city": "Köln"})", with_tools()).content, R"({"city": "Köln"})");
-  EXPECT_EQ(parse("llama-3", R"([1] says {"name": "add", "parameters": {"a": 1}})", with_tools()).calls.size(), 0u);
-  EXPECT_EQ(parse("llama-3", R"([link](https://x.org) is it.)", with_tools()).content, "[link](https://x.org) is it.");
+  EXPECT_EQ(
+      parse("llama-3", R"([1] says {"name": "add", "parameters": {"a": 1}})", with_tools()).calls.size(), 0u);
+  EXPECT_EQ(parse("llama-3", R"([link](https://x.org) is it.)", with_tools()).content,
+            "[link](https://x.org) is it.");
 }
 
 TEST(ChatOutputParser, LeavesMarksInTextWhenAskedTo) {
@@ -267,7 +277,9 @@ std::string arguments_of(std::string_view name, std::string_view text) {
 
 TEST(ChatOutputParser, LetsTheSchemaDecideWhatPlainTextMeans) {
   const auto coder = [](std::string_view key, std::string_view value) {
-    return arguments_of("qwen3-coder", fmt::format("<function=get_weather>\n<parameter={}>\n{}\n</parameter>\n</function>", key, value));
+    return arguments_of(
+        "qwen3-coder",
+        fmt::format("<function=get_weather>\n<parameter={}>\n{}\n</parameter>\n</function>", key, value));
   };
   EXPECT_EQ(coder("city", "3"), R"({"city": "3"})");
   EXPECT_EQ(coder("city", " a\n\"b\" "), R"({"city": " a\n\"b\" "})");
@@ -276,27 +288,52 @@ TEST(ChatOutputParser, LetsTheSchemaDecideWhatPlainTextMeans) {
   EXPECT_EQ(coder("zip", "null"), R"({"zip": null})");
   EXPECT_EQ(coder("zip", "\"50667\""), R"({"zip": "\"50667\""})");
   EXPECT_EQ(coder("unknown", "[1, true]"), R"({"unknown": [1, true]})");
-  EXPECT_EQ(coder("opts", "{'deep': [1, None, True], 2: (3, 'it\\'s')}"), R"({"opts": {"deep": [1, null, true], "2": [3, "it's"]}})");
+  EXPECT_EQ(coder("opts", "{'deep': [1, None, True], 2: (3, 'it\\'s')}"),
+            R"({"opts": {"deep": [1, null, true], "2": [3, "it's"]}})");
   EXPECT_EQ(coder("city", "</function> is not the end"), R"({"city": "</function> is not the end"})");
 }
 
+TEST(ChatOutputParser, TakesZeroBytesForTextAndNotForAnEnd) {
+  using namespace std::string_view_literals;
+  EXPECT_EQ(arguments_of("glm", "<tool_call>f<arg_key>n</arg_key><arg_value>1\0}x</arg_value></tool_call>"sv),
+            R"({"n": "1\u0000}x"})");
+  EXPECT_EQ(arguments_of("functionary-3.1", "<|python_tag|>{}\0x"sv), R"({"code": "{}\u0000x"})");
+  EXPECT_EQ(parse("hermes", "<tool_call>{\"name\": \"f\", \"arguments\": {}\0}}</tool_call>"sv).calls.size(), 0u);
+}
+
 TEST(ChatOutputParser, ReadsPythonLiterals) {
-  const auto python = [](std::string_view list) { return arguments_of("lfm2", fmt::format("<|tool_call_start|>[f({})]<|tool_call_end|>", list)); };
-  EXPECT_EQ(python(R"(s='a\n\x41\u00fc', t="it's", u='''x''y''')"), R"({"s": "a\nAü", "t": "it's", "u": "x''y"})");
-  EXPECT_EQ(python("a=-1, b=+2.5e3, c=.5, d=5., e=1_000"), R"({"a": -1, "b": 2.5e3, "c": 0.5, "d": 5.0, "e": 1000})");
-  EXPECT_EQ(python("a=None, b=True, c=[(), {}], d={'k': 'v',},"), R"({"a": null, "b": true, "c": [[], {}], "d": {"k": "v"}})");
+  const auto python = [](std::string_view list) {
+    return arguments_of("lfm2", fmt::format("<|tool_call_start|>[f({})]<|tool_call_end|>", list));
+  };
+  EXPECT_EQ(python(R"(s='a\n\x41\u00fc', t="it's", u='''x''y''')"),
+            R"({"s": "a\nAü", "t": "it's", "u": "x''y"})");
+  EXPECT_EQ(python("a=-1, b=+2.5e3, c=.5, d=5., e=1_000"),
+            R"({"a": -1, "b": 2.5e3, "c": 0.5, "d": 5.0, "e": 1000})");
+  EXPECT_EQ(python("a=None, b=True, c=[(), {}], d={'k': 'v',},"),
+            R"({"a": null, "b": true, "c": [[], {}], "d": {"k": "v"}})");
   EXPECT_EQ(python("s='\\ud83d\\ude00'"), "{\"s\": \"😀\"}");
   EXPECT_EQ(python(""), "{}");
   EXPECT_TRUE(python("x=1e999").starts_with("content"));
   EXPECT_TRUE(python("x=open('f')").starts_with("content"));
-  EXPECT_EQ(arguments_of("lfm2", "<|tool_call_start|>[get_weather('Köln', days=3)]<|tool_call_end|>"), R"({"city": "Köln", "days": 3})");
+  EXPECT_EQ(arguments_of("lfm2", "<|tool_call_start|>[get_weather('Köln', days=3)]<|tool_call_end|>"),
+            R"({"city": "Köln", "days": 3})");
 }
 
 TEST(ChatOutputParser, TakesArgumentsAsTextAndLineEndsInStrings) {
-  EXPECT_EQ(arguments_of("hermes", R"(<tool_call>{"name": "f", "arguments": "{\"x\": 1}"}</tool_call>)"), R"({"x": 1})");
-  EXPECT_EQ(arguments_of("hermes", "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": \"a\nb\"}}</tool_call>"), R"({"x": "a\u000ab"})");
-  EXPECT_EQ(arguments_of("hermes", R"(<tool_call>{"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}</tool_call>)"), R"({"x":1})");
+  EXPECT_EQ(arguments_of("hermes", R"(<tool_call>{"name": "f", "arguments": "{\"x\": 1}"}</tool_call>)"),
+            R"({"x": 1})");
+  EXPECT_EQ(
+      arguments_of("hermes", "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": \"a\nb\"}}</tool_call>"),
+      R"({"x": "a\u000ab"})");
+  EXPECT_EQ(
+      arguments_of(
+          "hermes",
+          R"(<tool_call>{"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}</tool_call>)"),
+      R"({"x":1})");
   EXPECT_EQ(arguments_of("hermes", R"(<tool_call>{"name": "f", "arguments": null}</tool_call>)"), "{}");
+  EXPECT_EQ(arguments_of("mistral", R"([TOOL_CALLS]f[ARGS] "{\"x\": [\"\\\"\"]}")"), R"({"x": ["\""]})");
+  EXPECT_EQ(arguments_of("mistral", R"([TOOL_CALLS]f[ARGS]"[1]" x)"),
+            R"(content: [TOOL_CALLS]f[ARGS]"[1]" x)");
 }
 
 // ---- Hostile texts ----
@@ -318,7 +355,8 @@ TEST(ChatOutputParser, TakesLinearTimeForWhateverAlmostIsAMark) {
       const auto begin = std::chrono::steady_clock::now();
       ChatOutputParser parser(f);
       std::size_t n = 0;
-      for (std::size_t i = 0; i < text.size(); i += 64) n += parser.feed(std::string_view(text).substr(i, 64)).size();
+      for (std::size_t i = 0; i < text.size(); i += 64)
+        n += parser.feed(std::string_view(text).substr(i, 64)).size();
       n += parser.finish().size();
       EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5)) << f.name << ": " << unit;
       EXPECT_LE(n, text.size());
@@ -331,7 +369,8 @@ TEST(ChatOutputParser, BoundsDepthAndLengthOfACall) {
   EXPECT_EQ(parse("hermes", deep).content, deep);
   std::string wide = "<|tool_call_start|>[f(x='" + std::string(5u << 20, 'a');
   EXPECT_EQ(parse("lfm2", wide).content, wide);
-  const std::string nested = "<|tool_call_start|>[f(x=" + std::string(1000, '[') + std::string(1000, ']') + ")]";
+  const std::string nested =
+      "<|tool_call_start|>[f(x=" + std::string(1000, '[') + std::string(1000, ']') + ")]";
   EXPECT_EQ(parse("lfm2", nested).content, nested);
 }
 

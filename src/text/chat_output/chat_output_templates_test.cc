@@ -78,11 +78,12 @@ const std::map<std::string, std::string_view> kExpected = {
     {"unsloth-mistral-Devstral-Small-2507", "mistral"},
 };
 
-// Templates without a way to write an assistant's calls; MiroThinker's has one that Jinja refuses (its macros use the
-// loop variables of their callers).
+// Templates without a way to write an assistant's calls; MiroThinker's has one that Jinja refuses (its macros
+// use the loop variables of their callers).
 const std::vector<std::string_view> kWithoutCalls = {
-    "MiroThinker", "HuggingFaceTB-SmolLM3-3B", "LFM2-8B-A1B", "LFM2.5-Instruct", "google-gemma-2-2b-it",
-    "ibm-granite-granite-3.3-2B-Instruct", "llama-cpp-rwkv-world", "microsoft-Phi-3.5-mini-instruct"};
+    "MiroThinker",          "HuggingFaceTB-SmolLM3-3B",       "LFM2-8B-A1B",
+    "LFM2.5-Instruct",      "google-gemma-2-2b-it",           "ibm-granite-granite-3.3-2B-Instruct",
+    "llama-cpp-rwkv-world", "microsoft-Phi-3.5-mini-instruct"};
 
 std::vector<fs::path> shared_templates() {
   std::vector<fs::path> paths;
@@ -101,7 +102,8 @@ const OrderedJson& tools() {
                      "opts": {"type": "object", "description": "o", "additionalProperties": {"type": "string"}}}, "required": ["city"]}}},
     {"type": "function", "function": {"name": "add", "description": "Adds.", "parameters": {"type": "object",
       "properties": {"a": {"type": "number", "description": "a"}, "b": {"type": "number", "description": "b"}},
-      "required": ["a", "b"]}}}])", "tools");
+      "required": ["a", "b"]}}}])",
+                                                      "tools");
   return tools;
 }
 
@@ -132,8 +134,10 @@ OrderedJson assistant(const Case& c) {
     const OrderedJson& arguments = i == 0 ? first : second;
     OrderedJson call = {{"id", "abcdefgh" + std::to_string(i)}, {"type", "function"}};
     call["function"]["name"] = i == 0 ? "get_weather" : "add";
-    if (c.arguments_as_text) call["function"]["arguments"] = arguments.dump();
-    else call["function"]["arguments"] = arguments;
+    if (c.arguments_as_text)
+      call["function"]["arguments"] = arguments.dump();
+    else
+      call["function"]["arguments"] = arguments;
     calls.push_back(call);
   }
   OrderedJson message = {{"role", "assistant"}, {"content", c.content}, {"tool_calls", calls}};
@@ -141,7 +145,8 @@ OrderedJson assistant(const Case& c) {
   return message;
 }
 
-std::string render(const ChatTemplate& chat, const OrderedJson& messages, bool with_tools, bool generation_prompt) {
+std::string render(const ChatTemplate& chat, const OrderedJson& messages, bool with_tools,
+                   bool generation_prompt) {
   ChatTemplateInput input;
   input.messages = messages;
   if (with_tools) input.tools = tools();
@@ -153,8 +158,8 @@ std::string render(const ChatTemplate& chat, const OrderedJson& messages, bool w
   return chat.render(input);
 }
 
-// The prompt, and the part of `full` past it. Where the prompt begins the answer (an opened or empty thought) in another
-// way than the history writes it, both are cut where they part, but not within a tag.
+// The prompt, and the part of `full` past it. Where the prompt begins the answer (an opened or empty thought)
+// in another way than the history writes it, both are cut where they part, but not within a tag.
 std::pair<std::string, std::string> split(const std::string& prompt, const std::string& full) {
   const auto same = static_cast<std::size_t>(
       std::mismatch(prompt.begin(), prompt.end(), full.begin(), full.end()).first - prompt.begin());
@@ -238,12 +243,14 @@ TEST(ChatOutputTemplates, GetTheirToolCallsBack) {
     for (const Case& c : all_cases()) try_case(chat, output_format_for_template(source), c, tried);
     n_read += tried.read;
     n_rendered += tried.rendered;
-    const bool writes_calls = std::find(kWithoutCalls.begin(), kWithoutCalls.end(), name) == kWithoutCalls.end();
+    const bool writes_calls =
+        std::find(kWithoutCalls.begin(), kWithoutCalls.end(), name) == kWithoutCalls.end();
     if (kExpected.contains(name)) {
       EXPECT_EQ(tried.read > 0, writes_calls);
     }
   }
-  fmt::print("{} templates, {} answers rendered, the calls of {} read back\n", paths.size(), n_rendered, n_read);
+  fmt::print("{} templates, {} answers rendered, the calls of {} read back\n", paths.size(), n_rendered,
+             n_read);
 }
 
 }  // namespace

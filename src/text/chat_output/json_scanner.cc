@@ -38,14 +38,21 @@ bool JsonScanner::step(char c) {
     case Place::kFirstElement:
       if (c == ']') return close('[');
       return begin_value(c);
-    case Place::kValue: return begin_value(c);
+    case Place::kValue:
+      return begin_value(c);
     case Place::kFirstKey:
       if (c == '}') return close('{');
       [[fallthrough]];
-    case Place::kKey: place_ = Place::kInKey; return c == '"';
-    case Place::kColon: place_ = Place::kValue; return c == ':';
-    case Place::kAfterValue: return after_value(c);
-    default: return false;
+    case Place::kKey:
+      place_ = Place::kInKey;
+      return c == '"';
+    case Place::kColon:
+      place_ = Place::kValue;
+      return c == ':';
+    case Place::kAfterValue:
+      return after_value(c);
+    default:
+      return false;
   }
 }
 

@@ -22,9 +22,10 @@ class JsonScanner {
     kEnd,
   };
 
-  // False when the byte cannot follow, or when it would open more than limits::kMaxJsonDepth levels; the scanner is of
-  // no use then. Numbers and words are not checked for their spelling, nor strings for UTF-8: check what is whole with
-  // Json::accept. Control characters in strings, which models write, are let through.
+  // False when the byte cannot follow, or when it would open more than limits::kMaxJsonDepth levels; the
+  // scanner is of no use then. Numbers and words are not checked for their spelling, nor strings for UTF-8:
+  // check what is whole with Json::accept. Control characters in strings, which models write, are let
+  // through.
   bool step(char c);
 
   Place place() const { return place_; }

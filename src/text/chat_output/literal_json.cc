@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kGemmaQuote = "<|\"|>";
 
 bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -44,7 +45,9 @@ bool LiteralReader::identifier(std::string& name) {
   skip_space();
   if (rest_.empty() || !is_letter(rest_[0])) return false;
   std::size_t n = 1;
-  while (n < rest_.size() && (is_letter(rest_[n]) || is_digit(rest_[n]) || rest_[n] == '-' || rest_[n] == '.')) ++n;
+  while (n < rest_.size() &&
+         (is_letter(rest_[n]) || is_digit(rest_[n]) || rest_[n] == '-' || rest_[n] == '.'))
+    ++n;
   name = rest_.substr(0, n);
   rest_.remove_prefix(n);
   return true;
@@ -62,10 +65,14 @@ bool LiteralReader::value(std::string& json, int depth) {
   if (!is_letter(c)) return number(json);
   std::string word;
   identifier(word);
-  if (word == "None" || word == "null") json += "null";
-  else if (word == "True" || word == "true") json += "true";
-  else if (word == "False" || word == "false") json += "false";
-  else return false;
+  if (word == "None" || word == "null")
+    json += "null";
+  else if (word == "True" || word == "true")
+    json += "true";
+  else if (word == "False" || word == "false")
+    json += "false";
+  else
+    return false;
   return true;
 }
 
@@ -143,17 +150,38 @@ bool LiteralReader::escape(std::string& text) {
   const char c = rest_[1];
   rest_.remove_prefix(2);
   switch (c) {
-    case 'n': text += '\n'; return true;
-    case 't': text += '\t'; return true;
-    case 'r': text += '\r'; return true;
-    case 'b': text += '\b'; return true;
-    case 'f': text += '\f'; return true;
-    case '\n': return true;  // a line that goes on
-    case '\\': case '\'': case '"': case '/': text += c; return true;
-    case 'x': return hex(2, text);
-    case 'u': return hex(4, text);
-    case 'U': return hex(8, text);
-    default: (text += '\\') += c; return true;  // as Python has it
+    case 'n':
+      text += '\n';
+      return true;
+    case 't':
+      text += '\t';
+      return true;
+    case 'r':
+      text += '\r';
+      return true;
+    case 'b':
+      text += '\b';
+      return true;
+    case 'f':
+      text += '\f';
+      return true;
+    case '\n':
+      return true;  // a line that goes on
+    case '\\':
+    case '\'':
+    case '"':
+    case '/':
+      text += c;
+      return true;
+    case 'x':
+      return hex(2, text);
+    case 'u':
+      return hex(4, text);
+    case 'U':
+      return hex(8, text);
+    default:
+      (text += '\\') += c;
+      return true;  // as Python has it
   }
 }
 

@@ -7,9 +7,10 @@
 
 namespace minnow::chat_output {
 
-// Reads from the front of a text; each function returns false when what stands there is something else, and the reader
-// is of no use then. Strings are in '…', "…" with Python's escapes, or between <|"|> as they are; lists and tuples
-// become lists; keys of dicts may lack quotes; None, True and False may be spelled as in JSON.
+// Reads from the front of a text; each function returns false when what stands there is something else, and
+// the reader is of no use then. Strings are in '…', "…" with Python's escapes, or between <|"|> as they are;
+// lists and tuples become lists; keys of dicts may lack quotes; None, True and False may be spelled as in
+// JSON.
 class LiteralReader {
  public:
   explicit LiteralReader(std::string_view text) : rest_(text) {}

@@ -17,7 +17,8 @@ class MarkerMatcher {
 
   // A byte more. Afterwards take() until it gives nothing.
   void push(char c) { held_ += c; }
-  // What has been decided: one byte that begins no mark, or a mark. After a mark, rest() is what had been read past it.
+  // What has been decided: one byte that begins no mark, or a mark. After a mark, rest() is what had been
+  // read past it.
   struct Found {
     std::size_t mark = kNone;  // index of the mark, or
     char byte = 0;             // a byte of text

@@ -38,7 +38,8 @@ struct CallSyntax {
   std::string_view open;  // empty: a message that begins with the payload itself
   Payload payload = Payload::kJson;
   std::string_view separator = {};  // ends the name in kNamed and kTagged; empty: a space or a tag does
-  std::string_view close = {};      // may be missing in the text after JSON and Python lists; empty: there is none
+  std::string_view close =
+      {};  // may be missing in the text after JSON and Python lists; empty: there is none
   CallHeader header = CallHeader::kName;
   std::string_view id_separator = {};
   std::string_view content_name = {};  // a header with this name opens plain content
@@ -55,8 +56,8 @@ struct OutputFormat {
   std::string_view models;  // some that speak it
   std::span<const ReasoningTags> reasoning;
   std::span<const CallSyntax> calls;
-  // Written around calls. They are content only where no call is: an opening word that no call follows, a closing word
-  // before any call.
+  // Written around calls. They are content only where no call is: an opening word that no call follows, a
+  // closing word before any call.
   std::span<const std::string_view> wrap_open = {}, wrap_close = {};
   std::span<const std::string_view> dropped = {};  // never content, such as the marks around a final answer
 };
@@ -67,8 +68,8 @@ std::span<const OutputFormat> output_formats();
 // nullptr when unknown.
 const OutputFormat* find_output_format(std::string_view name);
 
-// The format of the models that come with this chat template, by what the template's text contains; `generic` when
-// nothing is recognized. An empty template is fine.
+// The format of the models that come with this chat template, by what the template's text contains; `generic`
+// when nothing is recognized. An empty template is fine.
 const OutputFormat& output_format_for_template(std::string_view template_source);
 
 }  // namespace minnow

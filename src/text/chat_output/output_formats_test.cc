@@ -1,5 +1,3 @@
-#include "text/chat_output/output_format.h"
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "text/chat_output/output_format.h"
 
 namespace minnow {
 namespace {
@@ -19,9 +18,12 @@ std::string code(std::string_view text) {
   const std::string fence = text.find('`') == std::string_view::npos ? "`" : "````";
   std::string out = fence;
   for (const char c : text) {
-    if (c == '\n') out += "⏎";
-    else if (c == '|') out += "\\|";  // a table's cell ends at a bare one
-    else out += c;
+    if (c == '\n')
+      out += "⏎";
+    else if (c == '|')
+      out += "\\|";  // a table's cell ends at a bare one
+    else
+      out += c;
   }
   return out + fence;
 }
@@ -30,22 +32,45 @@ std::string code(std::string_view text) {
 std::string shape(const CallSyntax& s) {
   std::string body;
   switch (s.payload) {
-    case Payload::kJson: body = R"({"name": "f", "arguments": {…}})"; break;
-    case Payload::kKeyedJson: body = R"([{"f": {…}}])"; break;
-    case Payload::kPythonList: body = "[f(k=v)]"; break;
-    case Payload::kPythonBlock: body = "f(k=v)"; break;
-    case Payload::kBraces: body = "f{k:v}"; break;
-    case Payload::kCode: body = "a program"; break;
+    case Payload::kJson:
+      body = R"({"name": "f", "arguments": {…}})";
+      break;
+    case Payload::kKeyedJson:
+      body = R"([{"f": {…}}])";
+      break;
+    case Payload::kPythonList:
+      body = "[f(k=v)]";
+      break;
+    case Payload::kPythonBlock:
+      body = "f(k=v)";
+      break;
+    case Payload::kBraces:
+      body = "f{k:v}";
+      break;
+    case Payload::kCode:
+      body = "a program";
+      break;
     case Payload::kTagged:
-      body = fmt::format("f{}{}k{}{}v{}", s.separator, s.tags.argument_open, s.tags.key_close, s.tags.value_open, s.tags.value_close);
+      body = fmt::format("f{}{}k{}{}v{}", s.separator, s.tags.argument_open, s.tags.key_close,
+                         s.tags.value_open, s.tags.value_close);
       break;
     case Payload::kNamed:
       switch (s.header) {
-        case CallHeader::kName: body = "f"; break;
-        case CallHeader::kNameAndId: body = fmt::format("f{}id", s.id_separator); break;
-        case CallHeader::kIndexed: body = "functions.f:0"; break;
-        case CallHeader::kMcpTool: body = "server</server_name><tool_name>f</tool_name>"; break;
-        case CallHeader::kChannel: body = "commentary to=functions.f"; break;
+        case CallHeader::kName:
+          body = "f";
+          break;
+        case CallHeader::kNameAndId:
+          body = fmt::format("f{}id", s.id_separator);
+          break;
+        case CallHeader::kIndexed:
+          body = "functions.f:0";
+          break;
+        case CallHeader::kMcpTool:
+          body = "server</server_name><tool_name>f</tool_name>";
+          break;
+        case CallHeader::kChannel:
+          body = "commentary to=functions.f";
+          break;
       }
       body += fmt::format("{}{{…}}", s.separator);
   }
@@ -55,9 +80,12 @@ std::string shape(const CallSyntax& s) {
 std::string page() {
   std::string text =
       "# Formats of reasoning and tool calls\n\n"
-      "What `ChatOutputParser` (`src/text/chat_output/`) reads. Printed from the table in `output_formats.cc`; do not edit\n"
-      "(see the README there). `…` stands for JSON, `⏎` for a line end; JSON may be one call or a list of calls, and its\n"
-      "keys may be `tool_name`, `parameters` and `id` as well. Which format a model speaks is recognized by its chat\n"
+      "What `ChatOutputParser` (`src/text/chat_output/`) reads. Printed from the table in "
+      "`output_formats.cc`; do not edit\n"
+      "(see the README there). `…` stands for JSON, `⏎` for a line end; JSON may be one call or a list of "
+      "calls, and its\n"
+      "keys may be `tool_name`, `parameters` and `id` as well. Which format a model speaks is recognized by "
+      "its chat\n"
       "template.\n\n"
       "| format | models | reasoning | calls |\n|---|---|---|---|\n";
   for (const OutputFormat& f : output_formats()) {
@@ -74,7 +102,8 @@ std::string page() {
 
 TEST(OutputFormats, AreThoseOfTheDocumentation) {
   if (std::getenv("MINNOW_WRITE_DOCS") != nullptr) std::ofstream(kPage) << page();
-  EXPECT_EQ(read_text_file(kPage, 1 << 20), page()) << "run this test with MINNOW_WRITE_DOCS=1 to print it anew";
+  EXPECT_EQ(read_text_file(kPage, 1 << 20), page())
+      << "run this test with MINNOW_WRITE_DOCS=1 to print it anew";
 }
 
 TEST(OutputFormats, HaveNamesOfTheirOwnAndAreFoundByThem) {

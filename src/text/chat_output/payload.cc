@@ -22,14 +22,19 @@ bool is_tool_name(std::string_view name) {
 
 bool may_begin(const CallSyntax& syntax, char c) {
   switch (syntax.payload) {
-    case Payload::kJson: return c == '{' || (c == '[' && !syntax.open.empty());  // lists need a mark
+    case Payload::kJson:
+      return c == '{' || (c == '[' && !syntax.open.empty());  // lists need a mark
     case Payload::kKeyedJson:
-    case Payload::kPythonList: return c == '[';
-    case Payload::kNamed: return syntax.header == CallHeader::kChannel || is_name_byte(c);
+    case Payload::kPythonList:
+      return c == '[';
+    case Payload::kNamed:
+      return syntax.header == CallHeader::kChannel || is_name_byte(c);
     case Payload::kTagged:
     case Payload::kPythonBlock:
-    case Payload::kBraces: return is_name_byte(c);
-    case Payload::kCode: return true;
+    case Payload::kBraces:
+      return is_name_byte(c);
+    case Payload::kCode:
+      return true;
   }
   return false;
 }
@@ -37,9 +42,12 @@ bool may_begin(const CallSyntax& syntax, char c) {
 std::unique_ptr<PayloadReader> make_payload_reader(const CallSyntax& syntax, const ToolSchemas& tools) {
   switch (syntax.payload) {
     case Payload::kJson:
-    case Payload::kKeyedJson: return make_json_reader(syntax, tools);
-    case Payload::kNamed: return make_named_reader(syntax);
-    default: return make_collected_reader(syntax, tools);
+    case Payload::kKeyedJson:
+      return make_json_reader(syntax, tools);
+    case Payload::kNamed:
+      return make_named_reader(syntax);
+    default:
+      return make_collected_reader(syntax, tools);
   }
 }
 

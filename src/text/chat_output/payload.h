@@ -35,7 +35,8 @@ class PayloadReader {
   };
   virtual ~PayloadReader() = default;
   virtual Step step(char c, CallSink& sink) = 0;
-  // The text has ended within the payload. True when that completes the call, which then has gone to the sink.
+  // The text has ended within the payload. True when that completes the call, which then has gone to the
+  // sink.
   virtual bool finish(CallSink&) { return false; }
 };
 
@@ -51,7 +52,8 @@ std::unique_ptr<PayloadReader> make_named_reader(const CallSyntax& syntax);
 std::unique_ptr<PayloadReader> make_collected_reader(const CallSyntax& syntax, const ToolSchemas& tools);
 
 // These take a whole payload apart, all of it or nothing.
-bool read_tagged_call(std::string_view text, const CallSyntax& syntax, const ToolSchemas& tools, std::vector<Call>& calls);
+bool read_tagged_call(std::string_view text, const CallSyntax& syntax, const ToolSchemas& tools,
+                      std::vector<Call>& calls);
 bool read_python_calls(std::string_view text, const ToolSchemas& tools, std::vector<Call>& calls);
 bool read_braces_call(std::string_view text, std::vector<Call>& calls);
 bool read_code_call(std::string_view text, std::vector<Call>& calls);

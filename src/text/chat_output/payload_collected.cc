@@ -79,10 +79,14 @@ class CollectedReader final : public PayloadReader {
 
   bool read_calls(std::vector<Call>& calls) const {
     switch (syntax_.payload) {
-      case Payload::kTagged: return read_tagged_call(text_, syntax_, tools_, calls);
-      case Payload::kBraces: return read_braces_call(text_, calls);
-      case Payload::kCode: return read_code_call(text_, calls);
-      default: return read_python_calls(text_, tools_, calls);
+      case Payload::kTagged:
+        return read_tagged_call(text_, syntax_, tools_, calls);
+      case Payload::kBraces:
+        return read_braces_call(text_, calls);
+      case Payload::kCode:
+        return read_code_call(text_, calls);
+      default:
+        return read_python_calls(text_, tools_, calls);
     }
   }
 

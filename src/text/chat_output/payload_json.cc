@@ -1,5 +1,5 @@
-// Calls as JSON objects that name the tool, one or a list. Where the name comes before the arguments, as it nearly
-// always does, the arguments are passed on as they come.
+// Calls as JSON objects that name the tool, one or a list. Where the name comes before the arguments, as it
+// nearly always does, the arguments are passed on as they come.
 #include <array>
 
 #include "base/json.h"
@@ -41,7 +41,10 @@ class JsonReader final : public PayloadReader {
     const int depth = scanner_.depth();
     if (!scanner_.step(c)) return Step::kBroken;
     if (depth == 0 && c == '[') call_depth_ = 2;
-    if (depth + 1 == call_depth_ && scanner_.depth() == call_depth_) text_.clear();
+    if (depth + 1 == call_depth_ && scanner_.depth() == call_depth_) {
+      text_.clear();
+      seen_ = 0;
+    }
     if (depth == 1 && call_depth_ == 2 && !only_objects(before, c)) return Step::kBroken;
     append(before, c);
     if (depth >= call_depth_ && !inside_call(before, depth, c, sink)) return Step::kBroken;
@@ -73,10 +76,12 @@ class JsonReader final : public PayloadReader {
         if (!take_string(key_) || !accept_key()) return false;
       }
       if (before == Place::kValue && c == '"') token_ = text_.size() - 1;
-      if (before == Place::kInString && scanner_.place() == Place::kAfterValue && is_one_of(kNameKeys, key_) && !keyed_) {
+      if (before == Place::kInString && scanner_.place() == Place::kAfterValue &&
+          is_one_of(kNameKeys, key_) && !keyed_) {
         if (!take_string(name_)) return false;
       }
-      if (before == Place::kValue && c == '{' && arguments_.empty() && (keyed_ || is_one_of(kArgumentKeys, key_))) {
+      if (before == Place::kValue && c == '{' && arguments_.empty() &&
+          (keyed_ || is_one_of(kArgumentKeys, key_))) {
         begin_arguments(sink);
       }
     }
@@ -96,12 +101,13 @@ class JsonReader final : public PayloadReader {
       name_ = key_;
       return is_tool_name(name_);
     }
-    return !bare_ || is_one_of(kNameKeys, key_) || is_one_of(kArgumentKeys, key_) || is_one_of(kIdKeys, key_) ||
-           key_ == "type";
+    return !bare_ || is_one_of(kNameKeys, key_) || is_one_of(kArgumentKeys, key_) ||
+           is_one_of(kIdKeys, key_) || key_ == "type";
   }
 
   bool take_string(std::string& out) {
-    const Json value = Json::parse(text_.begin() + static_cast<std::ptrdiff_t>(token_), text_.end(), nullptr, false);
+    const Json value =
+        Json::parse(text_.begin() + static_cast<std::ptrdiff_t>(token_), text_.end(), nullptr, false);
     if (!value.is_string()) return false;
     out = value.get<std::string>();
     return true;
@@ -152,9 +158,12 @@ class JsonReader final : public PayloadReader {
     }
     if (!acceptable_name()) return false;
     if (arguments == nullptr && bare_) return false;
-    if (arguments == nullptr || arguments->is_null()) text = "{}";
-    else if (arguments->is_string()) text = arguments->get<std::string>();  // JSON within a string
-    else text = arguments_.empty() ? arguments->dump() : arguments_;  // as written, keys in their order
+    if (arguments == nullptr || arguments->is_null())
+      text = "{}";
+    else if (arguments->is_string())
+      text = arguments->get<std::string>();  // JSON within a string
+    else
+      text = arguments_.empty() ? arguments->dump() : arguments_;  // as written, keys in their order
     return Json::parse(text, nullptr, false).is_object();
   }
 

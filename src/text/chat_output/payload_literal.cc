@@ -1,7 +1,6 @@
 // Calls written as in a program: Python's f(x=1), Gemma's f{x:1}, and whole programs.
 #include <fmt/format.h>
 
-#include "base/json.h"
 #include "text/chat_output/literal_json.h"
 #include "text/chat_output/payload.h"
 
@@ -63,8 +62,9 @@ bool read_braces_call(std::string_view text, std::vector<Call>& calls) {
 bool read_code_call(std::string_view text, std::vector<Call>& calls) {
   text = trimmed(text);
   if (text.empty()) return false;
-  const bool object = Json::parse(text, nullptr, false).is_object();
-  calls.push_back({"python", object ? std::string(text) : fmt::format("{{\"code\": {}}}", quoted_json(text))});
+  const bool object = text.starts_with('{') && is_json(text);
+  calls.push_back(
+      {"python", object ? std::string(text) : fmt::format("{{\"code\": {}}}", quoted_json(text))});
   return true;
 }
 

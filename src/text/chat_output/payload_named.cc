@@ -26,7 +26,8 @@ Header indexed_header(std::string_view text) {
   const std::string_view id = text;
   if (text.starts_with(kFunctions)) text.remove_prefix(kFunctions.size());
   const std::size_t colon = text.rfind(':');
-  if (colon != std::string_view::npos && text.find_first_not_of("0123456789", colon + 1) == std::string_view::npos) {
+  if (colon != std::string_view::npos &&
+      text.find_first_not_of("0123456789", colon + 1) == std::string_view::npos) {
     text = text.substr(0, colon);
   }
   return call_header(text, id);
@@ -36,7 +37,8 @@ Header indexed_header(std::string_view text) {
 Header mcp_header(std::string_view text) {
   constexpr std::string_view kOpen = "<tool_name>", kClose = "</tool_name>";
   const std::size_t begin = text.find(kOpen), end = text.rfind(kClose);
-  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin + kOpen.size()) return {};
+  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin + kOpen.size())
+    return {};
   return call_header(text.substr(begin + kOpen.size(), end - begin - kOpen.size()));
 }
 
@@ -70,7 +72,9 @@ class NamedReader final : public PayloadReader {
  public:
   explicit NamedReader(const CallSyntax& syntax) : syntax_(syntax) {}
 
-  Step step(char c, CallSink& sink) override { return in_arguments_ ? argument_byte(c, sink) : header_byte(c); }
+  Step step(char c, CallSink& sink) override {
+    return in_arguments_ ? argument_byte(c, sink) : header_byte(c);
+  }
 
  private:
   Step header_byte(char c) {
@@ -89,6 +93,7 @@ class NamedReader final : public PayloadReader {
   Step argument_byte(char c, CallSink& sink) {
     const JsonScanner::Place before = scanner_.place();
     const bool begun = scanner_.depth() > 0;
+    if (!quoted_.empty() || (!begun && c == '"')) return quoted_byte(c, sink);
     if (!begun && c == '[') return Step::kBroken;
     if (!scanner_.step(c)) return Step::kBroken;
     if (scanner_.depth() == 0 && !scanner_.ended()) return Step::kMore;  // white space before the object
@@ -106,10 +111,30 @@ class NamedReader final : public PayloadReader {
     return Step::kDone;
   }
 
+  // The object may be written as the text of a JSON string; it is passed on when that is whole.
+  Step quoted_byte(char c, CallSink& sink) {
+    if (quoted_.empty() || escaped_ || c != '"') {
+      escaped_ = c == '\\' && !escaped_;
+      if (quoted_.empty())
+        quoted_ += c;
+      else
+        append_string_byte(quoted_, c);
+      return Step::kMore;
+    }
+    const Json text = Json::parse(quoted_ + c, nullptr, false);
+    if (!text.is_string()) return Step::kBroken;
+    const auto& json = text.get_ref<const std::string&>();
+    if (!Json::parse(json, nullptr, false).is_object()) return Step::kBroken;
+    sink.begin(name_, id_);
+    sink.arguments(json);
+    sink.end(id_);
+    return Step::kDone;
+  }
+
   const CallSyntax& syntax_;
   JsonScanner scanner_;
-  bool in_arguments_ = false;
-  std::string header_, name_, id_, arguments_;
+  bool in_arguments_ = false, escaped_ = false;
+  std::string header_, name_, id_, arguments_, quoted_;
 };
 
 }  // namespace

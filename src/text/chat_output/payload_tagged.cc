@@ -42,7 +42,8 @@ ArgumentType type_of(std::string_view attributes, ArgumentType schema) {
 
 }  // namespace
 
-bool read_tagged_call(std::string_view text, const CallSyntax& syntax, const ToolSchemas& tools, std::vector<Call>& calls) {
+bool read_tagged_call(std::string_view text, const CallSyntax& syntax, const ToolSchemas& tools,
+                      std::vector<Call>& calls) {
   const ArgumentTags& tags = syntax.tags;
   Call call;
   if (!take_name(text, syntax.separator, call.name)) return false;

@@ -25,9 +25,12 @@ struct ParsedOutput {
 inline void append_merged(std::vector<ChatOutputEvent>& all, const std::vector<ChatOutputEvent>& more) {
   using Kind = ChatOutputEvent::Kind;
   for (const ChatOutputEvent& e : more) {
-    const bool text = e.kind == Kind::kContent || e.kind == Kind::kReasoning || e.kind == Kind::kCallArguments;
-    if (text && !all.empty() && all.back().kind == e.kind && all.back().call == e.call) all.back().text += e.text;
-    else all.push_back(e);
+    const bool text =
+        e.kind == Kind::kContent || e.kind == Kind::kReasoning || e.kind == Kind::kCallArguments;
+    if (text && !all.empty() && all.back().kind == e.kind && all.back().call == e.call)
+      all.back().text += e.text;
+    else
+      all.push_back(e);
   }
 }
 
@@ -62,11 +65,21 @@ inline ParsedOutput collect(const std::vector<ChatOutputEvent>& events) {
   ParsedCall call;
   for (const ChatOutputEvent& e : events) {
     switch (e.kind) {
-      case Kind::kContent: output.content += e.text; break;
-      case Kind::kReasoning: output.reasoning += e.text; break;
-      case Kind::kCallBegin: call = {e.text, {}, {}}; break;
-      case Kind::kCallArguments: call.arguments += e.text; break;
-      case Kind::kCallBroken: ++output.broken; break;
+      case Kind::kContent:
+        output.content += e.text;
+        break;
+      case Kind::kReasoning:
+        output.reasoning += e.text;
+        break;
+      case Kind::kCallBegin:
+        call = {e.text, {}, {}};
+        break;
+      case Kind::kCallArguments:
+        call.arguments += e.text;
+        break;
+      case Kind::kCallBroken:
+        ++output.broken;
+        break;
       case Kind::kCallEnd:
         call.id = e.id;
         output.calls.push_back(call);

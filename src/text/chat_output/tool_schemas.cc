@@ -13,7 +13,8 @@ ArgumentType type_of(const OrderedJson& schema) {
   if (type.is_string()) return type == "string" ? ArgumentType::kString : ArgumentType::kOther;
   if (!type.is_array()) return ArgumentType::kUnknown;
   // A union: the text itself has to tell.
-  return std::find(type.begin(), type.end(), "string") == type.end() ? ArgumentType::kOther : ArgumentType::kUnknown;
+  return std::find(type.begin(), type.end(), "string") == type.end() ? ArgumentType::kOther
+                                                                     : ArgumentType::kUnknown;
 }
 
 const OrderedJson* member(const OrderedJson& object, const char* key) {
@@ -71,13 +72,16 @@ std::string argument_to_json(std::string_view text, ArgumentType type) {
   // Where anything may stand, quotes belong to the text.
   const bool quoted = inner.starts_with('"') || inner.starts_with('\'');
   if (!inner.empty() && (!quoted || type == ArgumentType::kOther)) {
-    if (Json::accept(inner)) return std::string(inner);
+    if (is_json(inner)) return std::string(inner);
     std::string json;
     LiteralReader literal(inner);
     if (literal.value(json) && literal.at_end()) return json;
   }
   return quoted_json(text);
 }
+
+// To the library, a zero byte ends the text.
+bool is_json(std::string_view text) { return text.find('\0') == std::string_view::npos && Json::accept(text); }
 
 std::string quoted_json(std::string_view text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -14,8 +14,8 @@ enum class ArgumentType : uint8_t { kUnknown, kString, kOther };
 
 class ToolSchemas {
  public:
-  // As in the OpenAI API; entries without "function" (name, parameters or input_schema) are taken too. What is not
-  // understood is left out.
+  // As in the OpenAI API; entries without "function" (name, parameters or input_schema) are taken too. What
+  // is not understood is left out.
   explicit ToolSchemas(const OrderedJson& tools);
 
   bool empty() const { return tools_.empty(); }
@@ -38,9 +38,12 @@ class ToolSchemas {
   std::vector<Tool> tools_;
 };
 
-// An argument that is written as plain text, as JSON: text as it is for strings; otherwise JSON, else a Python literal,
-// else a string all the same.
+// An argument that is written as plain text, as JSON: text as it is for strings; otherwise JSON, else a
+// Python literal, else a string all the same.
 std::string argument_to_json(std::string_view text, ArgumentType type);
+
+// Whether all of the text is one JSON value.
+bool is_json(std::string_view text);
 
 // A JSON string; bytes that are not UTF-8 become U+FFFD.
 std::string quoted_json(std::string_view text);

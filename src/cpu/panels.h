@@ -54,9 +54,16 @@ enum class PanelScale : uint8_t {
   kU4     // the same in the low nibble of a byte; the high nibble is the minimum
 };
 
-// The bytes that 16 values of a table of 4-bit codes stand for.
+enum class PanelValues : uint8_t { kCode, kIq4, kE2M1 };  // what a code stands for: itself, or a value of a table
+
+// The values of 4-bit codes, with their offset.
 struct PanelTable {
   uint8_t value[16];
+  constexpr int max() const {
+    int largest = 0;
+    for (const int v : value) largest = v > largest ? v : largest;
+    return largest;
+  }
 };
 constexpr PanelTable with_offset(const int8_t (&values)[16], int offset) {
   PanelTable table{};
@@ -67,25 +74,21 @@ inline constexpr int kIq4Offset = 128, kE2M1Offset = 12;
 inline constexpr PanelTable kIq4Table = with_offset(kIq4Values, kIq4Offset);
 inline constexpr PanelTable kE2M1Table = with_offset(kE2M1Values, kE2M1Offset);
 
-// A weight is scale * (code - offset) + min, or scale * (table[code] - offset).
+// A weight is scale * (value - offset) + min.
 struct PanelFormat {
   int columns;  // of a step
   Plane low, high{};
   int offset = 0;
-  const PanelTable* table = nullptr;
+  PanelValues values = PanelValues::kCode;
   PanelScale scale = PanelScale::kF16;
   int sub_block = 32;    // columns that share a scale in the step: 16 or 32
   float unit = 1;        // a power of two that every scale is multiplied with (kI8 only)
   bool has_min = false;  // one beside each scale, of the same kind; an f16 of the step that multiplies it is negated
 
-  // The largest code, with the offset still in.
-  constexpr int max_code() const {
-    int largest = (low.mask() << low.at) | (high.mask() << high.at);
-    if (table != nullptr) {
-      largest = 0;
-      for (const uint8_t value : table->value) largest = value > largest ? value : largest;
-    }
-    return largest;
+  constexpr int max_value() const {
+    if (values == PanelValues::kIq4) return kIq4Table.max();
+    if (values == PanelValues::kE2M1) return kE2M1Table.max();
+    return (low.mask() << low.at) | (high.mask() << high.at);
   }
 
   // A step, in this order: for each 32 columns the low plane and the high plane; f16 scales (f32: a single one), f16
@@ -122,15 +125,16 @@ constexpr PanelFormat panel_format(PanelType type) {
       return {.columns = 256, .low = {4}, .high = {1, 4}, .scale = PanelScale::kI8, .has_min = true};
     case PanelType::kQ6_K:
       return {.columns = 256, .low = {4}, .high = {2, 4}, .offset = 32, .scale = PanelScale::kI8, .sub_block = 16};
-    case PanelType::kIQ4_NL: return {.columns = 32, .low = {4}, .offset = kIq4Offset, .table = &kIq4Table};
+    case PanelType::kIQ4_NL: return {.columns = 32, .low = {4}, .offset = kIq4Offset, .values = PanelValues::kIq4};
     case PanelType::kIQ4_XS:
-      return {.columns = 256, .low = {4}, .offset = kIq4Offset, .table = &kIq4Table, .scale = PanelScale::kI8};
+      return {.columns = 256, .low = {4}, .offset = kIq4Offset, .values = PanelValues::kIq4, .scale = PanelScale::kI8};
     case PanelType::kTQ2_0: return {.columns = 256, .low = {2}, .offset = 1};
     case PanelType::kI2_S: return {.columns = 128, .low = {2}, .offset = 1, .scale = PanelScale::kF32};
     case PanelType::kMXFP4:
-      return {.columns = 32, .low = {4}, .offset = kE2M1Offset, .table = &kE2M1Table, .scale = PanelScale::kE8M0};
+      return {.columns = 32, .low = {4}, .offset = kE2M1Offset, .values = PanelValues::kE2M1,
+              .scale = PanelScale::kE8M0};
     case PanelType::kNVFP4:
-      return {.columns = 64, .low = {4}, .offset = kE2M1Offset, .table = &kE2M1Table, .scale = PanelScale::kE4M3,
+      return {.columns = 64, .low = {4}, .offset = kE2M1Offset, .values = PanelValues::kE2M1, .scale = PanelScale::kE4M3,
               .sub_block = 16};
     case PanelType::kQ1_0: return {.columns = 128, .low = {1, 1}, .offset = 1};  // codes 0 and 2
     case PanelType::kQ2_0: return {.columns = 64, .low = {2}, .offset = 1};

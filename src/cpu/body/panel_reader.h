@@ -12,12 +12,12 @@ struct PanelReader {
   static constexpr int kBlocks = kFormat.columns / 32;  // of 32 columns in a step
   static constexpr int kStepBytes = kFormat.step_bytes();
   static constexpr int kSubBlock = kFormat.sub_block;
-  // Codes of eight bits need a dot product of their own.
+  // Values of eight bits need a dot product of their own.
   static constexpr bool kFull = kFormat.offset == 128;
   // What the dot products leave in for each unit of activation.
   static constexpr int kOffset = kFull ? V::kFullBias : kFormat.offset;
   // Groups whose products with activations of 127 add up to less than 2^15, by pairs of columns.
-  static constexpr int kRun = kFull ? 1 : 32767 / (2 * 127 * kFormat.max_code());
+  static constexpr int kRun = kFull ? 1 : 32767 / (2 * 127 * kFormat.max_value());
 
   // Four columns of each row, weight / scale + kFormat.offset: group g of the step's 32 columns from 32 * block on.
   static inline __attribute__((always_inline)) typename V::B codes(const uint8_t* step, int block, int g, int row) {
@@ -26,7 +26,8 @@ struct PanelReader {
     if constexpr (kFormat.high.bits > 0) {
       code = V::or_b(code, group<kFormat.high.bits, kFormat.high.at>(low + kLowBytes, g, row));
     }
-    if constexpr (kFormat.table != nullptr) code = V::lookup(kFormat.table->value, code);
+    if constexpr (kFormat.values == PanelValues::kIq4) return V::lookup(kIq4Table.value, code);
+    if constexpr (kFormat.values == PanelValues::kE2M1) return V::lookup(kE2M1Table.value, code);
     return code;
   }
 

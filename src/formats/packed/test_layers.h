@@ -19,7 +19,7 @@ Tensor tensor(DType dtype, const Shape& shape, const std::vector<T>& values) {
   std::byte* data = nullptr;
   Tensor t = Tensor::allocate(dtype, shape, &data);
   EXPECT_EQ(t.bytes(), values.size() * sizeof(T));
-  std::memcpy(data, values.data(), values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(data, values.data(), values.size() * sizeof(T));
   return t;
 }
 

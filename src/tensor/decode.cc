@@ -18,8 +18,6 @@ void decode_nibbles(const uint8_t* qs, int bytes, float* x, Value value) {
 
 }  // namespace
 
-bool is_finite_f16(uint16_t bits) { return (bits & 0x7C00) != 0x7C00; }
-
 float half_e8m0(uint8_t e) { return std::ldexp(1.0f, e - 128); }
 
 float half_e4m3(uint8_t code) {

@@ -38,7 +38,7 @@ float half_e4m3(uint8_t code);
 // 2^(e - 128), e below 255.
 float half_e8m0(uint8_t e);
 
-bool is_finite_f16(uint16_t bits);
+inline bool is_finite_f16(uint16_t bits) { return (bits & 0x7C00) != 0x7C00; }
 template <typename Block>
 bool has_finite_scale(const Block& b) {
   return is_finite_f16(b.d);

@@ -39,7 +39,6 @@ BOUNDS = {}
 REFUSED = {
     "granitemoe": "experts whose gate and up matrices are one tensor",
     "modernbert-classifier": "the ModernBERT family",
-    "stablelm-head-norms": "a norm of its own for every head",
 }
 
 # Tensors that are not written back: they are no part of the language model.

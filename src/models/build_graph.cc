@@ -179,6 +179,10 @@ class GraphBuilder {
       q = norm(q, b + "attn_q_norm");
       k = norm(k, b + "attn_k_norm");
     }
+    if (facts_.qk_norm == QkNorm::kNone && weights_.find(b + "attn_q_norm.weight")) {
+      q = norm_of_each_head(q, b + "attn_q_norm", config_.n_heads);
+      k = norm_of_each_head(k, b + "attn_k_norm", config_.n_kv_heads);
+    }
     if (facts_.positions == PositionKind::kRope && config_.has_rope(layer)) {
       q = g_.rope(q, local ? local_rope_ : query_rope_, config_.rope.layout);
       k = g_.rope(k, local ? local_rope_ : key_rope_, config_.rope.layout);
@@ -193,6 +197,17 @@ class GraphBuilder {
                              .causal = facts_.causal});
     if (facts_.sub_norms) y = norm(y, b + "attn_sub_norm");
     return linear(y, b + "attn_output", config_.n_embd);
+  }
+
+  // A layer norm with weights of its own for every head: [heads, head_dim].
+  NodeId norm_of_each_head(NodeId x, const std::string& name, int64_t n_heads) {
+    Tensor w = weights_.require(name + ".weight");
+    if (w.shape != Shape{n_heads, config_.head_dim}) misfit(name, w, n_heads);
+    w.shape = {n_heads * config_.head_dim};
+    const std::vector<float> ones(static_cast<std::size_t>(config_.head_dim), 1.0f);
+    const NodeId one = g_.weight(name + ".ones", Tensor::from_f32(ones, {config_.head_dim}));
+    const NodeId y = g_.reshape(g_.layer_norm(x, one, kNoNode, config_.norm_eps), {kTokensDim, n_heads * config_.head_dim});
+    return heads(g_.mul(y, g_.weight(name + ".weight", w)), n_heads);
   }
 
   // LFM2's gated short convolution: of three projections B, C and x, out(C * conv(B * x)).

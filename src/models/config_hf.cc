@@ -254,7 +254,7 @@ ModelConfig config_from_hf(const Json& config, const std::string& source) {
   if (c.family->plain_local_rope) c.local_rope_base = c.rope.base;
   read_layers(f, c);
   read_experts(f, c);
-  f.refuse_unless("qk_layernorm", false);
+  if (c.family != &kStableLM) f.refuse_unless("qk_layernorm", false);
   f.refuse_unless("prenorm", false);
   // null says that there is none; nothing at all, that it is the usual one.
   const auto cap = [&](const char* key, double usual) { return body.contains(key) ? f.number(key, 0) : usual; };

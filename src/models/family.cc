@@ -142,21 +142,21 @@ GgufName gguf_tensor_name(const Family& family, std::string_view hf_name) {
   GgufName out{put_together(n->gguf, *parts)};
   if (count_holes(n->hf) == 2) {
     const std::string& number = parts->numbers[1];  // at most six digits
-    std::from_chars(number.data(), number.data() + number.size(), out.expert);
+    std::from_chars(number.data(), number.data() + number.size(), out.part);
   }
   return out;
 }
 
-std::string hf_tensor_name(const Family& family, std::string_view gguf_name, int64_t expert) {
+std::string hf_tensor_name(const Family& family, std::string_view gguf_name, int64_t part) {
   auto parts = take_apart(gguf_name);
   if (!parts) return {};
   const TensorName* n = find_name(family, parts->pattern, &TensorName::gguf);
   if (n == nullptr) return {};
-  if (count_holes(n->hf) == 2) parts->numbers.push_back(std::to_string(expert));
+  if (count_holes(n->hf) == 2) parts->numbers.push_back(std::to_string(part));
   return put_together(n->hf, *parts);
 }
 
-bool is_split_by_expert(const Family& family, std::string_view gguf_name) {
+bool is_stacked(const Family& family, std::string_view gguf_name) {
   const auto parts = take_apart(gguf_name);
   const TensorName* n = parts ? find_name(family, parts->pattern, &TensorName::gguf) : nullptr;
   return n != nullptr && count_holes(n->hf) == 2;

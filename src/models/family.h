@@ -13,8 +13,8 @@
 
 namespace minnow {
 
-// How one file format calls a tensor. The first "{}" stands for the layer, a second one (Hugging Face only) for the
-// expert: those tensors are one tensor [experts, rows, columns] in GGUF.
+// How one file format calls a tensor. The first "{}" stands for the layer, a second one (Hugging Face only) for the expert
+// or the head: those tensors are one tensor in GGUF, stacked along a new first dimension.
 struct TensorName {
   std::string_view gguf, hf;
 };
@@ -111,14 +111,14 @@ std::string families_markdown();
 
 struct GgufName {
   std::string name;
-  int64_t expert = -1;  // which matrix of a tensor [experts, …] it is; -1: the whole tensor
+  int64_t part = -1;  // which part of a stacked tensor it is; -1: the whole tensor
 };
 // The GGUF name of a Hugging Face tensor (without file-specific prefixes such as "language_model."); empty when the
-// family has no such tensor. And the other way: for a tensor of all experts, the name of one of them.
+// family has no such tensor. And the other way: for a stacked tensor, the name of one of its parts.
 GgufName gguf_tensor_name(const Family& family, std::string_view hf_name);
-std::string hf_tensor_name(const Family& family, std::string_view gguf_name, int64_t expert = -1);
-// Whether Hugging Face has a file tensor for every expert.
-bool is_split_by_expert(const Family& family, std::string_view gguf_name);
+std::string hf_tensor_name(const Family& family, std::string_view gguf_name, int64_t part = -1);
+// Whether the tensor is stacked from several of Hugging Face's.
+bool is_stacked(const Family& family, std::string_view gguf_name);
 std::optional<HfLayout> hf_layout(const Family& family, std::string_view gguf_name);
 
 }  // namespace minnow

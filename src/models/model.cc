@@ -38,31 +38,39 @@ GgufName name_in_gguf(const Family& family, const std::string& name) {
   return found;
 }
 
-// Matrices of single experts, until all are there.
-using Experts = std::map<std::string, std::map<int64_t, Tensor>>;
+// Parts of stacked tensors (the matrices of experts, the norms of heads), until all are there.
+using Parts = std::map<std::string, std::map<int64_t, Tensor>>;
 
-void add_hf_tensor(Model& model, const NamedTensor& source, Experts& experts) {
+void add_hf_tensor(Model& model, const NamedTensor& source, Parts& parts) {
   const GgufName to = name_in_gguf(*model.config.family, source.name);
   if (to.name.empty()) return;  // vision towers, rotary buffers and the like
-  if (to.expert >= 0) {
-    experts[to.name][to.expert] = source.tensor;
+  if (to.part >= 0) {
+    parts[to.name][to.part] = source.tensor;
   } else {
     model.weights.set(to.name, from_hf_layout(model.config, to.name, source.tensor));
   }
 }
 
-// [rows, columns] of every expert to [experts, rows, columns].
-Tensor stacked(const std::string& name, const std::map<int64_t, Tensor>& parts, int64_t n_experts) {
-  const Tensor& first = parts.begin()->second;
-  if (static_cast<int64_t>(parts.size()) != n_experts || parts.rbegin()->first != n_experts - 1) {
-    fail(ErrorCode::kInvalidInput, "model: {} has the matrices of {} experts, not of {}", name, parts.size(), n_experts);
+// The parts along a new first dimension.
+Tensor stacked(const std::string& name, const std::map<int64_t, Tensor>& parts) {
+  const auto n = static_cast<int64_t>(parts.size());
+  if (parts.rbegin()->first != n - 1) {
+    fail(ErrorCode::kInvalidInput, "model: {} is made of {} tensors, but one of them has number {}", name, n, parts.rbegin()->first);
   }
-  if (first.shape.rank() != 2) fail(ErrorCode::kInvalidInput, "model: {}: an expert has shape {}", name, first.shape.text());
+  const Tensor& first = parts.begin()->second;
+  Shape shape;
+  if (first.shape.rank() == 1) {
+    shape = {n, first.shape[0]};
+  } else if (first.shape.rank() == 2) {
+    shape = {n, first.shape[0], first.shape[1]};
+  } else {
+    fail(ErrorCode::kInvalidInput, "model: {}: one of its parts has shape {}", name, first.shape.text());
+  }
   std::byte* out = nullptr;
-  const Tensor all = Tensor::allocate(first.dtype, {n_experts, first.shape[0], first.shape[1]}, &out);
-  for (const auto& [expert, t] : parts) {
+  const Tensor all = Tensor::allocate(first.dtype, shape, &out);
+  for (const auto& [number, t] : parts) {
     if (t.shape != first.shape || t.dtype != first.dtype) {
-      fail(ErrorCode::kInvalidInput, "model: {}: the experts' matrices differ in shape or type", name);
+      fail(ErrorCode::kInvalidInput, "model: {}: its parts differ in shape or type", name);
     }
     std::memcpy(out, t.data, t.bytes());
     out += t.bytes();
@@ -137,9 +145,9 @@ void load_safetensors(Model& model) {
   const Safetensors file = Safetensors::open(model.path);
   const std::vector<NamedTensor> tensors =
       quantization ? unpack_quantized(file.tensors(), *quantization, model.path.string()) : file.tensors();
-  Experts experts;
-  for (const NamedTensor& t : tensors) add_hf_tensor(model, t, experts);
-  for (const auto& [name, parts] : experts) model.weights.set(name, stacked(name, parts, model.config.n_experts));
+  Parts parts;
+  for (const NamedTensor& t : tensors) add_hf_tensor(model, t, parts);
+  for (const auto& [name, tensor_parts] : parts) model.weights.set(name, stacked(name, tensor_parts));
   const Json& text = json.contains("text_config") ? json["text_config"] : json;
   add_long_rope_factors(model, text, config.string());
   settle_classifier(model);

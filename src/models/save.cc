@@ -183,7 +183,8 @@ void recover_llama3_scaling(const Model& model, ModelConfig& config) {
 DType keep_dtype(const NamedTensor& tensor) { return tensor.tensor.dtype; }
 
 DType gguf_dtype(const NamedTensor& t, DType wanted) {
-  return t.tensor.shape.rank() == 1 && info(wanted).is_weight ? DType::kF32 : wanted;
+  const bool is_norm = t.tensor.shape.rank() == 1 || t.name.ends_with("_norm.weight");
+  return is_norm && info(wanted).is_weight ? DType::kF32 : wanted;
 }
 
 uint64_t saved_bytes(const Model& model, const ChooseDType& choose) {
@@ -245,7 +246,8 @@ std::vector<Outgoing> to_hf(const Model& model, const ModelConfig& config, const
   Outgoing o{t.tensor, t.tensor.shape, t.tensor.dtype, order_for(model, t, RopeLayout::kHalves), 0, {}};
   if (is_quantized(o.dtype)) o.dtype = decoded;
   if (family.hf_norm_minus_one && t.tensor.shape.rank() == 1 && t.name.ends_with("norm.weight")) o.shift = -1;
-  const int64_t n = is_split_by_expert(family, t.name) && t.tensor.shape.rank() == 3 ? t.tensor.shape[0] : 1;
+  const bool is_whole = !is_stacked(family, t.name);
+  const int64_t n = is_whole ? 1 : t.tensor.shape[0];
   std::vector<Outgoing> all;
   for (int64_t e = 0; e < n; ++e) {
     Outgoing one = o;
@@ -253,9 +255,10 @@ std::vector<Outgoing> to_hf(const Model& model, const ModelConfig& config, const
     if (one.name.empty()) fail(ErrorCode::kUnsupported, "{}: no Hugging Face name for this tensor is known", t.name);
     const bool classifies = model.weights.find("cls.output.weight") != nullptr;
     if (classifies && !one.name.starts_with("classifier")) one.name = std::string(family.hf_base_prefix) + one.name;
-    if (n > 1) {
-      one.tensor.shape = {t.tensor.shape[1], t.tensor.shape[2]};
-      one.tensor.data = t.tensor.row(e * t.tensor.shape[1]);
+    if (!is_whole) {
+      const bool matrices = t.tensor.shape.rank() == 3;
+      one.tensor.shape = matrices ? Shape{t.tensor.shape[1], t.tensor.shape[2]} : Shape{t.tensor.shape.last()};
+      one.tensor.data = t.tensor.row(matrices ? e * t.tensor.shape[1] : e);
     } else {
       if (is_quantized(t.tensor.dtype) && hf_layout(family, t.name)) one.tensor = Tensor::from_f32(to_f32(t.tensor), t.tensor.shape);
       one.tensor = to_hf_layout(config, t.name, one.tensor);
@@ -307,6 +310,7 @@ void save_hf(const Model& model, const fs::path& folder, const SaveHfOptions& op
   }
   if (config.makes_text()) json["tie_word_embeddings"] = model.weights.find("output.weight") == nullptr;
   if (const Tensor* types = model.weights.find("token_types.weight")) json["type_vocab_size"] = types->shape[0];
+  if (is_stacked(*config.family, "blk.0.attn_q_norm.weight")) json["qk_layernorm"] = model.weights.find("blk.0.attn_q_norm.weight") != nullptr;
   if (const Tensor* labels = model.weights.find("cls.output.weight")) add_classifier(*config.family, labels->shape[0], json);
   const DType most = most_bytes(all);
   json["torch_dtype"] = most == DType::kF32 ? "float32" : most == DType::kBF16 ? "bfloat16" : "float16";

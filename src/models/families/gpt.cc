@@ -53,6 +53,11 @@ constexpr LayoutRule kGptNeoXLayouts[] = {
 
 constexpr KeyName kGptNeoXKeys[] = {{"rope_theta", "rotary_emb_base"}, {"partial_rotary_factor", "rotary_pct"}};
 
+constexpr TensorName kStableLMNames[] = {  // one norm for each head, in some sizes
+    {"blk.{}.attn_q_norm", "model.layers.{}.self_attn.q_layernorm.norms.{}"},
+    {"blk.{}.attn_k_norm", "model.layers.{}.self_attn.k_layernorm.norms.{}"},
+};
+
 constexpr TensorName kOlmo2Names[] = {
     {"blk.{}.post_attention_norm", "model.layers.{}.post_attention_layernorm"},
     {"blk.{}.post_ffw_norm", "model.layers.{}.post_feedforward_layernorm"},
@@ -93,9 +98,10 @@ const Family kStableLM = {
     .gguf_name = "stablelm",
     .hf_architectures = kStableLMHf,
     .hf_model_type = "stablelm",
-    .models = "StableLM 3B, StableLM 2 1.6B, Stable Code",
+    .models = "StableLM 3B, StableLM 2, Stable Code",
     .norm = NormKind::kLayer,
     .default_rotary_part = 0.25,
+    .names = kStableLMNames,
 };
 
 // The result of each part is normalised, its input is not; queries and keys over all heads.

@@ -55,7 +55,7 @@ def write_model(path, template=None):
 
 
 def help_pages(c):
-    for command in ("run", "tokenize", "logits", "show", "convert", "quantize", "perplexity", "bench", "doctor"):
+    for command in ("run", "tokenize", "embed", "rerank", "logits", "show", "convert", "quantize", "perplexity", "bench", "doctor"):
         page = c.ok(command, "--help")
         c.check("Example" in page, f"{command} --help has an example")
     c.refused(2, [], "fly")
@@ -229,6 +229,45 @@ def measuring(c, model, small):
     c.check(bad.returncode == 1 and "z80" in bad.stderr and "choose one of" in bad.stderr, "an unknown MINNOW_ISA is refused")
 
 
+def embedding(c, model):
+    bert = pathlib.Path(__file__).resolve().parent / "golden/bert"
+    texts = ["the cat", "the cats", "fishing zoo"]
+    data = json.loads(c.ok("embed", bert, *texts, "--json"))["data"]
+    vectors = [d["embedding"] for d in data]
+    c.check(len(vectors) == 3 and all(abs(sum(x * x for x in v) - 1) < 1e-4 for v in vectors), "embed gives unit vectors")
+    lines = c.folder / "lines.txt"
+    lines.write_text("\n".join(texts) + "\n")
+    c.check(json.loads(c.ok("embed", bert, "-f", lines, "--json"))["data"] == data, "embed reads lines of a file")
+    c.check(json.loads(c.ok("embed", bert, "--json", stdin="\n".join(texts)))["data"] == data, "embed reads standard input")
+    short = json.loads(c.ok("embed", bert, texts[0], "--dimensions", 8, "--json"))["data"][0]["embedding"]
+    c.check(len(short) == 8 and abs(sum(x * x for x in short) - 1) < 1e-4, "fewer dimensions are normalised again")
+    table = c.ok("embed", bert, *texts, "--similarity").splitlines()
+    c.check(len(table) == 4 and table[1].split()[1] == "1.0000", "the similarity of a text to itself is 1")
+    c.check(len(c.ok("embed", model, "a text model too").split()) > 8, "a text model embeds")
+    c.refused(2, ["--pooling", "median"], "embed", bert, "x", "--pooling", "median")
+    c.refused(1, ["dimensions"], "embed", bert, "x", "--dimensions", 4096)
+    c.refused(1, ["embeddings, not text", "minnow embed"], "run", bert, "x")
+
+
+def ranking(c, model):
+    reranker = pathlib.Path(__file__).resolve().parent / "golden/bert-reranker"
+    documents = ["the cat", "fishing zoo", "the cats"]
+    results = json.loads(c.ok("rerank", reranker, "the cat", *documents, "--json"))["results"]
+    scores = [r["score"] for r in results]
+    c.check(scores == sorted(scores, reverse=True) and sorted(r["index"] for r in results) == [0, 1, 2], "rerank sorts by score")
+    c.check(all(0 < r["relevance_score"] < 1 for r in results), "relevance is a probability")
+    best = json.loads(c.ok("rerank", reranker, "the cat", *documents, "-n", 1, "--json"))["results"]
+    c.check(best == results[:1], "--top keeps the best")
+    c.refused(2, ["no documents"], "rerank", reranker, "the cat")
+    c.refused(1, ["not a reranker"], "rerank", model, "the cat", "the cats")
+
+
+def families(c):
+    listed = json.loads(c.ok("show", "--families", "--json"))
+    c.check({"llama", "qwen3", "bert", "lfm2"} <= {f["gguf"] for f in listed}, "show --families lists what runs")
+    c.refused(2, ["MODEL is required"], "show")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--minnow", required=True)
@@ -244,6 +283,9 @@ def main():
         converting(c, model)
         small = quantizing(c, model)
         measuring(c, model, small)
+        embedding(c, model)
+        ranking(c, model)
+        families(c)
     print(f"{c.passed} passed, {c.failed} failed")
     return 1 if c.failed else 0
 

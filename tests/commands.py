@@ -88,6 +88,15 @@ def running(c, model, chat):
     c.refused(1, ["chat template", "line 1"], "run", chat, "hi", "--template", broken)
 
 
+def tools(c, model, chat):
+    listed = c.folder / "tools.json"
+    listed.write_text('[{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]')
+    c.check("tool_calls" not in json.loads(c.ok("run", chat, "hi", "--tools", listed, "-n", 4, "--temp", 0, "--json")), "no call was made up")
+    c.refused(2, ["--tools", "chat template"], "run", model, "hi", "--tools", listed)
+    listed.write_text('{"name": "f"}')
+    c.refused(1, ["list of tools"], "run", chat, "hi", "--tools", listed)
+
+
 def batches(c, model):
     source, out = c.folder / "in.jsonl", c.folder / "out.jsonl"
     prompts = [{"id": i, "prompt": "ab" * (1 + i % 9)} for i in range(70)]
@@ -278,6 +287,7 @@ def main():
         chat = write_model(c.folder / "chat.gguf", TEMPLATE)
         help_pages(c)
         running(c, model, chat)
+        tools(c, model, chat)
         batches(c, model)
         conversation(c, chat)
         converting(c, model)

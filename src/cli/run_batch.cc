@@ -16,7 +16,7 @@ constexpr std::size_t kAhead = 64;
 
 struct Line {
   OrderedJson json;
-  std::unique_ptr<Generation> answer;
+  std::unique_ptr<ChatAnswer> answer;
 };
 
 // Fields of a line override the command's settings.
@@ -52,8 +52,9 @@ Line start_line(Prompter& prompter, const std::string& text, const std::string& 
 }
 
 void write_line(AtomicFile& out, Line line) {
-  const Event end = line.answer->wait();
-  line.json["text"] = end.text;
+  const ChatReply end = line.answer->wait();
+  line.json["text"] = end.content;
+  if (!end.reasoning.empty()) line.json["reasoning"] = end.reasoning;
   line.json["finish_reason"] = std::string(name(end.reason));
   line.json["prompt_tokens"] = end.stats.prompt_tokens;
   line.json["generated_tokens"] = end.stats.generated_tokens;

@@ -105,24 +105,24 @@ class Conversation {
     messages_.push_back({{"role", "assistant"}, {"content", text}});
   }
 
-  void stream(std::unique_ptr<Generation> generation, std::string& text) {
+  void stream(std::unique_ptr<ChatAnswer> answer, std::string& text) {
     interrupt_.take();
-    Event event;
+    AnswerPrinter printer(arguments_.show_thinking);
+    ChatEvent event;
     do {
-      if (interrupt_.take()) generation->cancel();
-      auto next = generation->next_for(std::chrono::milliseconds(50));
+      if (interrupt_.take()) answer->cancel();
+      auto next = answer->next_for(std::chrono::milliseconds(50));
       if (!next) continue;
       event = std::move(*next);
-      text += event.text;
-      std::fwrite(event.text.data(), 1, event.text.size(), stdout);  // Ctrl-C may cut it short, which is fine
-      std::fflush(stdout);
+      printer.print(event.output);
     } while (!event.done);
-    fmt::print("\n");
+    printer.finish();
+    text = printer.message().content;
     if (event.reason == FinishReason::kError) throw Error(ErrorCode::kInternal, event.error);
     if (event.reason == FinishReason::kContextFull) {
       fmt::print(stderr, "[the context of {} tokens is full: /clear, or start with a larger --ctx]\n", engine_.n_ctx());
     }
-    if (arguments_.verbose) fmt::print(stderr, "{}\n", describe(event));
+    if (arguments_.verbose) fmt::print(stderr, "{}\n", describe(event.stats, event.reason));
   }
 
   void command(const std::string& line) {

@@ -56,9 +56,12 @@ std::vector<std::string> control_texts(const Tokenizer& tokenizer) {
 }  // namespace
 
 LocalResponder::LocalResponder(Engine& engine, const std::string& template_override)
-    : engine_(engine), template_(template_of(engine, template_override)), controls_(control_texts(engine.tokenizer())) {}
+    : engine_(engine),
+      template_(template_of(engine, template_override)),
+      format_(output_format_for_template(template_of(engine, template_override))),
+      controls_(control_texts(engine.tokenizer())) {}
 
-std::vector<TokenId> LocalResponder::prompt(const ChatRequest& request) const {
+std::string LocalResponder::render(const ChatRequest& request) const {
   const Tokenizer& tokenizer = engine_.tokenizer();
   ChatTemplateInput input;
   input.messages = request.messages;
@@ -67,8 +70,12 @@ std::vector<TokenId> LocalResponder::prompt(const ChatRequest& request) const {
   input.extra = request.template_variables;
   input.bos_token = token_text(tokenizer, tokenizer.spec().bos);
   input.eos_token = token_text(tokenizer, tokenizer.spec().eos);
-  const std::string text = template_.render(input);
+  return template_.render(input);
+}
 
+std::vector<TokenId> LocalResponder::encode(const std::string& text) const {
+  const Tokenizer& tokenizer = engine_.tokenizer();
+  const std::string bos = token_text(tokenizer, tokenizer.spec().bos);
   // Between guards: a message's own words, plain text. All else is the template's.
   std::vector<TokenId> tokens;
   bool guarded = false;
@@ -76,7 +83,7 @@ std::vector<TokenId> LocalResponder::prompt(const ChatRequest& request) const {
     const std::size_t end = std::min(text.find(kGuard, begin), text.size());
     const std::string_view part = std::string_view(text).substr(begin, end - begin);
     // Templates write BOS themselves, or leave it to the tokenizer: never two.
-    const bool wants_bos = begin == 0 && (input.bos_token.empty() || !part.starts_with(input.bos_token));
+    const bool wants_bos = begin == 0 && (bos.empty() || !part.starts_with(bos));
     const auto ids = tokenizer.encode(part, {.add_special = wants_bos, .parse_special = !guarded, .continues = begin > 0});
     tokens.insert(tokens.end(), ids.begin(), ids.end());
     begin = end + kGuard.size();
@@ -84,13 +91,21 @@ std::vector<TokenId> LocalResponder::prompt(const ChatRequest& request) const {
   return tokens;
 }
 
-std::unique_ptr<Generation> LocalResponder::respond(ChatRequest request) {
+std::vector<TokenId> LocalResponder::prompt(const ChatRequest& request) const { return encode(render(request)); }
+
+std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
+  const std::string rendered = render(request);
   GenerateRequest generate;
-  generate.prompt = prompt(request);
+  generate.prompt = encode(rendered);
+  generate.show_special = true;  // the marks of calls are control tokens in most families
   generate.sampling = std::move(request.sampling);
   generate.max_tokens = request.max_tokens;
   generate.stop = std::move(request.stop);
-  return engine_.submit(std::move(generate));
+  ChatOutputOptions options;
+  options.calls = request.tools.is_array() && !request.tools.empty();
+  options.tools = std::move(request.tools);
+  options.prompt = rendered;
+  return std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), ChatOutputParser(format_, options));
 }
 
 }  // namespace minnow

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "respond/chat_answer.h"
 #include "text/chat_template.h"
 
 namespace minnow {
@@ -23,24 +24,28 @@ class Responder {
  public:
   virtual ~Responder() = default;
   // Starts an answer; its events stream from the result. Throws for requests that cannot be answered at all.
-  virtual std::unique_ptr<Generation> respond(ChatRequest request) = 0;
+  virtual std::unique_ptr<ChatAnswer> respond(ChatRequest request) = 0;
 };
 
 // Renders the chat with the model's template and lets the engine go on from there. Control tokens come from the
-// template alone: a message that spells one is taken as text.
+// template alone: a message that spells one is taken as text. The answer is taken apart as the model's family writes it,
+// which its template tells; tool calls are looked for when the request has tools.
 class LocalResponder final : public Responder {
  public:
   // The engine must outlive the responder. `template_override` replaces the model's template when not empty.
   // Throws kNotFound when there is neither, kInvalidInput when it does not parse.
   explicit LocalResponder(Engine& engine, const std::string& template_override = {});
 
-  std::unique_ptr<Generation> respond(ChatRequest request) override;
+  std::unique_ptr<ChatAnswer> respond(ChatRequest request) override;
   // The prompt's tokens, for showing and counting.
   std::vector<TokenId> prompt(const ChatRequest& request) const;
 
  private:
+  std::string render(const ChatRequest& request) const;
+  std::vector<TokenId> encode(const std::string& rendered) const;
   Engine& engine_;
   ChatTemplate template_;
+  const OutputFormat& format_;
   std::vector<std::string> controls_;  // how the vocabulary spells its control tokens
 };
 

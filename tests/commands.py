@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from tiny_models import STR, tiny_gguf
+from tiny_models import STR, Tensor, floats, tiny_gguf
 
 TEMPLATE = "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
 
@@ -232,6 +232,11 @@ def measuring(c, model, small):
     shown = json.loads(c.ok("show", model, "--json"))
     c.check(shown["architecture"] == "llama" and shown["class"] == "micro" and shown["kv_bytes"] > 0, "show --json")
     c.check("blk.0.attn_q.weight" in c.ok("show", model, "--tensors", "--metadata"), "show --tensors")
+    more = tiny_gguf()
+    more.tensors.append(Tensor("blk.0.attn_q_norm.weight", [8], 0, data=floats(8, "norm")))
+    (c.folder / "more.gguf").write_bytes(more.build())
+    c.check("attn_q_norm.weight: answers may be wrong" in c.ok("show", c.folder / "more.gguf"), "show tells of tensors without a use")
+    c.check("not used" not in c.ok("show", model), "show tells of none where there is none")
     d = json.loads(c.ok("doctor", "--json"))
     c.check(d["kernels"] in d["kernels_available"] and d["read_bytes_per_second"] > 1e8, "doctor --json")
     bad = subprocess.run([c.minnow, "doctor"], capture_output=True, text=True, env={**os.environ, "MINNOW_ISA": "z80"})

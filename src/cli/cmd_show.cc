@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <filesystem>
+#include <set>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -73,7 +74,21 @@ struct Facts {
   Model model;
   int64_t n_ctx;
   uint64_t kv_bytes;
+  std::vector<std::string> unused;  // tensors that the family has no use for
 };
+
+// Tensors of the file that the graph does not read. Small numbers (scales, rotary factors) are read when it is built, a
+// classifier when it is asked for.
+std::vector<std::string> unused_tensors(const Model& model, const Graph& graph) {
+  std::set<std::string> used;
+  for (const Node& n : graph.nodes()) used.insert(n.name);
+  std::vector<std::string> unused;
+  for (const NamedTensor& t : model.weights.all()) {
+    const bool read_otherwise = t.name.ends_with(".scale") || t.name.starts_with("rope_f") || t.name.starts_with("cls");
+    if (!read_otherwise && !used.contains(t.name)) unused.push_back(t.name);
+  }
+  return unused;
+}
 
 std::string size_class(int64_t parameters) {
   if (parameters < 1'500'000'000) return "micro";
@@ -100,6 +115,7 @@ Json to_json(const Facts& f, const Arguments& a) {
     tensors.push_back({{"name", t.name}, {"dtype", std::string(name(t.tensor.dtype))}, {"shape", shape}, {"bytes", t.tensor.bytes()}});
   }
   j["tensors"] = std::move(tensors);
+  j["unused_tensors"] = f.unused;
   Json metadata = Json::object();
   for (const auto& [key, value] : f.model.metadata.entries()) metadata[key] = std::visit(ValueJson{}, value);
   j["metadata"] = std::move(metadata);
@@ -127,6 +143,9 @@ void print_facts(const Facts& f, const Arguments& a) {
   }
   line("memory", fmt::format("{} for {} tokens of context: weights {} + KV cache {} ({})", format_bytes(m.file_bytes + f.kv_bytes), f.n_ctx,
                              format_bytes(m.file_bytes), format_bytes(f.kv_bytes), a.kv));
+  if (!f.unused.empty()) {
+    line("not used", fmt::format("{} tensors that this family has no place for, such as {}: answers may be wrong", f.unused.size(), f.unused[0]));
+  }
   if (a.metadata && !m.metadata.entries().empty()) {
     Table table({{"key"}, {"value"}});
     for (const auto& [key, value] : m.metadata.entries()) table.add_row({key, std::visit(ValueText{}, value)});
@@ -185,11 +204,13 @@ void show(const Arguments& a) {
   const auto kv = kv_type_from_name(a.kv);
   if (!kv) fail(ErrorCode::kUsage, "--kv {}: unknown type; choose f32, f16 or q8_0", a.kv);
   if (show_tensors_only(a)) return;
-  Facts f{load_model(a.model, {.tokenizer = a.tokenizer}), a.n_ctx, 0};
+  Facts f{load_model(a.model, {.tokenizer = a.tokenizer}), a.n_ctx, 0, {}};
   if (f.n_ctx == 0) f.n_ctx = std::min(f.model.config.n_ctx_train, kDefaultContext);
   // Building the graph checks that every weight is there and fits.
   const GraphOutput output = f.model.config.makes_text() ? GraphOutput::kLogits : GraphOutput::kEmbeddings;
-  f.kv_bytes = KvCache::bytes_for(kv_layers(build_graph(f.model, f.n_ctx, output)), *kv, f.n_ctx);
+  const Graph graph = build_graph(f.model, f.n_ctx, output);
+  f.kv_bytes = KvCache::bytes_for(kv_layers(graph), *kv, f.n_ctx);
+  f.unused = unused_tensors(f.model, graph);
   if (a.json) {
     fmt::print("{}\n", to_json(f, a).dump());
   } else {

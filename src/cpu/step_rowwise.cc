@@ -84,6 +84,9 @@ std::unique_ptr<Step> rope_table_step(const Node& node, Value y) {
 
 std::unique_ptr<Step> embed_step(const Graph& graph, const Node& node, Value y) {
   const Tensor weight = graph.node(node.inputs[0]).constant;
+  if (!info(weight.dtype).is_weight) {
+    fail(ErrorCode::kUnsupported, "{}: embeddings of type {}", graph.node(node.inputs[0]).name, name(weight.dtype));
+  }
   const Op by = graph.node(node.inputs[1]).op;
   return row_step([weight, by, y](const RunContext& run, int64_t r) {
     const auto& rows = by == Op::kTokens ? run.batch.tokens : by == Op::kPositions ? run.positions : run.segments;

@@ -101,21 +101,22 @@ std::vector<Embedding> Embedder::embed_tokens(std::span<const std::vector<TokenI
   }
   const Pooling pooling = options.pooling == Pooling::kNone ? default_pooling() : options.pooling;
   if (pooling == Pooling::kRank) fail(ErrorCode::kInvalidInput, "pooling by rank gives scores, not embeddings; use 'minnow rerank'");
-  std::vector<Pool> pools;
-  for (const auto& ids : prompts) pools.emplace_back(pooling, ids.size());
+  // Shared with the requests: one of them may still run when another throws.
+  std::vector<std::shared_ptr<Pool>> pools;
+  for (const auto& ids : prompts) pools.push_back(std::make_shared<Pool>(pooling, ids.size()));
   std::vector<std::unique_ptr<Generation>> running;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     if (prompts[i].empty()) continue;
     GenerateRequest request{.prompt = prompts[i], .max_tokens = 0};
-    request.first_logits = pools[i].first();
-    request.on_prompt_logits = [pool = &pools[i]](int64_t position, std::span<const float> row) { pool->take(position, row); };
+    request.first_logits = pools[i]->first();
+    request.on_prompt_logits = [pool = pools[i]](int64_t position, std::span<const float> row) { pool->take(position, row); };
     running.push_back(engine_.submit(std::move(request)));
   }
   for (auto& generation : running) generation->wait();
 
   std::vector<Embedding> all;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    Embedding e{pools[i].result(), static_cast<int64_t>(prompts[i].size()), false};
+    Embedding e{pools[i]->result(), static_cast<int64_t>(prompts[i].size()), false};
     if (prompts[i].empty()) e.vector.assign(static_cast<std::size_t>(width), 0.0f);  // no words, no direction
     if (options.dimensions > 0) e.vector.resize(static_cast<std::size_t>(options.dimensions));
     if (options.normalize && config.normalized_embeddings) normalize(e.vector);
@@ -140,7 +141,12 @@ bool has_classifier(const Model& model) { return model.weights.find("cls.output.
 Ranker::Ranker(std::shared_ptr<const Model> model, EngineOptions options)
     : engine_(model, with_output(std::move(options), has_classifier(*model) ? GraphOutput::kScores : GraphOutput::kLogits)),
       by_classifier_(has_classifier(*model)) {
-  const bool judges = engine_.tokenizer().find("yes") != kNoToken && engine_.tokenizer().find("<|im_start|>") != kNoToken;
+  bool judges = true;
+  for (const char* word : {"yes", "no", "<|im_start|>"}) judges &= engine_.tokenizer().find(word) != kNoToken;
+  const Tensor* labels = model->weights.find("cls.output.weight");
+  if (labels != nullptr && labels->shape[0] != 1) {
+    fail(ErrorCode::kUnsupported, "{}: a classifier of {} labels does not rank, that takes one", model->path.string(), labels->shape[0]);
+  }
   if (!by_classifier_ && !judges) {
     throw Error(ErrorCode::kUnsupported, fmt::format("{}: not a reranker", model->path.string()),
                 "ranking needs a model with a classifier, such as a BERT cross-encoder, or Qwen3-Reranker");
@@ -157,8 +163,9 @@ std::vector<TokenId> Ranker::pair_tokens(const std::string& query, const std::st
   };
   if (by_classifier_) {
     append(query, {});  // [CLS] query [SEP]
-    if (engine_.model().config.family == &kRoberta) ids.push_back(ids.back());
-    tail = {ids.back()};
+    const bool closed = !ids.empty() && tokenizer.is_control(ids.back());
+    if (closed && engine_.model().config.family == &kRoberta) ids.push_back(ids.back());
+    if (closed) tail = {ids.back()};
   } else {
     append(kJudgePrompt, {.parse_special = true});
     append(query, {.add_special = false});
@@ -171,6 +178,7 @@ std::vector<TokenId> Ranker::pair_tokens(const std::string& query, const std::st
   append(document, {.add_special = false});
   ids.resize(std::min(ids.size(), room - tail.size()));
   ids.insert(ids.end(), tail.begin(), tail.end());
+  if (ids.empty()) fail(ErrorCode::kInvalidInput, "query and document are both empty");
   return ids;
 }
 
@@ -178,7 +186,7 @@ std::vector<float> Ranker::score(const std::string& query, std::span<const std::
   const Tokenizer& tokenizer = engine_.tokenizer();
   const auto yes = static_cast<std::size_t>(std::max(0, tokenizer.find("yes"))), no = static_cast<std::size_t>(std::max(0, tokenizer.find("no")));
   const auto n_query = static_cast<int64_t>(by_classifier_ ? tokenizer.encode(query).size() : 0);
-  std::vector<float> scores(documents.size());
+  const auto scores = std::make_shared<std::vector<float>>(documents.size());  // shared with the requests, as above
   std::vector<std::unique_ptr<Generation>> running;
   for (std::size_t i = 0; i < documents.size(); ++i) {
     GenerateRequest request{.prompt = pair_tokens(query, documents[i]), .max_tokens = 0};
@@ -187,13 +195,13 @@ std::vector<float> Ranker::score(const std::string& query, std::span<const std::
     const int64_t at = by_classifier_ && !engine_.model().config.makes_text() ? 0 : last;
     request.first_logits = at;
     if (by_classifier_) request.second_segment = n_query;
-    request.on_prompt_logits = [=, this, score = &scores[i]](int64_t position, std::span<const float> row) {
-      if (position == at) *score = by_classifier_ ? row[0] : row[yes] - row[no];
+    request.on_prompt_logits = [=, classifies = by_classifier_](int64_t position, std::span<const float> row) {
+      if (position == at) (*scores)[i] = classifies ? row[0] : row[yes] - row[no];
     };
     running.push_back(engine_.submit(std::move(request)));
   }
   for (auto& generation : running) generation->wait();
-  return scores;
+  return *scores;
 }
 
 }  // namespace minnow

@@ -135,7 +135,18 @@ class GraphBuilder {
 
   NodeId scaled(NodeId y, const std::string& name) {
     const Tensor* scale = weights_.find(name + ".scale");
-    return scale == nullptr ? y : g_.scale(y, to_f32(*scale)[0]);
+    if (scale == nullptr) return y;
+    if (scale->shape.elements() != 1 || !std::isfinite(to_f32(*scale)[0])) {
+      fail(ErrorCode::kInvalidInput, "model: {}.scale is not one finite number", name);
+    }
+    return g_.scale(y, to_f32(*scale)[0]);
+  }
+
+  // Tensors that some file may have beside these and that would change the result.
+  void refuse_if_there(std::initializer_list<std::string> names) const {
+    for (const std::string& name : names) {
+      if (weights_.find(name) != nullptr) fail(ErrorCode::kUnsupported, "model: {} is not supported", name);
+    }
   }
 
   NodeId heads(NodeId x, int64_t n) { return g_.reshape(x, {kTokensDim, n, config_.head_dim}); }
@@ -151,6 +162,7 @@ class GraphBuilder {
     const bool fused = weights_.find(b + "attn_qkv.weight") != nullptr;
     if (fused) {
       const std::string name = b + "attn_qkv";
+      refuse_if_there({name + ".scale"});
       if (weights_.require(name + ".weight").shape[0] != nq + 2 * nkv) misfit(name, weights_.require(name + ".weight"), nq + 2 * nkv);
       q = part(name, 0, nq);
       k = part(name, nq, nkv);
@@ -215,6 +227,7 @@ class GraphBuilder {
     const int64_t n = config_.n_embd;
     const std::string in = b + "shortconv.in_proj";
     if (weights_.require(in + ".weight").shape[0] != 3 * n) misfit(in, weights_.require(in + ".weight"), 3 * n);
+    refuse_if_there({in + ".bias", in + ".scale", b + "shortconv.conv.bias"});
     const NodeId gate_in = g_.matmul(x, part(in, 0, n).weight), gate_out = g_.matmul(x, part(in, n, n).weight);
     const NodeId value = g_.matmul(x, part(in, 2 * n, n).weight);
     const NodeId y = g_.short_conv(g_.mul(gate_in, value), weight(b + "shortconv.conv.weight"), {static_cast<int32_t>(layer)});
@@ -228,6 +241,7 @@ class GraphBuilder {
       y = g_.unary(linear(x, b + "ffn_up", n), config_.activation);
     } else if (weights_.find(b + "ffn_gate.weight") == nullptr) {  // fused: gate, then up
       const std::string name = b + "ffn_up";
+      refuse_if_there({name + ".scale"});
       if (weights_.require(name + ".weight").shape[0] != 2 * n) misfit(name, weights_.require(name + ".weight"), 2 * n);
       const Linear gate = part(name, 0, n), up = part(name, n, n);
       const NodeId g = g_.matmul(x, gate.weight), u = g_.matmul(x, up.weight);
@@ -241,7 +255,21 @@ class GraphBuilder {
     return linear(y, b + "ffn_down", config_.n_embd);
   }
 
+  void check_experts(const std::string& name, int64_t rows, int64_t columns) const {
+    const Tensor& t = weights_.require(name);
+    const Shape wanted{config_.n_experts, rows, columns};
+    if (t.shape != wanted) {
+      fail(ErrorCode::kInvalidInput, "model: {} has shape {}, but the config wants {}", name, t.shape.text(), wanted.text());
+    }
+  }
+
   NodeId expert_feed_forward(NodeId x, const std::string& b) {
+    for (const char* part : {"ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"}) {
+      refuse_if_there({b + part + ".bias", b + part + ".scale"});
+    }
+    check_experts(b + "ffn_gate_exps.weight", config_.n_ff_expert, config_.n_embd);
+    check_experts(b + "ffn_up_exps.weight", config_.n_ff_expert, config_.n_embd);
+    check_experts(b + "ffn_down_exps.weight", config_.n_embd, config_.n_ff_expert);
     const NodeId router = g_.matmul(x, whole(b + "ffn_gate_inp", config_.n_experts).weight);
     const NodeId route = g_.route(router, {.n_used = static_cast<int32_t>(config_.n_experts_used), .normalize = config_.normalized_experts});
     const NodeId gate = g_.expert_matmul(x, weight(b + "ffn_gate_exps.weight"), route);
@@ -289,8 +317,10 @@ class GraphBuilder {
   }
 
   NodeId logits(NodeId x) {
-    const bool tied = weights_.find("output.weight") == nullptr;
-    x = g_.matmul(x, weight(tied ? "token_embd.weight" : "output.weight"));
+    const char* name = weights_.find("output.weight") != nullptr ? "output.weight" : "token_embd.weight";
+    const Tensor& w = weights_.require(name);
+    if (w.shape.rank() != 2 || w.shape[0] != config_.n_vocab) misfit(name, w, config_.n_vocab);
+    x = g_.matmul(x, weight(name));
     if (const Tensor* bias = weights_.find("output.bias")) x = g_.add(x, g_.weight("output.bias", *bias));
     if (config_.logit_scale != 1) x = g_.scale(x, static_cast<float>(1 / config_.logit_scale));
     return config_.logit_softcap > 0 ? g_.softcap(x, static_cast<float>(config_.logit_softcap)) : x;

@@ -68,6 +68,12 @@ const Family* family_of(const JsonFields& f) {
   return family;
 }
 
+// How many features of a head are rotated.
+int64_t rotated(const Fields& f, const ModelConfig& c, double part) {
+  if (!(part > 0 && part <= 1)) fail(ErrorCode::kInvalidInput, "{}: {} is {}, not a part of a head", f.source(), f.family.hf_key("partial_rotary_factor"), part);
+  return static_cast<int64_t>(part * static_cast<double>(c.head_dim));
+}
+
 double yarn_growth(double factor, double scale) { return factor <= 1 ? 1 : 0.1 * scale * std::log(factor) + 1; }
 
 void read_rope_scaling(const Fields& f, ModelConfig& c) {
@@ -88,6 +94,7 @@ void read_rope_scaling(const Fields& f, ModelConfig& c) {
   const std::string type = s.text("rope_type", s.text("type", "default"));
   c.temperature_beta = s.number("llama_4_scaling_beta", 0);
   c.rope.original_context = s.integer("original_max_position_embeddings", c.rope.original_context, 1, kContext);
+  if (s.has("partial_rotary_factor")) c.rope.n_rot = rotated(f, c, s.number("partial_rotary_factor", 1));
   if (type == "default" || type == "mrope") return;
   c.rope.factor = s.number("factor", 1);
   c.rope.attention_factor = s.number("attention_factor", 0);
@@ -179,7 +186,7 @@ void read_experts(const Fields& f, ModelConfig& c) {
   c.n_experts = f.integer("num_experts", 0, 1, limits::kMaxExperts);
   c.n_experts_used = f.integer("num_experts_per_tok", 2, 1, c.n_experts);
   c.n_ff_expert = f.require("moe_intermediate_size", kWidth);
-  c.normalized_experts = c.family->normalized_experts && f.boolean("norm_topk_prob", true);
+  c.normalized_experts = c.family->normalized_experts && f.boolean("norm_topk_prob", c.family->hf_normalizes_experts);
   if (f.integer("decoder_sparse_step", 1, 0, kWidth) != 1 || (f.json.has("mlp_only_layers") && !f.json.object["mlp_only_layers"].empty())) {
     fail(ErrorCode::kUnsupported, "{}: layers without experts beside layers with them are not supported", f.source());
   }
@@ -201,8 +208,9 @@ int64_t adjusted_ff(const Fields& f, int64_t n_ff) {
   if (!f.boolean("block_auto_adjust_ff_dim", f.family.hf_model_type == "lfm2")) return n_ff;
   const double multiplier = f.number("block_ffn_dim_multiplier", 1);
   const int64_t of = f.integer("block_multiple_of", 256, 1, kWidth);
-  const auto n = static_cast<int64_t>(multiplier * static_cast<double>(2 * n_ff / 3));
-  return (n + of - 1) / of * of;
+  const double n = multiplier * static_cast<double>(2 * n_ff / 3);
+  if (!(n >= 1 && n <= static_cast<double>(kWidth))) fail(ErrorCode::kInvalidInput, "{}: block_ffn_dim_multiplier {} is out of range", f.source(), multiplier);
+  return (static_cast<int64_t>(n) + of - 1) / of * of;
 }
 
 void read_sizes(const Fields& f, ModelConfig& c) {
@@ -222,9 +230,7 @@ void read_sizes(const Fields& f, ModelConfig& c) {
 
 void read_rope(const Fields& f, ModelConfig& c) {
   c.rope.base = f.number("rope_theta", c.family->default_rope_base);
-  const double part = f.number("partial_rotary_factor", c.family->default_rotary_part);
-  if (!(part > 0 && part <= 1)) fail(ErrorCode::kInvalidInput, "{}: {} is {}, not a part of a head", f.source(), f.family.hf_key("partial_rotary_factor"), part);
-  c.rope.n_rot = static_cast<int64_t>(part * static_cast<double>(c.head_dim));
+  c.rope.n_rot = rotated(f, c, f.number("partial_rotary_factor", c.family->default_rotary_part));
   c.rope.layout = RopeLayout::kHalves;
   c.rope.original_context = f.integer("original_max_position_embeddings", c.n_ctx_train, 1, kContext);
   f.refuse_unless("rotary_emb_interleaved", false);

@@ -130,6 +130,17 @@ TEST(ConfigFromHf, ReadsEveryRopeScalingAndRefusesOthersByName) {
   EXPECT_THROW(config_from_hf(j, "c"), Error);
 }
 
+TEST(ConfigFromHf, ReadsThePartOfAHeadThatRotatesWhereverItStands) {
+  Json j = llama_json();
+  j["partial_rotary_factor"] = 0.5;
+  EXPECT_EQ(config_from_hf(j, "c").rope.n_rot, 8);
+  j.erase("partial_rotary_factor");
+  j["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 5e5}, {"partial_rotary_factor", 0.25}};
+  EXPECT_EQ(config_from_hf(j, "c").rope.n_rot, 4);
+  j["rope_parameters"]["partial_rotary_factor"] = 7;
+  EXPECT_THROW(config_from_hf(j, "c"), Error);
+}
+
 TEST(ConfigFromHf, SurvivesTheWayBack) {
   Json j = llama_json();
   j["rope_scaling"] = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0},

@@ -79,6 +79,7 @@ struct Family {
   double default_rotary_part = 1;  // of a head, when config.json says nothing
   bool hf_window = false;          // config.json's sliding_window counts without use_sliding_window
   bool normalized_experts = false; // the weights of a token's experts sum to 1
+  bool hf_normalizes_experts = false;  // also when config.json does not say so
 
   // Tensors whose Hugging Face names differ from the common ones (kCommonNames).
   std::span<const TensorName> names;

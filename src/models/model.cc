@@ -130,6 +130,19 @@ void settle_classifier(Model& model) {
   }
 }
 
+// Whether the output is the embedding: the config's word counts more than what the files happen to hold.
+void settle_tied_output(Model& model, const Json& config, const std::string& source) {
+  if (!model.config.makes_text() || !config.contains("tie_word_embeddings") || !config["tie_word_embeddings"].is_boolean()) return;
+  const bool tied = config["tie_word_embeddings"].get<bool>();
+  if (tied) model.weights.remove("output.weight");
+  const Json& names = config.contains("architectures") ? config["architectures"] : Json();
+  const bool has_head = names.is_array() && !names.empty() && names[0].is_string() && names[0].get<std::string>().ends_with("ForCausalLM");
+  if (!tied && has_head && model.weights.find("output.weight") == nullptr) {
+    fail(ErrorCode::kInvalidInput, "{}: the output is not tied to the embedding, but {} is missing", source,
+         hf_tensor_name(*model.config.family, "output.weight"));
+  }
+}
+
 void load_safetensors(Model& model) {
   const fs::path folder = fs::is_directory(model.path) ? model.path : model.path.parent_path();
   if (is_static_model(folder)) return load_static_model(model, folder);
@@ -151,6 +164,7 @@ void load_safetensors(Model& model) {
   const Json& text = json.contains("text_config") ? json["text_config"] : json;
   add_long_rope_factors(model, text, config.string());
   settle_classifier(model);
+  settle_tied_output(model, json, config.string());
   model.file_bytes = file.file_bytes();
 }
 
@@ -159,6 +173,15 @@ void load_llama2c(Model& model) {
   model.config = config_from_llama2c(file.header(), model.path.string());
   for (const NamedTensor& t : file.tensors()) model.weights.set(t.name, t.tensor);
   model.file_bytes = file.file_bytes();
+}
+
+// Nothing that is multiplied has an empty side.
+void refuse_empty_tensors(const Model& model) {
+  for (const NamedTensor& t : model.weights.all()) {
+    if (t.tensor.shape.elements() == 0) {
+      fail(ErrorCode::kInvalidInput, "{}: {} has shape {}, it holds nothing", model.path.string(), t.name, t.tensor.shape.text());
+    }
+  }
 }
 
 // The embedding decides how many tokens there are; config and tokenizer have to agree with it.
@@ -264,6 +287,7 @@ Model load_model(const fs::path& path, const LoadOptions& options) {
     case ModelFormat::kLlama2c: load_llama2c(model); break;
   }
   model.tokenizer = find_tokenizer(model, options.tokenizer);
+  refuse_empty_tensors(model);
   settle_vocabulary(model);
   return model;
 }

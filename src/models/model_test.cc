@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "models/family.h"
 #include "models/random_model.h"
 #include "models/save.h"
@@ -85,6 +88,70 @@ TEST_F(ModelFiles, AWeightOfAnotherShapeIsNamed) {
   Model model = random_model(shape_of(kLlama), 5);
   model.weights.set("blk.0.ffn_up.weight", Tensor::allocate(DType::kF32, {97, 64}, nullptr));
   EXPECT_THROW(build_graph(model, 64), Error);
+}
+
+TEST_F(ModelFiles, OutputRowsOfAnotherCountThanTokensAreRefused) {
+  Model model = random_model({.family = &kLlama}, 5);
+  model.weights.set("output.weight", Tensor::allocate(DType::kF32, {301, 64}, nullptr));
+  EXPECT_THROW(build_graph(model, 64), Error);
+}
+
+TEST_F(ModelFiles, ExpertsOfAnotherShapeThanTheConfigSaysAreRefused) {
+  Model model = random_model({.family = &kQwen3Moe}, 5);
+  model.weights.set("blk.0.ffn_down_exps.weight", Tensor::allocate(DType::kF32, {4, 63, 96}, nullptr));
+  EXPECT_THROW(build_graph(model, 64), Error);
+}
+
+TEST_F(ModelFiles, AScaleIsOneFiniteNumber) {
+  Model model = random_model({.family = &kBitnet}, 5);
+  model.weights.set("blk.0.attn_q.scale", Tensor::from_f32(std::vector<float>{2}, {1}));
+  EXPECT_NO_THROW(build_graph(model, 64));
+  model.weights.set("blk.0.attn_q.scale", Tensor::from_f32(std::vector<float>{2, 3}, {2}));
+  EXPECT_THROW(build_graph(model, 64), Error);
+}
+
+TEST_F(ModelFiles, BiasesThatAreNotComputedAreRefused) {
+  Model model = random_model({.family = &kQwen3Moe}, 5);
+  model.weights.set("blk.0.ffn_gate_inp.bias", Tensor::from_f32(std::vector<float>(4), {4}));
+  EXPECT_THROW(build_graph(model, 64), Error);
+}
+
+TEST_F(ModelFiles, TensorsThatHoldNothingAreRefusedByName) {
+  save_hf(random_model(shape_of(kLlama), 5), folder_, {});
+  // A header of one empty tensor more: "lm_head.weight" of no rows.
+  std::string file = read_text_file(folder_ / "model.safetensors", 1 << 24);
+  uint64_t length = 0;
+  std::memcpy(&length, file.data(), 8);
+  std::string header = file.substr(8, length);
+  header.insert(1, R"("lm_head.weight":{"dtype":"F16","shape":[0,64],"data_offsets":[0,0]},)");
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  const uint64_t longer = header.size();
+  std::ofstream out(folder_ / "model.safetensors", std::ios::binary);
+  out.write(reinterpret_cast<const char*>(&longer), 8) << header << file.substr(8 + length);
+  out.close();
+  Json config = parse_json(read_text_file(folder_ / "config.json", 1 << 20), "config.json");
+  config.erase("tie_word_embeddings");
+  std::ofstream(folder_ / "config.json") << config;
+  try {
+    load_model(folder_);
+    FAIL() << "accepted";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("output.weight"), std::string::npos) << e.what();
+  }
+}
+
+TEST_F(ModelFiles, WhetherTheOutputIsTiedIsTheConfigsWord) {
+  Model untied = random_model({.family = &kLlama, .tied = false}, 5);
+  save_hf(untied, folder_, {});
+  EXPECT_NE(load_model(folder_).weights.find("output.weight"), nullptr);
+  Json config = parse_json(read_text_file(folder_ / "config.json", 1 << 20), "config.json");
+  config["tie_word_embeddings"] = true;
+  std::ofstream(folder_ / "config.json") << config;
+  EXPECT_EQ(load_model(folder_).weights.find("output.weight"), nullptr) << "a stale head is not used";
+  save_hf(random_model({.family = &kLlama}, 5), folder_, {});
+  config["tie_word_embeddings"] = false;
+  std::ofstream(folder_ / "config.json") << config;
+  EXPECT_THROW(load_model(folder_), Error) << "the head is missing";
 }
 
 TEST_F(ModelFiles, ValuesThatAreNotFiniteAreNotQuantizedAndNothingIsLeftBehind) {

@@ -73,6 +73,7 @@ const Family kMixtral = {
     .default_rope_base = 1e6,
     .hf_window = true,
     .normalized_experts = true,
+    .hf_normalizes_experts = true,
     .names = kMixtralNames,
     .hf_keys = kMixtralKeys,
 };

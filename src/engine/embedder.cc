@@ -53,7 +53,7 @@ void normalize(std::vector<float>& v) {
 
 // Tokens that a static model leaves out: it has no vector for what it does not know.
 void drop_unknown(const ModelConfig& config, const TokenizerSpec& spec, std::vector<TokenId>& ids) {
-  if (config.family == &kStatic) std::erase(ids, spec.unk);
+  if (config.family->bare_words) std::erase(ids, spec.unk);
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ std::vector<Embedding> Embedder::embed(std::span<const std::string> texts, const
   std::vector<std::vector<TokenId>> prompts;
   std::vector<bool> cut;
   for (const std::string& text : texts) {
-    std::vector<TokenId> ids = tokenizer.encode(text, {.add_special = config.family != &kStatic});
+    std::vector<TokenId> ids = tokenizer.encode(text, {.add_special = !config.family->bare_words});
     drop_unknown(config, tokenizer.spec(), ids);
     cut.push_back(ids.size() > room);
     if (cut.back() && !options.truncate) {
@@ -164,7 +164,7 @@ std::vector<TokenId> Ranker::pair_tokens(const std::string& query, const std::st
   if (by_classifier_) {
     append(query, {});  // [CLS] query [SEP]
     const bool closed = !ids.empty() && tokenizer.is_control(ids.back());
-    if (closed && engine_.model().config.family == &kRoberta) ids.push_back(ids.back());
+    if (closed && engine_.model().config.family->two_separators) ids.push_back(ids.back());
     if (closed) tail = {ids.back()};
   } else {
     append(kJudgePrompt, {.parse_special = true});

@@ -7,7 +7,6 @@
 #include "models/config.h"
 #include "models/config_check.h"
 #include "models/family.h"
-#include "models/hf_layout.h"
 
 namespace minnow {
 namespace {
@@ -225,7 +224,7 @@ void read_sizes(const Fields& f, ModelConfig& c) {
   c.head_dim = f.integer("head_dim", gemma3 ? 256 : std::max<int64_t>(1, c.n_embd / c.n_heads), 1, kWidth);
   c.n_vocab = f.integer("vocab_size", 0, 0, static_cast<int64_t>(limits::kMaxVocab));
   c.n_ctx_train = f.integer("max_position_embeddings", gemma3 ? 131072 : 2048, 1, kContext);
-  if (c.family == &kRoberta) c.n_ctx_train = std::max<int64_t>(1, c.n_ctx_train - kRobertaFirstPosition);
+  c.n_ctx_train = std::max<int64_t>(1, c.n_ctx_train - f.family.hf_first_position);
 }
 
 void read_rope(const Fields& f, ModelConfig& c) {
@@ -260,7 +259,7 @@ ModelConfig config_from_hf(const Json& config, const std::string& source) {
   if (c.family->plain_local_rope) c.local_rope_base = c.rope.base;
   read_layers(f, c);
   read_experts(f, c);
-  if (c.family != &kStableLM) f.refuse_unless("qk_layernorm", false);
+  if (!is_stacked(f.family, "blk.0.attn_q_norm.weight")) f.refuse_unless("qk_layernorm", false);
   f.refuse_unless("prenorm", false);
   // null says that there is none; nothing at all, that it is the usual one.
   const auto cap = [&](const char* key, double usual) { return body.contains(key) ? f.number(key, 0) : usual; };

@@ -3,7 +3,6 @@
 
 #include "models/config.h"
 #include "models/family.h"
-#include "models/hf_layout.h"
 
 namespace minnow {
 namespace {
@@ -109,7 +108,7 @@ Json config_to_hf(const ModelConfig& c) {
       {f.hf_key("num_hidden_layers"), c.n_layers},
       {f.hf_key("num_attention_heads"), c.n_heads},
       {"vocab_size", c.n_vocab},
-      {f.hf_key("max_position_embeddings"), c.n_ctx_train + (c.family == &kRoberta ? kRobertaFirstPosition : 0)},
+      {f.hf_key("max_position_embeddings"), c.n_ctx_train + f.hf_first_position},
       {f.hf_key("norm_eps"), c.norm_eps},
   };
   if (f.positions == PositionKind::kRope && f.causal) {

@@ -67,6 +67,9 @@ struct Family {
   bool embedding_norm = false;     // the embeddings are normalised
   bool scaled_embeddings = false;  // embeddings times sqrt(n_embd)
   bool output_norm = true;         // one last norm before the output
+  int64_t hf_first_position = 0;   // Hugging Face has so many rows of positions that no token gets
+  bool two_separators = false;     // between the two texts of a pair
+  bool bare_words = false;         // texts get no special tokens, and unknown words are left out
   bool hf_norm_minus_one = false;  // Hugging Face stores norm weights minus one
   UnaryFn activation = UnaryFn::kSilu;
   int window_pattern = 0;          // with a sliding window: every n-th layer is global; 1: none has it, 0: all have it

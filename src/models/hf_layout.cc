@@ -65,21 +65,21 @@ Tensor split_heads(const ModelConfig& c, const std::string& name, const Tensor& 
   });
 }
 
-bool is_roberta_positions(const ModelConfig& c, const std::string& name) {
-  return c.family == &kRoberta && name == "position_embd.weight";
+bool has_unused_positions(const ModelConfig& c, const std::string& name) {
+  return c.family->hf_first_position > 0 && name == "position_embd.weight";
 }
 
-Tensor without_first_positions(const std::string& name, const Tensor& t) {
-  if (t.shape.rank() != 2 || t.shape[0] <= kRobertaFirstPosition) misfit(name, t);
+Tensor without_first_positions(const std::string& name, const Tensor& t, int64_t n) {
+  if (t.shape.rank() != 2 || t.shape[0] <= n) misfit(name, t);
   Tensor rest = t;
-  rest.data = t.row(kRobertaFirstPosition);
-  rest.shape[0] -= kRobertaFirstPosition;
+  rest.data = t.row(n);
+  rest.shape[0] -= n;
   return rest;
 }
 
-Tensor with_first_positions(const Tensor& t) {
+Tensor with_first_positions(const Tensor& t, int64_t n) {
   Shape shape = t.shape;
-  shape[0] += kRobertaFirstPosition;
+  shape[0] += n;
   std::byte* out = nullptr;
   const Tensor all = Tensor::allocate(t.dtype, shape, &out);  // the rows that no token gets are zero
   std::memcpy(out + all.bytes() - t.bytes(), t.data, t.bytes());
@@ -96,7 +96,7 @@ Tensor with_shape(const Tensor& t, const Shape& shape) {
 
 Tensor from_hf_layout(const ModelConfig& c, const std::string& name, const Tensor& t) {
   if (c.family->hf_norm_minus_one && t.shape.rank() == 1 && name.ends_with("norm.weight")) return plus_one(t);
-  if (is_roberta_positions(c, name)) return without_first_positions(name, t);
+  if (has_unused_positions(c, name)) return without_first_positions(name, t, c.family->hf_first_position);
   const auto layout = hf_layout(*c.family, name);
   if (!layout) return t;
   switch (*layout) {
@@ -110,7 +110,7 @@ Tensor from_hf_layout(const ModelConfig& c, const std::string& name, const Tenso
 }
 
 Tensor to_hf_layout(const ModelConfig& c, const std::string& name, const Tensor& t) {
-  if (is_roberta_positions(c, name)) return with_first_positions(t);
+  if (has_unused_positions(c, name)) return with_first_positions(t, c.family->hf_first_position);
   const auto layout = hf_layout(*c.family, name);
   if (!layout) return t;
   switch (*layout) {

@@ -16,7 +16,4 @@ Tensor from_hf_layout(const ModelConfig& config, const std::string& name, const 
 // The other way. Norm weights are left to the writer, which knows the type to store (see save.cc).
 Tensor to_hf_layout(const ModelConfig& config, const std::string& name, const Tensor& tensor);
 
-// RoBERTa counts positions from the one after the padding token's.
-inline constexpr int64_t kRobertaFirstPosition = 2;
-
 }  // namespace minnow

@@ -48,9 +48,7 @@ constexpr KeyName kNomicKeys[] = {
     {"hidden_act", "activation_function"}, {"rope_theta", "rotary_emb_base"},       {"partial_rotary_factor", "rotary_emb_fraction"},
 };
 
-}  // namespace
-
-const Family kBertEncoder = {
+constexpr Family kBertFacts = {
     .gguf_name = "bert",
     .hf_architectures = kBertHf,
     .hf_model_type = "bert",
@@ -68,24 +66,23 @@ const Family kBertEncoder = {
     .hf_base_prefix = "bert.",
 };
 
-const Family kRoberta = {
-    .gguf_name = "bert",
-    .hf_architectures = kRobertaHf,
-    .hf_model_type = "xlm-roberta",
-    .models = "RoBERTa, XLM-RoBERTa: BGE-M3, multilingual E5, BGE rerankers",
-    .positions = PositionKind::kLearned,
-    .norm = NormKind::kLayer,
-    .form = BlockForm::kNormOfSum,
-    .causal = false,
-    .gated = false,
-    .embedding_norm = true,
-    .output_norm = false,
-    .activation = UnaryFn::kGelu,
-    .default_norm_eps = 1e-5,
-    .names = kRobertaNames,
-    .otherwise_named_as = &kBertEncoder,
-    .hf_base_prefix = "roberta.",
-};
+}  // namespace
+
+constinit const Family kBertEncoder = kBertFacts;
+
+constinit const Family kRoberta = [] {
+  Family f = kBertFacts;
+  f.hf_architectures = kRobertaHf;
+  f.hf_model_type = "xlm-roberta";
+  f.models = "RoBERTa, XLM-RoBERTa: BGE-M3, multilingual E5, BGE rerankers";
+  f.hf_first_position = 2;
+  f.two_separators = true;
+  f.default_norm_eps = 1e-5;
+  f.names = kRobertaNames;
+  f.otherwise_named_as = &kBertEncoder;
+  f.hf_base_prefix = "roberta.";
+  return f;
+}();
 
 const Family kNomicBert = {
     .gguf_name = "nomic-bert",

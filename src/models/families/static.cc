@@ -16,6 +16,7 @@ const Family kStatic = {
     .causal = false,
     .converts = false,
     .output_norm = false,
+    .bare_words = true,
 };
 
 }  // namespace minnow

@@ -19,6 +19,7 @@ struct Vector {
   static constexpr int kScoreRows = 4, kScoreVectors = 2;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
   static constexpr bool kWideSums = false;
+  static constexpr bool kBf16Dot = false;
 
   static F zero() { return _mm256_setzero_ps(); }
   static F set(float x) { return _mm256_set1_ps(x); }

@@ -21,6 +21,7 @@ struct Vector {
   static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
   static constexpr bool kWideSums = false;
+  static constexpr bool kBf16Dot = false;
 
   static F zero() { return vdupq_n_f32(0); }
   static F set(float x) { return vdupq_n_f32(x); }

@@ -58,7 +58,7 @@ void compare_levels(Random& random, DType dtype) {
   test::PackedMemory memory(p.weight);
   const PackedMatrix packed("w", p.weight, memory.data(), pool);
   const double deviation = std::exp2(static_cast<double>(between(random, -10, 6)));
-  const test::Columns x(random, kernels_for(Isa::kBaseline), packed.in_panels(), p.n_cols, p.k, deviation);
+  const test::Columns x(random, kernels_for(Isa::kBaseline), packed.input(), p.n_cols, p.k, deviation);
   const test::Decoded decoded(p.weight);
   const std::string what = fmt::format("{} {}x{}, {} columns", name(dtype), p.rows, p.k, p.n_cols);
 
@@ -66,7 +66,7 @@ void compare_levels(Random& random, DType dtype) {
   std::vector<float> baseline, fused;
   for (const Isa isa : available_isas()) {
     std::vector<float> y(want.size());
-    packed.multiply(kernels_for(isa), x.column(0, p.k), p.n_cols, y.data(), 0, packed.units());
+    packed.multiply(kernels_for(isa), x.column(0), p.n_cols, y.data(), 0, packed.units());
     if (isa == Isa::kBaseline) baseline = y;
     for (std::size_t i = 0; i < y.size(); ++i) {
       ASSERT_NEAR(y[i], want[i].value, want[i].bound) << name(isa) << " " << what << ", output " << i;
@@ -254,12 +254,14 @@ TEST(Differential, QuantizedActivationsAreTheSame) {
   for (int64_t t = 0; t < n_tries; ++t) {
     const int64_t k = 32 * between(random, 1, 12);
     const auto x = test::normals(random, k, std::exp2(static_cast<double>(between(random, -30, 30))));
-    std::vector<ActBlock> baseline;
-    for (const Isa isa : available_isas()) {
-      std::vector<ActBlock> y(static_cast<std::size_t>(k / 32));
-      kernels_for(isa).quantize(x.data(), y.data(), k);
-      if (isa == Isa::kBaseline) baseline = y;
-      ASSERT_EQ(std::memcmp(y.data(), baseline.data(), y.size() * sizeof(ActBlock)), 0) << name(isa);
+    for (const ActForm form : {ActForm::kBlocks32, ActForm::kBlocks256}) {
+      const auto bytes = static_cast<std::size_t>(act_row_bytes(form, k));
+      std::vector<ActBlock256> baseline(k / 32), y(k / 32);
+      for (const Isa isa : available_isas()) {
+        kernels_for(isa).quantize[static_cast<std::size_t>(form)](x.data(), y.data(), k);
+        if (isa == Isa::kBaseline) baseline = y;
+        ASSERT_EQ(std::memcmp(y.data(), baseline.data(), bytes), 0) << name(isa);
+      }
     }
   }
 }

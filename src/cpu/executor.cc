@@ -36,8 +36,9 @@ Shape matrix_shape(const Shape& shape) { return {shape[shape.rank() - 2], shape.
 int64_t input_bytes(const Graph& graph, const Node& n, StepSize max) {
   if (n.op != Op::kMatMul && n.op != Op::kExpertMatMul) return 0;
   const int64_t k = graph.node(n.inputs[1]).shape.last();
-  if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * (k / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock));
-  return max.tokens * n.shape[1] * std::max<int64_t>(k * 4, (k / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock)));
+  const int64_t blocks = std::max(act_row_bytes(ActForm::kBlocks32, k), act_row_bytes(ActForm::kBlocks256, k));
+  if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * blocks;
+  return max.tokens * n.shape[1] * std::max(blocks, act_row_bytes(ActForm::kF32, k));
 }
 
 // The node whose value a chain of views shows.
@@ -141,8 +142,8 @@ void Executor::pack_weights() {
   }
 }
 
-bool Executor::multiplies_panels(NodeId weight) const {
-  return matrices_[index(weight)] ? matrices_[index(weight)]->in_panels() : experts_[index(weight)][0].in_panels();
+ActForm Executor::input_of(NodeId weight) const {
+  return matrices_[index(weight)] ? matrices_[index(weight)]->input() : experts_[index(weight)][0].input();
 }
 
 void Executor::compile() {
@@ -154,9 +155,13 @@ void Executor::compile() {
   int64_t act_bytes = 0;
   for (const Node& n : nodes) act_bytes = std::max(act_bytes, input_bytes(graph_, n, max));
   values_ = PageMemory::allocate(static_cast<uint64_t>(plan.bytes + act_bytes), "values between steps");
-  auto* quantized = reinterpret_cast<ActBlock*>(values_->data() + plan.bytes);
-  NodeId quantized_node = kNoNode, gathered_node = kNoNode;  // what it holds at the moment
-  bool gathered_quantized = false;
+  std::byte* input = values_->data() + plan.bytes;
+  struct Held {
+    NodeId node = kNoNode;
+    bool for_experts = false;  // gathered by expert
+    ActForm form = ActForm::kF32;
+    bool operator==(const Held&) const = default;
+  } held;  // what it holds at the moment
   std::map<NodeId, std::shared_ptr<ExpertPlan>> plans;  // by route
 
   const auto value = [&](NodeId id) -> Value {
@@ -181,7 +186,7 @@ void Executor::compile() {
       case Op::kMatMul: {
         // Neighbours that multiply the same input become one step.
         const NodeId x = n.inputs[0];
-        const bool panels = multiplies_panels(n.inputs[1]);
+        const ActForm form = input_of(n.inputs[1]);
         std::vector<MatMulOutput> outputs;
         std::size_t last = i;
         for (std::size_t j = i; j < nodes.size(); ++j) {
@@ -189,18 +194,17 @@ void Executor::compile() {
           if (op == Op::kWeight || op == Op::kReshape) continue;
           if (op != Op::kMatMul || nodes[j].inputs[0] != x) break;
           const PackedMatrix& w = *matrices_[index(nodes[j].inputs[1])];
-          if (w.in_panels() != panels) break;
+          if (w.input() != form) break;
           outputs.push_back({&w, value(static_cast<NodeId>(j))});
           last = j;
         }
         const int64_t row_dim = graph_.node(x).shape[0];
-        if (panels && quantized_node != x) {
-          schedule.add(make_quantize_step(value(x), row_dim, quantized), {value(x)}, {});
-          quantized_node = x;
-          gathered_node = kNoNode;
+        if (const Held wanted{x, false, form}; form != ActForm::kF32 && held != wanted) {
+          schedule.add(make_quantize_step(value(x), row_dim, form, input), {value(x)}, {});
+          held = wanted;
         }
-        const void* input = panels ? static_cast<const void*>(quantized) : value(x).data;
-        schedule.add(make_matmul_step(input, row_dim, std::move(outputs)), {}, {});
+        const void* from = form == ActForm::kF32 ? static_cast<const void*>(value(x).data) : input;
+        schedule.add(make_matmul_step(from, row_dim, std::move(outputs)), {}, {});
         i = last;
         break;
       }
@@ -230,16 +234,13 @@ void Executor::compile() {
       }
       case Op::kExpertMatMul: {
         const NodeId x = n.inputs[0], w = n.inputs[1];
-        const bool panels = multiplies_panels(w);
         const auto& routing = plans.at(n.inputs[2]);
-        if (gathered_node != x || gathered_quantized != panels) {
+        if (const Held wanted{x, true, input_of(w)}; held != wanted) {
           const bool sorted = graph_.node(x).shape.rank() == 3;
-          schedule.add(make_expert_input_step({value(x), graph_.node(x).shape.last(), sorted, panels, quantized}, routing), {}, {});
-          gathered_node = x;
-          gathered_quantized = panels;
-          quantized_node = kNoNode;
+          schedule.add(make_expert_input_step({value(x), graph_.node(x).shape.last(), sorted, wanted.form, input}, routing), {}, {});
+          held = wanted;
         }
-        schedule.add(make_expert_matmul_step(experts_[index(w)], quantized, value(id), routing), {}, {});
+        schedule.add(make_expert_matmul_step(experts_[index(w)], input, value(id), routing), {}, {});
         break;
       }
       case Op::kExpertSum:

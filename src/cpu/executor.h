@@ -50,7 +50,7 @@ class Executor {
  private:
   void pack_weights();
   void compile();
-  bool multiplies_panels(NodeId weight) const;
+  ActForm input_of(NodeId weight) const;
   void validate(const Batch& batch, const KvCache* kv) const;
 
   Graph graph_;  // fused

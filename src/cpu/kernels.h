@@ -25,8 +25,8 @@ struct RowMatMul {
 // The same for packed weights; panels panel_begin .. panel_end - 1, of rows < n_rows.
 struct PanelMatMul {
   const void* w;
-  int64_t k;          // a multiple of the columns of a step
-  const ActBlock* x;  // [n_cols, K / 32]
+  int64_t k;      // a multiple of the columns of a step
+  const void* x;  // [n_cols] rows in the form that the type wants (PanelFormat::input)
   int64_t n_cols;
   float* y;
   int64_t y_stride;
@@ -89,8 +89,8 @@ struct Kernels {
   void (*rope_interleaved)(const float* x, const float* table, float* y, int64_t head_dim, int64_t n_freq);
   void (*rope_halves)(const float* x, const float* table, float* y, int64_t head_dim, int64_t n_freq);
 
-  // x of K values (a multiple of 32) to K / 32 blocks: d = max |x| / 127, codes to the nearest.
-  void (*quantize)(const float* x, ActBlock* y, int64_t k);
+  // By ActForm: x of K values (a multiple of 32) to a row of blocks: d = max |x| / 127, codes to the nearest.
+  void (*quantize[kNumActForms])(const float* x, void* y, int64_t k);
 
   void (*matmul_f32)(const RowMatMul&);
   void (*matmul_f16)(const RowMatMul&);

@@ -34,8 +34,9 @@ struct Size {
 };
 Size any_size(Random& random, DType dtype) {
   const int64_t block = is_quantized(dtype) ? info(dtype).block_size : 1;
-  const int64_t k = block == 1 ? between(random, 1, 150) : block * between(random, 1, block == 32 ? 9 : 3);
-  return {between(random, 1, 70), k, between(random, 1, 20)};
+  const int64_t k = block == 1 ? between(random, 1, 150) : block * between(random, 1, block == 256 ? 3 : 9);
+  const int64_t n_cols = random.below(8) == 0 ? between(random, 90, 130) : between(random, 1, 20);  // blocks of columns
+  return {between(random, 1, 70), k, n_cols};
 }
 
 TEST_P(MatMul, IsWithinTheRoundingOfItsAccumulator) {
@@ -46,9 +47,9 @@ TEST_P(MatMul, IsWithinTheRoundingOfItsAccumulator) {
     const Decoded decoded(weight);
     test::PackedMemory memory(weight);
     const PackedMatrix packed("w", weight, memory.data(), pool_);
-    const Columns x(random, kernels(), packed.in_panels(), size.n_cols, size.k);
+    const Columns x(random, kernels(), packed.input(), size.n_cols, size.k);
     std::vector<float> y(static_cast<std::size_t>(size.rows * size.n_cols));
-    packed.multiply(kernels(), x.column(0, size.k), size.n_cols, y.data(), 0, packed.units());
+    packed.multiply(kernels(), x.column(0), size.n_cols, y.data(), 0, packed.units());
 
     const std::vector<test::Expected> want = expected(decoded, x, size.rows, size.n_cols, size.k);
     for (std::size_t i = 0; i < y.size(); ++i) {
@@ -66,21 +67,21 @@ TEST_P(MatMul, AColumnIsTheSameBitsInEveryBatchAndEveryChunk) {
     const Tensor weight = test::random_matrix(random, dtype(), size.rows, size.k);
     test::PackedMemory memory(weight);
     const PackedMatrix packed("w", weight, memory.data(), pool_);
-    const Columns x(random, kernels(), packed.in_panels(), size.n_cols, size.k);
+    const Columns x(random, kernels(), packed.input(), size.n_cols, size.k);
     const auto rows = static_cast<std::size_t>(size.rows);
     std::vector<float> batch(rows * static_cast<std::size_t>(size.n_cols));
-    packed.multiply(kernels(), x.column(0, size.k), size.n_cols, batch.data(), 0, packed.units());
+    packed.multiply(kernels(), x.column(0), size.n_cols, batch.data(), 0, packed.units());
 
     for (int64_t c = 0; c < size.n_cols; ++c) {
       std::vector<float> alone(rows);
-      packed.multiply(kernels(), x.column(c, size.k), 1, alone.data(), 0, packed.units());
+      packed.multiply(kernels(), x.column(c), 1, alone.data(), 0, packed.units());
       ASSERT_TRUE(test::same_bits(alone, std::span(batch).subspan(static_cast<std::size_t>(c) * rows, rows)))
           << size.rows << "x" << size.k << ", column " << c << " of " << size.n_cols;
     }
     std::vector<float> chunked(batch.size());
     for (int64_t begin = 0; begin < packed.units();) {
       const int64_t end = between(random, begin + 1, packed.units());
-      packed.multiply(kernels(), x.column(0, size.k), size.n_cols, chunked.data(), begin, end);
+      packed.multiply(kernels(), x.column(0), size.n_cols, chunked.data(), begin, end);
       begin = end;
     }
     ASSERT_TRUE(test::same_bits(chunked, batch))
@@ -96,11 +97,11 @@ TEST_P(MatMul, AChunkWritesItsOwnRowsOnly) {
     const Tensor weight = test::random_matrix(random, dtype(), size.rows, size.k);
     test::PackedMemory memory(weight);
     const PackedMatrix packed("w", weight, memory.data(), pool_);
-    const Columns x(random, kernels(), packed.in_panels(), size.n_cols, size.k);
+    const Columns x(random, kernels(), packed.input(), size.n_cols, size.k);
     const int64_t begin = between(random, 0, packed.units() - 1),
                   end = between(random, begin, packed.units());
     std::vector<float> y(static_cast<std::size_t>(size.rows * size.n_cols), kUntouched);
-    packed.multiply(kernels(), x.column(0, size.k), size.n_cols, y.data(), begin, end);
+    packed.multiply(kernels(), x.column(0), size.n_cols, y.data(), begin, end);
     const int64_t unit = packed.in_panels() ? kPanelRows : 1;
     for (int64_t i = 0; i < size.rows * size.n_cols; ++i) {
       const int64_t row = i % size.rows;
@@ -126,10 +127,10 @@ struct EqualRows {
     ThreadPool pool(1);
     const PackedMatrix packed("w", weight, memory.data(), pool);
     Random random(1);
-    Columns columns(random, kernels, true, 1, k);
+    Columns columns(random, kernels, packed.input(), 1, k);
     std::fill(columns.seen.begin(), columns.seen.end(), x);
-    kernels.quantize(columns.seen.data(), columns.blocks.data(), k);
-    packed.multiply(kernels, columns.blocks.data(), 1, y.data(), 0, 1);
+    columns.quantize(kernels);
+    packed.multiply(kernels, columns.column(0), 1, y.data(), 0, 1);
     want = expected(Decoded(weight), columns, 16, 1, k)[0];
   }
 };

@@ -59,7 +59,7 @@ PackedMatrix::PackedMatrix(const std::string& name, const Tensor& tensor, std::b
 void PackedMatrix::multiply(const Kernels& kernels, const void* x, int64_t n_cols, float* y, int64_t begin,
                             int64_t end) const {
   if (panel_type_) {
-    const PanelMatMul task{data_, k_, static_cast<const ActBlock*>(x), n_cols, y, n_rows_, n_rows_, begin, end};
+    const PanelMatMul task{data_, k_, x, n_cols, y, n_rows_, n_rows_, begin, end};
     kernels.panel_matmul[static_cast<int>(*panel_type_)](task);
     return;
   }

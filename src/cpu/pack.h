@@ -27,12 +27,13 @@ class PackedMatrix {
   int64_t n_rows() const { return n_rows_; }
   int64_t k() const { return k_; }
   bool in_panels() const { return panel_type_.has_value(); }
-  // The units that work is divided in: panels of 16 rows, or rows.
+  ActForm input() const { return in_panels() ? panel_format(*panel_type_).input() : ActForm::kF32; }
+  // The units that work is divided in: panels of rows, or rows.
   int64_t units() const { return in_panels() ? (n_rows_ + kPanelRows - 1) / kPanelRows : n_rows_; }
   // Bytes of weights in one unit.
   int64_t unit_bytes() const { return in_panels() ? panel_bytes_ : row_bytes_; }
 
-  // y[c][r] for all rows of units [begin, end). x: n_cols rows of k floats, or of k / 32 ActBlocks for panels.
+  // y[c][r] for all rows of units [begin, end). x: n_cols rows in the form of input().
   void multiply(const Kernels& kernels, const void* x, int64_t n_cols, float* y, int64_t begin, int64_t end) const;
 
  private:

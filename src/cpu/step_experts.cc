@@ -84,10 +84,11 @@ class ExpertInputStep final : public Step {
     const Share share = share_of(run.size.tokens * plan_->n_used, member, run.team);
     for (int64_t i = share.begin; i < share.end; ++i) {
       const float* x = in_.sorted ? in_.x.data + i * in_.k : in_.x.row(plan_->token_of[static_cast<std::size_t>(i)]);
-      if (in_.quantize) {
-        run.kernels.quantize(x, static_cast<ActBlock*>(in_.out) + i * (in_.k / kActColumns), in_.k);
+      std::byte* out = in_.out + i * act_row_bytes(in_.form, in_.k);
+      if (in_.form == ActForm::kF32) {
+        std::memcpy(out, x, static_cast<std::size_t>(in_.k) * sizeof(float));
       } else {
-        std::memcpy(static_cast<float*>(in_.out) + i * in_.k, x, static_cast<std::size_t>(in_.k) * sizeof(float));
+        run.kernels.quantize[static_cast<std::size_t>(in_.form)](x, out, in_.k);
       }
     }
   }
@@ -102,7 +103,7 @@ class ExpertMatMulStep final : public Step {
   ExpertMatMulStep(const std::vector<PackedMatrix>& weights, const void* x, Value y, std::shared_ptr<const ExpertPlan> plan)
       : weights_(weights), x_(static_cast<const std::byte*>(x)), y_(y), plan_(std::move(plan)) {
     const PackedMatrix& w = weights_[0];
-    row_bytes_ = w.in_panels() ? w.k() / kActColumns * static_cast<int64_t>(sizeof(ActBlock)) : w.k() * static_cast<int64_t>(sizeof(float));
+    row_bytes_ = act_row_bytes(w.input(), w.k());
     grain_ = std::clamp<int64_t>(kExpertChunkBytes / w.unit_bytes(), 1, w.units());
   }
 

@@ -29,13 +29,14 @@ std::unique_ptr<Step> make_route_step(const RouteAttrs& attrs, Value logits, Val
 // Fills the plan from the route; one member works.
 std::unique_ptr<Step> make_expert_plan_step(Value route, std::shared_ptr<ExpertPlan> plan);
 
-// Rows of x for the products: of [T, K] gathered into sorted order, of [T, k, K] as they lie (`sorted`). As ActBlocks
-// when `quantize`, else as floats. `out` has room for T * k rows.
+// Rows of x for the products: of [T, K] gathered into sorted order, of [T, k, K] as they lie (`sorted`). In the form that the
+// weights want. `out` has room for T * k rows.
 struct ExpertInput {
   Value x;
   int64_t k;
-  bool sorted, quantize;
-  void* out;
+  bool sorted;
+  ActForm form;
+  std::byte* out;
 };
 std::unique_ptr<Step> make_expert_input_step(const ExpertInput& input, std::shared_ptr<const ExpertPlan> plan);
 

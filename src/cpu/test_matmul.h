@@ -13,22 +13,36 @@ namespace minnow::test {
 // Inputs of one product: x as the kernels of this weight type read it, and the values that they see.
 struct Columns {
   std::vector<float> seen;
-  std::vector<ActBlock> blocks;
+  ActForm form;
+  int64_t k;
+  std::vector<ActBlock256> memory;  // rows in that form, unless it is f32
 
-  Columns(Random& random, const Kernels& kernels, bool quantized, int64_t n_cols, int64_t k, double deviation = 1)
-      : seen(normals(random, n_cols * k, deviation)) {
-    if (!quantized) return;
-    blocks.resize(static_cast<std::size_t>(n_cols * k / kActColumns));
-    kernels.quantize(seen.data(), blocks.data(), n_cols * k);
+  Columns(Random& random, const Kernels& kernels, ActForm input, int64_t n_cols, int64_t columns, double deviation = 1)
+      : seen(normals(random, n_cols * columns, deviation)), form(input), k(columns) {
+    quantize(kernels);
+  }
+  void quantize(const Kernels& kernels) {
+    if (form == ActForm::kF32) return;
+    const auto n_cols = static_cast<int64_t>(seen.size()) / k;
+    memory.resize(static_cast<std::size_t>(n_cols * act_row_bytes(form, k)) / sizeof(ActBlock256) + 1);
+    for (int64_t c = 0; c < n_cols; ++c) {
+      kernels.quantize[static_cast<std::size_t>(form)](seen.data() + c * k, const_cast<std::byte*>(column(c)), k);
+    }
   }
   double value(int64_t i) const {
-    if (blocks.empty()) return seen[static_cast<std::size_t>(i)];
-    const ActBlock& b = blocks[static_cast<std::size_t>(i / kActColumns)];
-    return static_cast<double>(b.q[i % kActColumns]) * b.d;
+    if (form == ActForm::kF32) return seen[static_cast<std::size_t>(i)];
+    return form == ActForm::kBlocks32 ? value_in<ActBlock32>(i / k, i % k) : value_in<ActBlock256>(i / k, i % k);
   }
-  const void* column(int64_t c, int64_t k) const {
-    if (blocks.empty()) return seen.data() + c * k;
-    return blocks.data() + c * (k / kActColumns);
+  const std::byte* column(int64_t c) const {
+    const void* first = form == ActForm::kF32 ? static_cast<const void*>(seen.data()) : memory.data();
+    return static_cast<const std::byte*>(first) + c * act_row_bytes(form, k);
+  }
+
+ private:
+  template <typename Block>
+  double value_in(int64_t c, int64_t i) const {
+    const Block& b = reinterpret_cast<const Block*>(column(c))[i / Block::kColumns];
+    return static_cast<double>(b.q[i % Block::kColumns]) * b.d;
   }
 };
 
@@ -74,7 +88,7 @@ inline std::vector<Expected> expected(const Decoded& weight, const Columns& x, i
   for (int64_t c = 0; c < n_cols; ++c) {
     for (int64_t i = 0; i < k; ++i) by_k[static_cast<std::size_t>(i * n_cols + c)] = x.value(c * k + i);
   }
-  const bool in_panels = !x.blocks.empty();
+  const bool in_panels = x.form != ActForm::kF32;
   const auto length = static_cast<double>(k);
   const double relative = (in_panels ? length / 8 + 8 : length / 4 + 8) * kUnit;
   const double absolute = in_panels ? length * 0x1.0p-136 : 1e-44;

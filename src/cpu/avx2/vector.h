@@ -14,8 +14,8 @@ struct Vector {
   using Sums = __m256i;  // of products of bytes: 16 bits for each pair of them
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 2, kTileColumns = 6;    // float products
-  static constexpr int kPanelColumns = 4;                  // integer products
-  static constexpr bool kPanelPair = false;
+  static constexpr int kPanelVectors = 2, kPanelColumns = 3;  // integer products
+  static constexpr int kStreamVectors = 4;                 // the same for one column
   static constexpr int kScoreRows = 4, kScoreVectors = 2;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
   static constexpr bool kWideSums = false;
@@ -45,6 +45,21 @@ struct Vector {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
   }
 
+  // q[i] = x[i] * inverse, as store_i8, for 32 values; and minus the sums of the first 16 and the last 16 of q.
+  static void store_codes(int8_t* q, const float* x, F inverse, int32_t* neg_sums) {
+    const auto whole = [&](const float* p) { return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(p), inverse)); };
+    const __m256i words0 = _mm256_packs_epi32(whole(x), whole(x + 8)), words1 = _mm256_packs_epi32(whole(x + 16), whole(x + 24));
+    // Packing works on halves: fours of bytes come out as 0 2 4 6 1 3 5 7.
+    const __m256i codes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(words0, words1), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), codes);
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), codes);
+    const __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(-1));
+    const __m256i eights = _mm256_add_epi32(fours, _mm256_srli_epi64(fours, 32));
+    const __m256i sixteens = _mm256_add_epi32(eights, _mm256_unpackhi_epi64(eights, eights));
+    neg_sums[0] = _mm_cvtsi128_si32(_mm256_castsi256_si128(sixteens));
+    neg_sums[1] = _mm_cvtsi128_si32(_mm256_extracti128_si256(sixteens, 1));
+  }
+
   static F add(F a, F b) { return _mm256_add_ps(a, b); }
   static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
   static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
@@ -72,6 +87,9 @@ struct Vector {
   }
 
   static I set_i(int32_t x) { return _mm256_set1_epi32(x); }
+  static I load_all(const void* p) { return word(p); }  // the same 32 bits in every lane
+  static I add_i(I a, I b) { return _mm256_add_epi32(a, b); }
+  static I sub_i(I a, I b) { return _mm256_sub_epi32(a, b); }
   static F to_f(I x) { return _mm256_cvtepi32_ps(x); }
   static F as_f(I x) { return _mm256_castsi256_ps(x); }
   static I load_u8(const uint8_t* p) {
@@ -111,6 +129,15 @@ struct Vector {
   static I widen(I acc, Sums sums) {
     return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
   }
+  // Two signed bytes for each lane, as its 16-bit halves.
+  static I load_pairs(const void* p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  // acc + a[0] * b[0] + a[1] * b[1] of 16-bit halves
+  static I dot_pairs(I acc, I a, I b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
+  // The low or high halves as factors for add_scaled: acc + sums * scales.
+  using Scales = I;
+  static Scales low_scales(I pairs) { return _mm256_blend_epi16(_mm256_slli_epi32(pairs, 16), pairs, 0x55); }
+  static Scales high_scales(I pairs) { return _mm256_blend_epi16(pairs, _mm256_srli_epi32(pairs, 16), 0x55); }
+  static I add_scaled(I acc, Sums sums, Scales scales) { return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, scales)); }
 
  private:
   using Words = uint16_t __attribute__((vector_size(32)));
@@ -118,7 +145,7 @@ struct Vector {
   static __m256i mask(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
-  static __m256i word(const int8_t* x) {
+  static __m256i word(const void* x) {
     int32_t four;
     __builtin_memcpy(&four, x, 4);
     return _mm256_set1_epi32(four);

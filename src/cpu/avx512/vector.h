@@ -14,8 +14,8 @@ struct Vector {
   using Sums = I;     // of products of bytes
   static constexpr int kLanes = 16;
   static constexpr int kTileRows = 4, kTileColumns = 6;    // float products
-  static constexpr int kPanelColumns = 6;                  // integer products
-  static constexpr bool kPanelPair = true;
+  static constexpr int kPanelVectors = 2, kPanelColumns = 6;  // integer products
+  static constexpr int kStreamVectors = 2;                 // the same for one column
   static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
   static constexpr int kFullBias = 128;                    // dot_full takes codes as they are, with this offset
   static constexpr bool kWideSums = true;                  // 32 bits: never full
@@ -45,6 +45,19 @@ struct Vector {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
   }
 
+  // q[i] = x[i] * inverse, as store_i8, for 32 values; and minus the sums of the first 16 and the last 16 of q.
+  static void store_codes(int8_t* q, const float* x, F inverse, int32_t* neg_sums) {
+    const auto half = [&](const float* p) { return _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(p), inverse))); };
+    const __m256i codes = _mm256_inserti128_si256(_mm256_castsi128_si256(half(x)), half(x + 16), 1);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), codes);
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), codes);
+    const __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(-1));
+    const __m256i eights = _mm256_add_epi32(fours, _mm256_srli_epi64(fours, 32));
+    const __m256i sixteens = _mm256_add_epi32(eights, _mm256_unpackhi_epi64(eights, eights));
+    neg_sums[0] = _mm_cvtsi128_si32(_mm256_castsi256_si128(sixteens));
+    neg_sums[1] = _mm_cvtsi128_si32(_mm256_extracti128_si256(sixteens, 1));
+  }
+
   static F add(F a, F b) { return _mm512_add_ps(a, b); }
   static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
   static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
@@ -66,6 +79,9 @@ struct Vector {
   static float max_lane(F x) { return _mm512_reduce_max_ps(x); }
 
   static I set_i(int32_t x) { return _mm512_set1_epi32(x); }
+  static I load_all(const void* p) { return word(p); }  // the same 32 bits in every lane
+  static I add_i(I a, I b) { return _mm512_add_epi32(a, b); }
+  static I sub_i(I a, I b) { return _mm512_sub_epi32(a, b); }
   static F to_f(I x) { return _mm512_cvtepi32_ps(x); }
   static F as_f(I x) { return _mm512_castsi512_ps(x); }
   static I load_u8(const uint8_t* p) {
@@ -95,6 +111,18 @@ struct Vector {
   static Sums dot(Sums acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
   // The same for codes of 8 bits that carry an offset of 128; the offset stays in when kFullBias is 128.
   static Sums dot_full(Sums acc, B codes, const int8_t* x) { return _mm512_dpbusd_epi32(acc, codes, word(x)); }
+  // Two signed bytes for each lane, as its 16-bit halves.
+  static I load_pairs(const void* p) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+  }
+  // acc + a[0] * b[0] + a[1] * b[1] of 16-bit halves
+  static I dot_pairs(I acc, I a, I b) { return _mm512_dpwssd_epi32(acc, a, b); }
+  // The low or high halves as factors for add_scaled: acc + sums * scales.
+  using Scales = I;
+  static Scales low_scales(I pairs) { return _mm512_srai_epi32(_mm512_slli_epi32(pairs, 16), 16); }
+  static Scales high_scales(I pairs) { return _mm512_srai_epi32(pairs, 16); }
+  static I add_scaled(I acc, Sums sums, Scales scales) { return _mm512_add_epi32(acc, _mm512_mullo_epi32(sums, scales)); }
+
   // Pairs of bf16 in each lane: acc + a[1] * b[1] + a[0] * b[0]. Subnormals count as 0.
   static F dot_bf16(F acc, B a, B b) {
     return _mm512_dpbf16_ps(acc, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));

@@ -32,7 +32,7 @@ constexpr Kernels table() {
       .gated = {gated<V, Silu>, gated<V, GeluTanh>, gated<V, Gelu>, gated<V, Relu>, gated<V, ReluSquared>, gated<V, Tanh>},
       .rope_interleaved = rope_interleaved<V>,
       .rope_halves = rope_halves<V>,
-      .quantize = quantize<V>,
+      .quantize = {quantize_row<V, ActBlock32>, quantize_row<V, ActBlock256>},
       .matmul_f32 = row_matmul<V, LoadF32>,
       .matmul_f16 = row_matmul<V, LoadF16>,
       .matmul_bf16 = row_matmul<V, LoadBF16>,

@@ -16,8 +16,8 @@ struct Vector {
   };
   static constexpr int kLanes = 4;
   static constexpr int kTileRows = 4, kTileColumns = 4;    // float products
-  static constexpr int kPanelColumns = 2;                  // integer products
-  static constexpr bool kPanelPair = false;
+  static constexpr int kPanelVectors = 4, kPanelColumns = 2;  // integer products
+  static constexpr int kStreamVectors = 4;                 // the same for one column
   static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
   static constexpr bool kWideSums = false;
@@ -54,6 +54,14 @@ struct Vector {
     __builtin_memcpy(p, &four, 4);
   }
 
+  // q[i] = x[i] * inverse, as store_i8, for 32 values; and minus the sums of the first 16 and the last 16 of q.
+  static void store_codes(int8_t* q, const float* x, F inverse, int32_t* neg_sums) {
+    for (int h = 0; h < 2; ++h) {
+      for (int i = 16 * h; i < 16 * h + 16; i += kLanes) store_i8(q + i, mul(load(x + i), inverse));
+      neg_sums[h] = -vaddlvq_s8(vld1q_s8(q + 16 * h));
+    }
+  }
+
   static F add(F a, F b) { return vaddq_f32(a, b); }
   static F sub(F a, F b) { return vsubq_f32(a, b); }
   static F mul(F a, F b) { return vmulq_f32(a, b); }
@@ -73,6 +81,13 @@ struct Vector {
   static float max_lane(F x) { return vmaxvq_f32(x); }
 
   static I set_i(int32_t x) { return vdupq_n_s32(x); }
+  static I load_all(const void* p) {  // the same 32 bits in every lane
+    int32_t x;
+    __builtin_memcpy(&x, p, 4);
+    return vdupq_n_s32(x);
+  }
+  static I add_i(I a, I b) { return vaddq_s32(a, b); }
+  static I sub_i(I a, I b) { return vsubq_s32(a, b); }
   static F to_f(I x) { return vcvtq_f32_s32(x); }
   static F as_f(I x) { return vreinterpretq_f32_s32(x); }
   static I load_u8(const uint8_t* p) {
@@ -101,6 +116,18 @@ struct Vector {
   static I widen(I acc, Sums sums) {
     return vaddq_s32(acc, vpaddq_s32(vpaddlq_s16(sums.low), vpaddlq_s16(sums.high)));
   }
+  // Two signed bytes for each lane, as its 16-bit halves.
+  static I load_pairs(const void* p) { return vreinterpretq_s32_s16(vmovl_s8(vld1_s8(static_cast<const int8_t*>(p)))); }
+  // acc + a[0] * b[0] + a[1] * b[1] of 16-bit halves
+  static I dot_pairs(I acc, I a, I b) {
+    const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
+    return vaddq_s32(acc, vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y)));
+  }
+  // The low or high halves as factors for add_scaled: acc + sums * scales.
+  using Scales = I;
+  static Scales low_scales(I pairs) { return vshrq_n_s32(vshlq_n_s32(pairs, 16), 16); }
+  static Scales high_scales(I pairs) { return vshrq_n_s32(pairs, 16); }
+  static I add_scaled(I acc, Sums sums, Scales scales) { return vmlaq_s32(acc, widen(vdupq_n_s32(0), sums), scales); }
 
  private:
   static Sums multiply(Sums sums, int8x16_t codes, const int8_t* x) {

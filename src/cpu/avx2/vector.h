@@ -1,4 +1,7 @@
 // 256-bit vectors: AVX2, FMA and F16C.
+//
+// `Level` is the type that derives from this one: every level that shares these functions has copies of its own, made
+// with its own compiler flags (see README.md).
 #pragma once
 
 #include <immintrin.h>
@@ -7,7 +10,8 @@
 
 namespace minnow::avx2 {
 
-struct Vector {
+template <class Level>
+struct VectorOf {
   using F = __m256;   // f32 lanes
   using I = __m256i;  // i32 lanes
   using B = __m256i;  // bytes, four to a lane
@@ -112,17 +116,19 @@ struct Vector {
     return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
   }
 
- private:
+ protected:
   using Words = uint16_t __attribute__((vector_size(32)));
   using Lanes = int32_t __attribute__((vector_size(32)));
   static __m256i mask(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
-  static __m256i word(const int8_t* x) {
+  static __m256i word(const void* x) {
     int32_t four;
     __builtin_memcpy(&four, x, 4);
     return _mm256_set1_epi32(four);
   }
 };
+
+struct Vector : VectorOf<Vector> {};
 
 }  // namespace minnow::avx2

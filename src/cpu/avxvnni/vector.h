@@ -1,0 +1,20 @@
+// AVX2 with the dot product of bytes into 32 bits (AVX-VNNI): Intel from Alder Lake on, where AVX-512 is missing.
+#pragma once
+
+#include "cpu/avx2/vector.h"
+
+namespace minnow::avxvnni {
+
+struct Vector : avx2::VectorOf<Vector> {
+  using Sums = I;
+  static constexpr int kPanelColumns = 4;
+  static constexpr int kFullBias = 128;     // dot_full takes codes as they are, with this offset
+  static constexpr bool kWideSums = true;   // 32 bits: never full
+
+  // acc + sum over the lane's four bytes of code * x[0..3].
+  static Sums dot(Sums acc, B codes, const int8_t* x) { return _mm256_dpbusd_avx_epi32(acc, codes, word(x)); }
+  // The same for codes of 8 bits that carry an offset of 128; the offset stays in.
+  static Sums dot_full(Sums acc, B codes, const int8_t* x) { return dot(acc, codes, x); }
+};
+
+}  // namespace minnow::avxvnni

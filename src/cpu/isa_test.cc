@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -116,6 +117,14 @@ TEST(Isa, AgreesWithTheFeaturesThatTheKernelLists) {
   EXPECT_EQ(is_available(Isa::kAvxVnni), avx2 && all({"avx_vnni"}));
   EXPECT_EQ(is_available(Isa::kAvx512), avx512);
   EXPECT_EQ(is_available(Isa::kAvx512Bf16), avx512 && all({"avx512_bf16"}));
+}
+
+TEST(Isa, OnAnEmulatedCpuTheBestLevelIsTheOneThatItHas) {
+  const char* cpu = std::getenv("QEMU_CPU");
+  if (cpu == nullptr) GTEST_SKIP() << "runs under qemu-user with QEMU_CPU";
+  const std::map<std::string, Isa> levels = {
+      {"cortex-a72", Isa::kNeon}, {"cortex-a76", Isa::kNeonDotprod}, {"max", Isa::kNeonI8mm}};
+  EXPECT_EQ(name(available_isas().back()), name(levels.at(cpu)));
 }
 
 TEST(Isa, EveryAvailableLevelHasAWholeTable) {

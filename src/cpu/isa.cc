@@ -23,17 +23,21 @@ struct Feature {
 
 #define MINNOW_CPU_HAS(feature) (__builtin_cpu_supports(feature) != 0)  // the builtin wants a literal
 
-bool has_avx2() { return MINNOW_CPU_HAS("avx2") && MINNOW_CPU_HAS("fma") && MINNOW_CPU_HAS("f16c"); }
-
-// Clang 14 has no name for it. That the system saves the wide registers is known from AVX2.
-bool has_avx_vnni() {
+// Clang 14 has no names for these two. They count only beside AVX2, from which it is known that the system saves the
+// registers.
+bool has_f16c() {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!has_avx2() || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
-  if (a < 1) return false;  // the last subleaf
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1) != 0;
+}
+bool has_avx_vnni_bit() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || a < 1) return false;  // a: the last subleaf
   __cpuid_count(7, 1, a, b, c, d);
   return (a >> 4 & 1) != 0;
 }
 
+bool has_avx2() { return MINNOW_CPU_HAS("avx2") && MINNOW_CPU_HAS("fma") && has_f16c(); }
+bool has_avx_vnni() { return has_avx2() && has_avx_vnni_bit(); }
 bool has_avx512() {
   return has_avx2() && MINNOW_CPU_HAS("avx512f") && MINNOW_CPU_HAS("avx512bw") &&
          MINNOW_CPU_HAS("avx512dq") && MINNOW_CPU_HAS("avx512vl") && MINNOW_CPU_HAS("avx512vnni");
@@ -45,7 +49,7 @@ std::vector<Feature> features() {
       {"avx", MINNOW_CPU_HAS("avx")},
       {"avx2", MINNOW_CPU_HAS("avx2")},
       {"fma", MINNOW_CPU_HAS("fma")},
-      {"f16c", MINNOW_CPU_HAS("f16c")},
+      {"f16c", has_f16c()},
       {"avx_vnni", has_avx_vnni()},
       {"avx512f", MINNOW_CPU_HAS("avx512f")},
       {"avx512bw", MINNOW_CPU_HAS("avx512bw")},

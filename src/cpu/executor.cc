@@ -76,10 +76,14 @@ struct Schedule {
 const Kernels& kernels_for(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
-    case Isa::kAvx512: return avx512::kKernels;
     case Isa::kAvx2: return avx2::kKernels;
+    case Isa::kAvxVnni: return avxvnni::kKernels;
+    case Isa::kAvx512: return avx512::kKernels;
+    case Isa::kAvx512Bf16: return avx512bf16::kKernels;
 #elif defined(__aarch64__)
     case Isa::kNeon: return neon::kKernels;
+    case Isa::kNeonDotprod: return neon_dotprod::kKernels;
+    case Isa::kNeonI8mm: return neon_i8mm::kKernels;
 #endif
     default: return baseline::kKernels;
   }

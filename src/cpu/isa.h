@@ -7,10 +7,19 @@
 
 namespace minnow {
 
-// Ascending on each architecture. kAvx512 means F, BW, DQ, VL, VNNI and BF16 together.
-enum class Isa { kBaseline, kNeon, kAvx2, kAvx512 };
+// Ascending on each architecture: of those that a machine has, the last is the fastest. Each means itself and:
+enum class Isa {
+  kBaseline,     // x86-64 (SSE2), or any other CPU
+  kNeon,         // every 64-bit Arm CPU
+  kNeonDotprod,  // DotProd
+  kNeonI8mm,     // DotProd, I8MM, BF16
+  kAvx2,         // FMA, F16C
+  kAvxVnni,      // AVX2, FMA, F16C
+  kAvx512,       // F, BW, DQ, VL, VNNI
+  kAvx512Bf16,   // F, BW, DQ, VL, VNNI
+};
 
-std::string_view name(Isa isa);  // "baseline", "neon", "avx2", "avx512"
+std::string_view name(Isa isa);  // as its folder: "baseline", "neon_dotprod", "avx512bf16", ...
 
 // What this machine can run, lowest first.
 const std::vector<Isa>& available_isas();

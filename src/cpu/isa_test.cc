@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <map>
 #include <optional>
+#include <set>
+#include <sstream>
 #include <string>
 
 #include "base/error.h"
@@ -12,6 +16,14 @@
 
 namespace minnow {
 namespace {
+
+constexpr Isa kAllLevels[] = {Isa::kBaseline, Isa::kNeon,    Isa::kNeonDotprod, Isa::kNeonI8mm,
+                              Isa::kAvx2,     Isa::kAvxVnni, Isa::kAvx512,      Isa::kAvx512Bf16};
+
+bool is_available(Isa isa) {
+  const auto& have = available_isas();
+  return std::find(have.begin(), have.end(), isa) != have.end();
+}
 
 // Sets MINNOW_ISA for the length of a test.
 class IsaVariable : public testing::Test {
@@ -62,9 +74,8 @@ TEST_F(IsaVariable, AnUnknownNameIsRefusedWithTheChoices) {
 }
 
 TEST_F(IsaVariable, ALevelOfAnotherCpuIsRefused) {
-  for (const Isa isa : {Isa::kNeon, Isa::kAvx2, Isa::kAvx512}) {
-    const auto& have = available_isas();
-    if (std::find(have.begin(), have.end(), isa) != have.end()) continue;
+  for (const Isa isa : kAllLevels) {
+    if (is_available(isa)) continue;
     set(std::string(name(isa)));
     EXPECT_THROW(chosen_isa(), Error);
   }
@@ -74,6 +85,46 @@ TEST(Isa, BaselineIsAlwaysThereAndLevelsAscend) {
   const auto& isas = available_isas();
   EXPECT_EQ(isas.front(), Isa::kBaseline);
   EXPECT_TRUE(std::is_sorted(isas.begin(), isas.end()));
+}
+
+TEST(Isa, LevelsHaveNamesAndTablesOfTheirOwn) {
+  std::set<std::string_view> names;
+  for (const Isa isa : kAllLevels) names.insert(name(isa));
+  EXPECT_EQ(names.size(), std::size(kAllLevels));
+  std::set<const Kernels*> tables;
+  for (const Isa isa : available_isas()) tables.insert(&kernels_for(isa));
+  EXPECT_EQ(tables.size(), available_isas().size());
+}
+
+// The kernel knows by its own means what the CPU has.
+TEST(Isa, AgreesWithTheFeaturesThatTheKernelLists) {
+#if defined(MINNOW_EMULATED) || !defined(__x86_64__)
+  GTEST_SKIP() << "the list would be that of another CPU";
+#endif
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line) && line.rfind("flags", 0) != 0) {}
+  std::istringstream words(line);
+  std::set<std::string> flags;
+  for (std::string word; words >> word;) flags.insert(word);
+  if (flags.empty()) GTEST_SKIP() << "/proc/cpuinfo lists no flags";
+  const auto all = [&](std::initializer_list<const char*> wanted) {
+    return std::all_of(wanted.begin(), wanted.end(), [&](const char* f) { return flags.count(f) > 0; });
+  };
+  const bool avx2 = all({"avx2", "fma", "f16c"});
+  const bool avx512 = avx2 && all({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"});
+  EXPECT_EQ(is_available(Isa::kAvx2), avx2);
+  EXPECT_EQ(is_available(Isa::kAvxVnni), avx2 && all({"avx_vnni"}));
+  EXPECT_EQ(is_available(Isa::kAvx512), avx512);
+  EXPECT_EQ(is_available(Isa::kAvx512Bf16), avx512 && all({"avx512_bf16"}));
+}
+
+TEST(Isa, OnAnEmulatedCpuTheBestLevelIsTheOneThatItHas) {
+  const char* cpu = std::getenv("QEMU_CPU");
+  if (cpu == nullptr) GTEST_SKIP() << "runs under qemu-user with QEMU_CPU";
+  const std::map<std::string, Isa> levels = {
+      {"cortex-a72", Isa::kNeon}, {"cortex-a76", Isa::kNeonDotprod}, {"max", Isa::kNeonI8mm}};
+  EXPECT_EQ(name(available_isas().back()), name(levels.at(cpu)));
 }
 
 TEST(Isa, EveryAvailableLevelHasAWholeTable) {

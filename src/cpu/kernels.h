@@ -108,8 +108,12 @@ struct Kernels {
 };
 
 namespace baseline { extern const Kernels kKernels; }
-namespace avx2 { extern const Kernels kKernels; }
-namespace avx512 { extern const Kernels kKernels; }
 namespace neon { extern const Kernels kKernels; }
+namespace neon_dotprod { extern const Kernels kKernels; }
+namespace neon_i8mm { extern const Kernels kKernels; }
+namespace avx2 { extern const Kernels kKernels; }
+namespace avxvnni { extern const Kernels kKernels; }
+namespace avx512 { extern const Kernels kKernels; }
+namespace avx512bf16 { extern const Kernels kKernels; }
 
 }  // namespace minnow

@@ -1,4 +1,7 @@
 // 256-bit vectors: AVX2, FMA and F16C.
+//
+// `Level` is the type that derives from this one: every level that shares these functions has copies of its own, made
+// with its own compiler flags (see README.md).
 #pragma once
 
 #include <immintrin.h>
@@ -7,7 +10,8 @@
 
 namespace minnow::avx2 {
 
-struct Vector {
+template <class Level>
+struct VectorOf {
   using F = __m256;   // f32 lanes
   using I = __m256i;  // i32 lanes
   using B = __m256i;  // bytes, four to a lane
@@ -139,7 +143,7 @@ struct Vector {
   static Scales high_scales(I pairs) { return _mm256_blend_epi16(pairs, _mm256_srli_epi32(pairs, 16), 0x55); }
   static I add_scaled(I acc, Sums sums, Scales scales) { return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, scales)); }
 
- private:
+ protected:
   using Words = uint16_t __attribute__((vector_size(32)));
   using Lanes = int32_t __attribute__((vector_size(32)));
   static __m256i mask(int n) {
@@ -151,5 +155,7 @@ struct Vector {
     return _mm256_set1_epi32(four);
   }
 };
+
+struct Vector : VectorOf<Vector> {};
 
 }  // namespace minnow::avx2

@@ -1,4 +1,7 @@
 // 512-bit vectors: AVX-512 F, BW, DQ, VL and VNNI.
+//
+// `Level` is the type that derives from this one: every level that shares these functions has copies of its own, made
+// with its own compiler flags (see README.md).
 #pragma once
 
 #include <immintrin.h>
@@ -7,7 +10,8 @@
 
 namespace minnow::avx512 {
 
-struct Vector {
+template <class Level>
+struct VectorOf {
   using F = __m512;   // f32 lanes
   using I = __m512i;  // i32 lanes
   using B = __m512i;  // bytes, four to a lane
@@ -19,7 +23,7 @@ struct Vector {
   static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
   static constexpr int kFullBias = 128;                    // dot_full takes codes as they are, with this offset
   static constexpr bool kWideSums = true;                  // 32 bits: never full
-  static constexpr bool kBf16Dot = true;                   // has dot_bf16
+  static constexpr bool kBf16Dot = false;
 
   static F zero() { return _mm512_setzero_ps(); }
   static F set(float x) { return _mm512_set1_ps(x); }
@@ -123,16 +127,7 @@ struct Vector {
   static Scales high_scales(I pairs) { return _mm512_srai_epi32(pairs, 16); }
   static I add_scaled(I acc, Sums sums, Scales scales) { return _mm512_add_epi32(acc, _mm512_mullo_epi32(sums, scales)); }
 
-  // Pairs of bf16 in each lane: acc + a[1] * b[1] + a[0] * b[0]. Subnormals count as 0.
-  static F dot_bf16(F acc, B a, B b) {
-    return _mm512_dpbf16_ps(acc, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
-  }
-  // The pair of bf16 at p in every lane.
-  static B set_pair(const uint16_t* p) { return word(p); }
-  // Rounded to nearest even: the 16 values of `low`, then those of `high`.
-  static B to_bf16(F low, F high) { return reinterpret_cast<B>(_mm512_cvtne2ps_pbh(high, low)); }
-
- private:
+ protected:
   using Words = uint16_t __attribute__((vector_size(64)));
   using Lanes = int32_t __attribute__((vector_size(64)));
   static __mmask16 mask(int n) { return static_cast<__mmask16>((1u << n) - 1); }
@@ -142,5 +137,7 @@ struct Vector {
     return _mm512_set1_epi32(four);
   }
 };
+
+struct Vector : VectorOf<Vector> {};
 
 }  // namespace minnow::avx512

@@ -1,4 +1,7 @@
 // 128-bit vectors of every 64-bit Arm CPU (no optional extension is needed).
+//
+// `Level` is the type that derives from this one: every level that shares these functions has copies of its own, made
+// with its own compiler flags (see README.md).
 #pragma once
 
 #include <arm_neon.h>
@@ -7,7 +10,8 @@
 
 namespace minnow::neon {
 
-struct Vector {
+template <class Level>
+struct VectorOf {
   using F = float32x4_t;  // f32 lanes
   using I = int32x4_t;    // i32 lanes
   using B = uint8x16_t;   // bytes, four to a lane
@@ -129,13 +133,18 @@ struct Vector {
   static Scales high_scales(I pairs) { return vshrq_n_s32(pairs, 16); }
   static I add_scaled(I acc, Sums sums, Scales scales) { return vmlaq_s32(acc, widen(vdupq_n_s32(0), sums), scales); }
 
- private:
+ protected:
   static Sums multiply(Sums sums, int8x16_t codes, const int8_t* x) {
+    const int8x16_t four = word(x);
+    return {vmlal_s8(sums.low, vget_low_s8(codes), vget_low_s8(four)), vmlal_high_s8(sums.high, codes, four)};
+  }
+  static int8x16_t word(const void* x) {
     int32_t four;
     __builtin_memcpy(&four, x, 4);
-    const int8x16_t word = vreinterpretq_s8_s32(vdupq_n_s32(four));
-    return {vmlal_s8(sums.low, vget_low_s8(codes), vget_low_s8(word)), vmlal_high_s8(sums.high, codes, word)};
+    return vreinterpretq_s8_s32(vdupq_n_s32(four));
   }
 };
+
+struct Vector : VectorOf<Vector> {};
 
 }  // namespace minnow::neon

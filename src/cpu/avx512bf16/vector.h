@@ -1,0 +1,21 @@
+// AVX-512 with the unit for bf16 (BF16): AMD from Zen 4, Intel servers from Cooper Lake.
+#pragma once
+
+#include "cpu/avx512/vector.h"
+
+namespace minnow::avx512bf16 {
+
+struct Vector : avx512::VectorOf<Vector> {
+  static constexpr bool kBf16Dot = true;
+
+  // Pairs of bf16 in each lane: acc + a[1] * b[1] + a[0] * b[0]. Subnormals count as 0.
+  static F dot_bf16(F acc, B a, B b) {
+    return _mm512_dpbf16_ps(acc, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+  }
+  // The pair of bf16 at p in every lane.
+  static B set_pair(const uint16_t* p) { return word(p); }
+  // Rounded to nearest even: the 16 values of `low`, then those of `high`.
+  static B to_bf16(F low, F high) { return reinterpret_cast<B>(_mm512_cvtne2ps_pbh(high, low)); }
+};
+
+}  // namespace minnow::avx512bf16

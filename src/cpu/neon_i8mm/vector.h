@@ -1,0 +1,25 @@
+// NEON with the dot product of unsigned by signed bytes and the unit for bf16 (FEAT_I8MM and FEAT_BF16, which Armv8.6
+// brought together): Neoverse V1 and N2, Cortex-A510, A710 and X2, Apple from M2.
+#pragma once
+
+#include "cpu/neon_dotprod/vector.h"
+
+namespace minnow::neon_i8mm {
+
+struct Vector : neon_dotprod::VectorOf<Vector> {
+  static constexpr int kFullBias = 128;  // dot_full takes codes as they are, with this offset
+  static constexpr bool kBf16Dot = true;
+
+  static Sums dot_full(Sums acc, B codes, const int8_t* x) { return vusdotq_s32(acc, codes, word(x)); }
+
+  // Pairs of bf16 in each lane: acc + (a[0] * b[0] + a[1] * b[1]). Subnormals count as 0.
+  static F dot_bf16(F acc, B a, B b) { return vbfdotq_f32(acc, vreinterpretq_bf16_u8(a), vreinterpretq_bf16_u8(b)); }
+  // The pair of bf16 at p in every lane.
+  static B set_pair(const uint16_t* p) { return vreinterpretq_u8_s8(word(p)); }
+  // Rounded to nearest even: the 4 values of `low`, then those of `high`.
+  static B to_bf16(F low, F high) {
+    return vreinterpretq_u8_bf16(vcvtq_high_bf16_f32(vcvtq_low_bf16_f32(low), high));
+  }
+};
+
+}  // namespace minnow::neon_i8mm

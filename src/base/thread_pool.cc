@@ -32,13 +32,14 @@ void wait_for_change(const std::atomic<T>& value, T old) {
 
 }  // namespace
 
-void Barrier::arrive_and_wait() {
+void Barrier::arrive_and_wait(const std::function<bool()>& idle) {
   const uint32_t phase = phase_.load(std::memory_order_acquire);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_) {
     arrived_.store(0, std::memory_order_relaxed);
     phase_.fetch_add(1, std::memory_order_release);
     if (n_ > 1) phase_.notify_all();
   } else {
+    while (idle && phase_.load(std::memory_order_acquire) == phase && idle()) {}
     wait_for_change(phase_, phase);
   }
 }

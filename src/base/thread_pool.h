@@ -14,7 +14,8 @@ namespace minnow {
 class Barrier {
  public:
   explicit Barrier(int n) : n_(n) {}
-  void arrive_and_wait();
+  // While others are awaited, `idle` is called again and again until it returns false. It should be short.
+  void arrive_and_wait(const std::function<bool()>& idle = {});
 
  private:
   const int n_;
@@ -38,7 +39,7 @@ class ThreadPool {
   // Calls body(begin, end) on disjoint ranges that cover [0, n), `grain` items at a time, whoever is free next.
   void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
   // For use inside a job: every member must call it equally often.
-  void barrier() { barrier_.arrive_and_wait(); }
+  void barrier(const std::function<bool()>& idle = {}) { barrier_.arrive_and_wait(idle); }
 
  private:
   void work(int member);

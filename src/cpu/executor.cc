@@ -292,8 +292,17 @@ std::span<const float> Executor::run(const Batch& batch, KvCache* kv) {
   const RunContext run{kernels_, batch, positions_, segments_, size, kv, pool_.size()};
   for (const auto& step : steps_) step->begin(run);
   pool_.run([&](int member) {
+    std::size_t next = 0;  // step that reads weights
+    int piece = 0;         // fetched of them so far
     for (std::size_t s = 0; s < steps_.size(); ++s) {
-      if (barrier_before_[s]) pool_.barrier();
+      if (barrier_before_[s]) {
+        if (next < s) {
+          next = s;
+          piece = 0;
+        }
+        while (next < steps_.size() && !steps_[next]->reads_weights()) ++next;
+        pool_.barrier([&] { return next < steps_.size() && steps_[next]->fetch(run, member, piece++); });
+      }
       steps_[s]->work(run, member);
     }
   });

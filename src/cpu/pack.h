@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/thread_pool.h"
@@ -32,6 +33,11 @@ class PackedMatrix {
   int64_t units() const { return in_panels() ? (n_rows_ + kPanelRows - 1) / kPanelRows : n_rows_; }
   // Bytes of weights in one unit.
   int64_t unit_bytes() const { return in_panels() ? panel_bytes_ : row_bytes_; }
+
+  // Bytes [begin, end) of units, for fetching them ahead.
+  std::span<const std::byte> unit_data(int64_t begin, int64_t end) const {
+    return {data_ + begin * unit_bytes(), static_cast<std::size_t>((end - begin) * unit_bytes())};
+  }
 
   // y[c][r] for all rows of units [begin, end). x: n_cols rows in the form of input().
   void multiply(const Kernels& kernels, const void* x, int64_t n_cols, float* y, int64_t begin, int64_t end) const;

@@ -36,6 +36,10 @@ class Step {
   // A row-wise step divides the tokens among the members always in the same way and reads, of other steps' values,
   // only the same tokens: between two of them no barrier is needed.
   virtual bool row_wise() const { return false; }
+  // A member that waits before a step that reads weights, or before an earlier one, brings piece 0, 1, ... of what it will
+  // read first into its cache. False when there is no such piece.
+  virtual bool reads_weights() const { return false; }
+  virtual bool fetch(const RunContext&, int /*member*/, int /*piece*/) const { return false; }
 };
 
 // Where a node's value lies: f32, [rows, width] with the token (or output) dimension outermost.

@@ -63,7 +63,7 @@ void PackedMatrix::multiply(const Kernels& kernels, const void* x, int64_t n_col
     kernels.panel_matmul[static_cast<int>(*panel_type_)](task);
     return;
   }
-  const RowMatMul task{data_, k_, static_cast<const float*>(x), n_cols, y, n_rows_, begin, end};
+  const RowMatMul task{data_, k_, x, n_cols, y, n_rows_, begin, end};
   switch (dtype_) {
     case DType::kF32: return kernels.matmul_f32(task);
     case DType::kF16: return kernels.matmul_f16(task);

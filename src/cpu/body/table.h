@@ -33,15 +33,25 @@ constexpr Kernels table() {
       .rope_interleaved = rope_interleaved<V>,
       .rope_halves = rope_halves<V>,
       .quantize = quantize<V>,
-      .matmul_f32 = row_matmul<V, LoadF32>,
-      .matmul_f16 = row_matmul<V, LoadF16>,
-      .matmul_bf16 = row_matmul<V, LoadBF16>,
+      .matmul_f32 = row_matmul<V, AsStored<F32Unit<V>>>,
+      .matmul_f16 = row_matmul<V, F32FromF16<V>>,
+      .matmul_bf16 = row_matmul<V, F32FromBf16<V>>,
+      .round_bf16 = nullptr,
+      .matmul_f16_as_bf16 = nullptr,
+      .matmul_bf16_as_bf16 = nullptr,
       .kv_store = kv_store<V>,
       .attention = attention<V>,
       .read_memory = read_memory<V>,
       .int8_rate = int8_rate<V>,
+      .bf16_rate = nullptr,
       .f32_rate = f32_rate<V>,
   };
+  if constexpr (V::kBf16Dot) {
+    kernels.round_bf16 = round_bf16<V>;
+    kernels.matmul_f16_as_bf16 = row_matmul<V, Bf16FromF16<V>>;
+    kernels.matmul_bf16_as_bf16 = row_matmul<V, AsStored<Bf16Unit<V>>>;
+    kernels.bf16_rate = bf16_rate<V>;
+  }
   add_panel_matmuls<V>(kernels);
   return kernels;
 }

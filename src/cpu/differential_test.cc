@@ -58,7 +58,7 @@ void compare_levels(Random& random, DType dtype) {
   test::PackedMemory memory(p.weight);
   const PackedMatrix packed("w", p.weight, memory.data(), pool);
   const double deviation = std::exp2(static_cast<double>(between(random, -10, 6)));
-  const test::Columns x(random, kernels_for(Isa::kBaseline), packed.in_panels(), p.n_cols, p.k, deviation);
+  const test::Columns x(random, kernels_for(Isa::kBaseline), packed.input(), p.n_cols, p.k, deviation);
   const test::Decoded decoded(p.weight);
   const std::string what = fmt::format("{} {}x{}, {} columns", name(dtype), p.rows, p.k, p.n_cols);
 
@@ -66,7 +66,7 @@ void compare_levels(Random& random, DType dtype) {
   std::vector<float> baseline, fused;
   for (const Isa isa : available_isas()) {
     std::vector<float> y(want.size());
-    packed.multiply(kernels_for(isa), x.column(0, p.k), p.n_cols, y.data(), 0, packed.units());
+    packed.multiply(kernels_for(isa), x.column(0), p.n_cols, y.data(), 0, packed.units());
     if (isa == Isa::kBaseline) baseline = y;
     for (std::size_t i = 0; i < y.size(); ++i) {
       ASSERT_NEAR(y[i], want[i].value, want[i].bound) << name(isa) << " " << what << ", output " << i;

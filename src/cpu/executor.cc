@@ -32,12 +32,13 @@ Tensor expert_of(const Tensor& t, int64_t e) {
 int64_t n_matrices(const Shape& shape) { return shape.rank() == 3 ? shape[0] : 1; }
 Shape matrix_shape(const Shape& shape) { return {shape[shape.rank() - 2], shape.last()}; }
 
-// Bytes of the quantized, or gathered, input of a product with at most `max` rows.
+// Bytes of the converted, or gathered, input of a product with at most `max` rows.
 int64_t input_bytes(const Graph& graph, const Node& n, StepSize max) {
   if (n.op != Op::kMatMul && n.op != Op::kExpertMatMul) return 0;
   const int64_t k = graph.node(n.inputs[1]).shape.last();
-  if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * (k / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock));
-  return max.tokens * n.shape[1] * std::max<int64_t>(k * 4, (k / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock)));
+  const int64_t converted = std::max(input_row_bytes(MatMulInput::kBf16, k), input_row_bytes(MatMulInput::kActBlocks, k));
+  if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * converted;
+  return max.tokens * n.shape[1] * std::max(converted, input_row_bytes(MatMulInput::kF32, k));
 }
 
 // The node whose value a chain of views shows.
@@ -129,7 +130,7 @@ void Executor::pack_weights() {
     const auto pack = [&](const Tensor& matrix) {
       std::byte* memory = packed_memory_->data() + offset;
       offset += minnow::packed_bytes(matrix.dtype, matrix.shape);
-      return PackedMatrix(nodes[i].name, matrix, memory, pool_);
+      return PackedMatrix(nodes[i].name, matrix, memory, pool_, half_input(kernels_, options_.exact));
     };
     if (t.shape.rank() == 3) {
       for (int64_t e = 0; e < t.shape[0]; ++e) experts_[i].push_back(pack(expert_of(t, e)));
@@ -141,8 +142,8 @@ void Executor::pack_weights() {
   }
 }
 
-bool Executor::multiplies_panels(NodeId weight) const {
-  return matrices_[index(weight)] ? matrices_[index(weight)]->in_panels() : experts_[index(weight)][0].in_panels();
+MatMulInput Executor::input_form(NodeId weight) const {
+  return matrices_[index(weight)] ? matrices_[index(weight)]->input() : experts_[index(weight)][0].input();
 }
 
 void Executor::compile() {
@@ -150,13 +151,13 @@ void Executor::compile() {
   const StepSize max{options_.max_tokens, options_.max_outputs};
   const MemoryPlan plan = plan_memory(graph_, max);
 
-  // After the values comes room for one quantized input, shared by the products that read it.
+  // After the values comes room for one converted input, shared by the products that read it.
   int64_t act_bytes = 0;
   for (const Node& n : nodes) act_bytes = std::max(act_bytes, input_bytes(graph_, n, max));
   values_ = PageMemory::allocate(static_cast<uint64_t>(plan.bytes + act_bytes), "values between steps");
-  auto* quantized = reinterpret_cast<ActBlock*>(values_->data() + plan.bytes);
-  NodeId quantized_node = kNoNode, gathered_node = kNoNode;  // what it holds at the moment
-  bool gathered_quantized = false;
+  std::byte* converted = values_->data() + plan.bytes;
+  NodeId converted_node = kNoNode, gathered_node = kNoNode;  // what it holds at the moment,
+  MatMulInput converted_form{};                              // in which form
   std::map<NodeId, std::shared_ptr<ExpertPlan>> plans;  // by route
 
   const auto value = [&](NodeId id) -> Value {
@@ -181,7 +182,7 @@ void Executor::compile() {
       case Op::kMatMul: {
         // Neighbours that multiply the same input become one step.
         const NodeId x = n.inputs[0];
-        const bool panels = multiplies_panels(n.inputs[1]);
+        const MatMulInput form = input_form(n.inputs[1]);
         std::vector<MatMulOutput> outputs;
         std::size_t last = i;
         for (std::size_t j = i; j < nodes.size(); ++j) {
@@ -189,17 +190,19 @@ void Executor::compile() {
           if (op == Op::kWeight || op == Op::kReshape) continue;
           if (op != Op::kMatMul || nodes[j].inputs[0] != x) break;
           const PackedMatrix& w = *matrices_[index(nodes[j].inputs[1])];
-          if (w.in_panels() != panels) break;
+          if (w.input() != form) break;
           outputs.push_back({&w, value(static_cast<NodeId>(j))});
           last = j;
         }
         const int64_t row_dim = graph_.node(x).shape[0];
-        if (panels && quantized_node != x) {
-          schedule.add(make_quantize_step(value(x), row_dim, quantized), {value(x)}, {});
-          quantized_node = x;
+        const bool convert = form != MatMulInput::kF32;
+        if (convert && (converted_node != x || converted_form != form)) {
+          schedule.add(make_input_step(value(x), row_dim, form, converted), {value(x)}, {});
+          converted_node = x;
+          converted_form = form;
           gathered_node = kNoNode;
         }
-        const void* input = panels ? static_cast<const void*>(quantized) : value(x).data;
+        const void* input = convert ? static_cast<const void*>(converted) : value(x).data;
         schedule.add(make_matmul_step(input, row_dim, std::move(outputs)), {}, {});
         i = last;
         break;
@@ -230,16 +233,16 @@ void Executor::compile() {
       }
       case Op::kExpertMatMul: {
         const NodeId x = n.inputs[0], w = n.inputs[1];
-        const bool panels = multiplies_panels(w);
+        const MatMulInput form = input_form(w);
         const auto& routing = plans.at(n.inputs[2]);
-        if (gathered_node != x || gathered_quantized != panels) {
+        if (gathered_node != x || converted_form != form) {
           const bool sorted = graph_.node(x).shape.rank() == 3;
-          schedule.add(make_expert_input_step({value(x), graph_.node(x).shape.last(), sorted, panels, quantized}, routing), {}, {});
+          schedule.add(make_expert_input_step({value(x), graph_.node(x).shape.last(), sorted, form, converted}, routing), {}, {});
           gathered_node = x;
-          gathered_quantized = panels;
-          quantized_node = kNoNode;
+          converted_form = form;
+          converted_node = kNoNode;
         }
-        schedule.add(make_expert_matmul_step(experts_[index(w)], quantized, value(id), routing), {}, {});
+        schedule.add(make_expert_matmul_step(experts_[index(w)], converted, value(id), routing), {}, {});
         break;
       }
       case Op::kExpertSum:

@@ -250,7 +250,9 @@ TEST_P(RowKernels, QuantizeOfTheSmallestNumbersIsNotOffByMoreThanThey) {
 TEST_P(RowKernels, TheYardsticksCountTheirWork) {
   std::vector<float> memory(2048, 1.0f);
   EXPECT_GT(kernels().read_memory(memory.data(), 8192), 0);
-  for (const auto rate : {kernels().int8_rate, kernels().f32_rate}) {
+  EXPECT_EQ(kernels().bf16_rate == nullptr, kernels().matmul_bf16_as_bf16 == nullptr);
+  for (const auto rate : {kernels().int8_rate, kernels().bf16_rate, kernels().f32_rate}) {
+    if (rate == nullptr) continue;
     int64_t once = 0, twice = 0;
     EXPECT_TRUE(std::isfinite(rate(100, &once)));
     rate(200, &twice);

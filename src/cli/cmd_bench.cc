@@ -27,7 +27,8 @@ void print_json(const Arguments& a, const Engine& e, const BenchResult& r, doubl
                   {"load_seconds", load_seconds}, {"peak_rss_bytes", r.peak_rss},
                   {"bandwidth_share", r.bandwidth_share}, {"multiply_share", r.multiply_share},
                   {"read_bytes_per_second", r.limits.read_bytes_per_second},
-                  {"int8_ops_per_second", r.limits.int8_ops_per_second}, {"f32_ops_per_second", r.limits.f32_ops_per_second}};
+                  {"int8_ops_per_second", r.limits.int8_ops_per_second},
+                  {"bf16_ops_per_second", r.limits.bf16_ops_per_second}, {"f32_ops_per_second", r.limits.f32_ops_per_second}};
   fmt::print("{}\n", j.dump());
 }
 

@@ -254,11 +254,11 @@ TEST(Differential, QuantizedActivationsAreTheSame) {
   for (int64_t t = 0; t < n_tries; ++t) {
     const int64_t k = 32 * between(random, 1, 12);
     const auto x = test::normals(random, k, std::exp2(static_cast<double>(between(random, -30, 30))));
-    for (const ActForm form : {ActForm::kBlocks32, ActForm::kBlocks256}) {
-      const auto bytes = static_cast<std::size_t>(act_row_bytes(form, k));
+    for (const auto form : {MatMulInput::kBlocks32, MatMulInput::kBlocks256}) {
+      const auto bytes = static_cast<std::size_t>(input_row_bytes(form, k));
       std::vector<ActBlock256> baseline(k / 32), y(k / 32);
       for (const Isa isa : available_isas()) {
-        kernels_for(isa).quantize[static_cast<std::size_t>(form)](x.data(), y.data(), k);
+        to_input(kernels_for(isa), form, x.data(), y.data(), k);
         if (isa == Isa::kBaseline) baseline = y;
         ASSERT_EQ(std::memcmp(y.data(), baseline.data(), bytes), 0) << name(isa);
       }

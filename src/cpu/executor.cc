@@ -32,13 +32,16 @@ Tensor expert_of(const Tensor& t, int64_t e) {
 int64_t n_matrices(const Shape& shape) { return shape.rank() == 3 ? shape[0] : 1; }
 Shape matrix_shape(const Shape& shape) { return {shape[shape.rank() - 2], shape.last()}; }
 
-// Bytes of the quantized, or gathered, input of a product with at most `max` rows.
+// Bytes of the converted, or gathered, input of a product with at most `max` rows.
 int64_t input_bytes(const Graph& graph, const Node& n, StepSize max) {
   if (n.op != Op::kMatMul && n.op != Op::kExpertMatMul) return 0;
   const int64_t k = graph.node(n.inputs[1]).shape.last();
-  const int64_t blocks = std::max(act_row_bytes(ActForm::kBlocks32, k), act_row_bytes(ActForm::kBlocks256, k));
-  if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * blocks;
-  return max.tokens * n.shape[1] * std::max(blocks, act_row_bytes(ActForm::kF32, k));
+  int64_t converted = 0;
+  for (const auto form : {MatMulInput::kBf16, MatMulInput::kBlocks32, MatMulInput::kBlocks256}) {
+    converted = std::max(converted, input_row_bytes(form, k));
+  }
+  if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * converted;
+  return max.tokens * n.shape[1] * std::max(converted, input_row_bytes(MatMulInput::kF32, k));
 }
 
 // The node whose value a chain of views shows.
@@ -134,7 +137,7 @@ void Executor::pack_weights() {
     const auto pack = [&](const Tensor& matrix) {
       std::byte* memory = packed_memory_->data() + offset;
       offset += minnow::packed_bytes(matrix.dtype, matrix.shape);
-      return PackedMatrix(nodes[i].name, matrix, memory, pool_);
+      return PackedMatrix(nodes[i].name, matrix, memory, pool_, half_input(kernels_, options_.exact));
     };
     if (t.shape.rank() == 3) {
       for (int64_t e = 0; e < t.shape[0]; ++e) experts_[i].push_back(pack(expert_of(t, e)));
@@ -146,7 +149,7 @@ void Executor::pack_weights() {
   }
 }
 
-ActForm Executor::input_of(NodeId weight) const {
+MatMulInput Executor::input_form(NodeId weight) const {
   return matrices_[index(weight)] ? matrices_[index(weight)]->input() : experts_[index(weight)][0].input();
 }
 
@@ -155,15 +158,15 @@ void Executor::compile() {
   const StepSize max{options_.max_tokens, options_.max_outputs};
   const MemoryPlan plan = plan_memory(graph_, max);
 
-  // After the values comes room for one quantized input, shared by the products that read it.
+  // After the values comes room for one converted input, shared by the products that read it.
   int64_t act_bytes = 0;
   for (const Node& n : nodes) act_bytes = std::max(act_bytes, input_bytes(graph_, n, max));
   values_ = PageMemory::allocate(static_cast<uint64_t>(plan.bytes + act_bytes), "values between steps");
-  std::byte* input = values_->data() + plan.bytes;
+  std::byte* converted = values_->data() + plan.bytes;
   struct Held {
     NodeId node = kNoNode;
     bool for_experts = false;  // gathered by expert
-    ActForm form = ActForm::kF32;
+    MatMulInput form{};
     bool operator==(const Held&) const = default;
   } held;  // what it holds at the moment
   std::map<NodeId, std::shared_ptr<ExpertPlan>> plans;  // by route
@@ -190,7 +193,7 @@ void Executor::compile() {
       case Op::kMatMul: {
         // Neighbours that multiply the same input become one step.
         const NodeId x = n.inputs[0];
-        const ActForm form = input_of(n.inputs[1]);
+        const MatMulInput form = input_form(n.inputs[1]);
         std::vector<MatMulOutput> outputs;
         std::size_t last = i;
         for (std::size_t j = i; j < nodes.size(); ++j) {
@@ -203,12 +206,13 @@ void Executor::compile() {
           last = j;
         }
         const int64_t row_dim = graph_.node(x).shape[0];
-        if (const Held wanted{x, false, form}; form != ActForm::kF32 && held != wanted) {
-          schedule.add(make_quantize_step(value(x), row_dim, form, input), {value(x)}, {});
+        const bool convert = form != MatMulInput::kF32;
+        if (const Held wanted{x, false, form}; convert && held != wanted) {
+          schedule.add(make_input_step(value(x), row_dim, form, converted), {value(x)}, {});
           held = wanted;
         }
-        const void* from = form == ActForm::kF32 ? static_cast<const void*>(value(x).data) : input;
-        schedule.add(make_matmul_step(from, row_dim, std::move(outputs)), {}, {});
+        const void* input = convert ? static_cast<const void*>(converted) : value(x).data;
+        schedule.add(make_matmul_step(input, row_dim, std::move(outputs)), {}, {});
         i = last;
         break;
       }
@@ -239,12 +243,12 @@ void Executor::compile() {
       case Op::kExpertMatMul: {
         const NodeId x = n.inputs[0], w = n.inputs[1];
         const auto& routing = plans.at(n.inputs[2]);
-        if (const Held wanted{x, true, input_of(w)}; held != wanted) {
+        if (const Held wanted{x, true, input_form(w)}; held != wanted) {
           const bool sorted = graph_.node(x).shape.rank() == 3;
-          schedule.add(make_expert_input_step({value(x), graph_.node(x).shape.last(), sorted, wanted.form, input}, routing), {}, {});
+          schedule.add(make_expert_input_step({value(x), graph_.node(x).shape.last(), sorted, wanted.form, converted}, routing), {}, {});
           held = wanted;
         }
-        schedule.add(make_expert_matmul_step(experts_[index(w)], input, value(id), routing), {}, {});
+        schedule.add(make_expert_matmul_step(experts_[index(w)], converted, value(id), routing), {}, {});
         break;
       }
       case Op::kExpertSum:

@@ -18,6 +18,7 @@ namespace minnow {
 
 class Step;
 class PackedMatrix;
+enum class MatMulInput : uint8_t;
 
 const Kernels& kernels_for(Isa isa);
 
@@ -26,6 +27,9 @@ struct ExecutorOptions {
   Isa isa = Isa::kBaseline;
   int64_t max_tokens = 512;  // largest batch, in tokens
   int64_t max_outputs = 32;  // most output rows in one batch
+  // F16 and BF16 weights are multiplied in f32 even where the CPU has a faster unit for bf16, which rounds inputs (and
+  // F16 weights) to 8 bits of mantissa.
+  bool exact = false;
   // Told how many bytes of weights are ready so far; may be empty.
   std::function<void(uint64_t)> progress;
 };
@@ -50,7 +54,7 @@ class Executor {
  private:
   void pack_weights();
   void compile();
-  ActForm input_of(NodeId weight) const;
+  MatMulInput input_form(NodeId weight) const;
   void validate(const Batch& batch, const KvCache* kv) const;
 
   Graph graph_;  // fused

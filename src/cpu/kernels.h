@@ -11,11 +11,15 @@
 
 namespace minnow {
 
+// Input rows of the products that are computed in bf16 are padded with zeros to a multiple of this many columns.
+inline constexpr int kBf16Columns = 32;
+constexpr int64_t bf16_row(int64_t k) { return (k + kBf16Columns - 1) / kBf16Columns * kBf16Columns; }
+
 // y[c][r] = sum over k of w[r][k] * x[c][k] for c < n_cols and rows row_begin <= r < row_end.
 struct RowMatMul {
   const void* w;   // [N, K] f32, f16 or bf16
   int64_t k;
-  const float* x;  // [n_cols, K]
+  const void* x;   // [n_cols, K] f32, or [n_cols, bf16_row(K)] bf16
   int64_t n_cols;
   float* y;        // [n_cols, y_stride]
   int64_t y_stride;
@@ -89,12 +93,19 @@ struct Kernels {
   void (*rope_interleaved)(const float* x, const float* table, float* y, int64_t head_dim, int64_t n_freq);
   void (*rope_halves)(const float* x, const float* table, float* y, int64_t head_dim, int64_t n_freq);
 
-  // By ActForm: x of K values (a multiple of 32) to a row of blocks: d = max |x| / 127, codes to the nearest.
-  void (*quantize[kNumActForms])(const float* x, void* y, int64_t k);
+  // x of K values (a multiple of 32) to a row of blocks: d = max |x| / 127, codes to the nearest.
+  void (*quantize_32)(const float* x, ActBlock32* y, int64_t k);
+  void (*quantize_256)(const float* x, ActBlock256* y, int64_t k);
 
+  // By the type of the weights, computed in f32.
   void (*matmul_f32)(const RowMatMul&);
   void (*matmul_f16)(const RowMatMul&);
   void (*matmul_bf16)(const RowMatMul&);
+  // The same computed in bf16 with sums in f32, from inputs rounded by round_bf16: bf16_row(k) values of a row of k.
+  // All null where the instruction set has no unit for it.
+  void (*round_bf16)(const float* x, uint16_t* y, int64_t k);
+  void (*matmul_f16_as_bf16)(const RowMatMul&);
+  void (*matmul_bf16_as_bf16)(const RowMatMul&);
   void (*panel_matmul[kNumPanelTypes])(const PanelMatMul&);  // index: PanelType
 
   void (*kv_store)(const KvStore&);
@@ -104,6 +115,7 @@ struct Kernels {
   // value that depends on all of it.
   double (*read_memory)(const void* bytes, int64_t n);      // sums n bytes (a multiple of 4096)
   double (*int8_rate)(int64_t rounds, int64_t* operations); // *operations: multiplies plus adds
+  double (*bf16_rate)(int64_t rounds, int64_t* operations); // null where matmul_bf16_as_bf16 is
   double (*f32_rate)(int64_t rounds, int64_t* operations);
 };
 

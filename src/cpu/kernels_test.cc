@@ -240,7 +240,7 @@ TEST_P(RowKernels, QuantizeTakesTheNearestCodesAndSumsThem) {
     const int64_t blocks = between(random, 1, 9);
     const auto x = any_activations(random, t, blocks * 32);
     std::vector<ActBlock32> y(static_cast<std::size_t>(blocks));
-    kernels().quantize[static_cast<std::size_t>(ActForm::kBlocks32)](x.data(), y.data(), blocks * 32);
+    kernels().quantize_32(x.data(), y.data(), blocks * 32);
     for (std::size_t b = 0; b < y.size(); ++b) {
       expect_nearest_codes(y[b], x.data() + 32 * b, 32);
       ASSERT_EQ(y[b].neg_sum, -sum_of(y[b].q, 32));
@@ -255,7 +255,7 @@ TEST_P(RowKernels, QuantizeInLongBlocksFillsTheLastOneUp) {
     const int64_t n = 64 * between(random, 1, 17);
     const auto x = any_activations(random, t, n);
     std::vector<ActBlock256> y(static_cast<std::size_t>((n + 255) / 256));
-    kernels().quantize[static_cast<std::size_t>(ActForm::kBlocks256)](x.data(), y.data(), n);
+    kernels().quantize_256(x.data(), y.data(), n);
     for (std::size_t b = 0; b < y.size(); ++b) {
       expect_nearest_codes(y[b], x.data() + 256 * b, static_cast<int>(std::min<int64_t>(256, n - 256 * static_cast<int64_t>(b))));
       for (int i = 0; i < 16; ++i) {
@@ -273,7 +273,7 @@ TEST_P(RowKernels, QuantizeOfTheSmallestNumbersIsNotOffByMoreThanThey) {
     for (std::size_t i = 0; i < 32; ++i) x[i] = largest * (static_cast<float>(i) - 15.5f) / 16.5f;
     x[31] = largest;
     ActBlock32 y;
-    kernels().quantize[static_cast<std::size_t>(ActForm::kBlocks32)](x.data(), &y, 32);
+    kernels().quantize_32(x.data(), &y, 32);
     for (std::size_t i = 0; i < 32; ++i) {
       ASSERT_GE(y.q[i], -127);
       ASSERT_LE(std::abs(static_cast<double>(y.q[i]) * y.d - x[i]), y.d * 0.51 + 4e-36)
@@ -285,7 +285,9 @@ TEST_P(RowKernels, QuantizeOfTheSmallestNumbersIsNotOffByMoreThanThey) {
 TEST_P(RowKernels, TheYardsticksCountTheirWork) {
   std::vector<float> memory(2048, 1.0f);
   EXPECT_GT(kernels().read_memory(memory.data(), 8192), 0);
-  for (const auto rate : {kernels().int8_rate, kernels().f32_rate}) {
+  EXPECT_EQ(kernels().bf16_rate == nullptr, kernels().matmul_bf16_as_bf16 == nullptr);
+  for (const auto rate : {kernels().int8_rate, kernels().bf16_rate, kernels().f32_rate}) {
+    if (rate == nullptr) continue;
     int64_t once = 0, twice = 0;
     EXPECT_TRUE(std::isfinite(rate(100, &once)));
     rate(200, &twice);

@@ -55,6 +55,7 @@ MachineLimits measure_limits(ThreadPool& pool, Isa isa, double seconds) {
     });
   };
   limits.int8_ops_per_second = rate(k.int8_rate);
+  if (k.bf16_rate != nullptr) limits.bf16_ops_per_second = rate(k.bf16_rate);
   limits.f32_ops_per_second = rate(k.f32_rate);
   (void)sink;
   return limits;

@@ -9,6 +9,7 @@ namespace minnow {
 struct MachineLimits {
   double read_bytes_per_second = 0;  // memory read, a buffer much larger than the caches
   double int8_ops_per_second = 0;    // multiplies and adds of the widest 8-bit dot product
+  double bf16_ops_per_second = 0;    // multiplies and adds of the bf16 dot product; 0 where there is none
   double f32_ops_per_second = 0;     // multiplies and adds of f32
 };
 

@@ -15,26 +15,45 @@ using test::between;
 using test::Columns;
 using test::Decoded;
 
-class MatMul : public testing::TestWithParam<std::tuple<Isa, DType>> {
+struct Case {
+  Isa isa;
+  DType dtype;
+  MatMulInput halves;  // what F16 and BF16 weights meet
+};
+// Every type at every instruction set; 16-bit floats in bf16, too, where there is a unit for it.
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const Isa isa : available_isas()) {
+    for (const DType dtype : test::kWeightTypes) {
+      all.push_back({isa, dtype, MatMulInput::kF32});
+      const bool half = dtype == DType::kF16 || dtype == DType::kBF16;
+      if (half && kernels_for(isa).round_bf16 != nullptr) all.push_back({isa, dtype, MatMulInput::kBf16});
+    }
+  }
+  return all;
+}
+
+class MatMul : public testing::TestWithParam<Case> {
  protected:
-  Isa isa() const { return std::get<0>(GetParam()); }
-  DType dtype() const { return std::get<1>(GetParam()); }
-  const Kernels& kernels() const { return kernels_for(isa()); }
+  DType dtype() const { return GetParam().dtype; }
+  const Kernels& kernels() const { return kernels_for(GetParam().isa); }
+  PackedMatrix pack(const Tensor& weight, test::PackedMemory& memory) {
+    return PackedMatrix("w", weight, memory.data(), pool_, GetParam().halves);
+  }
   ThreadPool pool_{1};
 };
-INSTANTIATE_TEST_SUITE_P(, MatMul,
-                         testing::Combine(testing::ValuesIn(available_isas()), testing::ValuesIn(test::kWeightTypes)),
-                         [](const auto& p) {
-                           return std::string(name(std::get<0>(p.param))) + "_" +
-                                  std::string(name(std::get<1>(p.param)));
-                         });
+INSTANTIATE_TEST_SUITE_P(, MatMul, testing::ValuesIn(cases()), [](const auto& p) {
+  const bool in_bf16 = p.param.halves == MatMulInput::kBf16;
+  return std::string(name(p.param.isa)) + "_" + std::string(name(p.param.dtype)) + (in_bf16 ? "_in_bf16" : "");
+});
 
 struct Size {
   int64_t rows, k, n_cols;
 };
 Size any_size(Random& random, DType dtype) {
   const int64_t block = is_quantized(dtype) ? info(dtype).block_size : 1;
-  const int64_t k = block == 1 ? between(random, 1, 150) : block * between(random, 1, block == 256 ? 3 : 9);
+  const int64_t longest = random.below(8) == 0 ? 4500 : 150;  // a few floats are summed in several pieces of K
+  const int64_t k = block == 1 ? between(random, 1, longest) : block * between(random, 1, block == 256 ? 3 : 9);
   const int64_t n_cols = random.below(8) == 0 ? between(random, 90, 130) : between(random, 1, 20);  // blocks of columns
   return {between(random, 1, 70), k, n_cols};
 }
@@ -44,9 +63,9 @@ TEST_P(MatMul, IsWithinTheRoundingOfItsAccumulator) {
   for (int t = 0; t < test::tries(40); ++t) {
     const Size size = any_size(random, dtype());
     const Tensor weight = test::random_matrix(random, dtype(), size.rows, size.k);
-    const Decoded decoded(weight);
     test::PackedMemory memory(weight);
-    const PackedMatrix packed("w", weight, memory.data(), pool_);
+    const PackedMatrix packed = pack(weight, memory);
+    const Decoded decoded(weight, packed.input());
     const Columns x(random, kernels(), packed.input(), size.n_cols, size.k);
     std::vector<float> y(static_cast<std::size_t>(size.rows * size.n_cols));
     packed.multiply(kernels(), x.column(0), size.n_cols, y.data(), 0, packed.units());
@@ -66,7 +85,7 @@ TEST_P(MatMul, AColumnIsTheSameBitsInEveryBatchAndEveryChunk) {
     const Size size = any_size(random, dtype());
     const Tensor weight = test::random_matrix(random, dtype(), size.rows, size.k);
     test::PackedMemory memory(weight);
-    const PackedMatrix packed("w", weight, memory.data(), pool_);
+    const PackedMatrix packed = pack(weight, memory);
     const Columns x(random, kernels(), packed.input(), size.n_cols, size.k);
     const auto rows = static_cast<std::size_t>(size.rows);
     std::vector<float> batch(rows * static_cast<std::size_t>(size.n_cols));
@@ -96,7 +115,7 @@ TEST_P(MatMul, AChunkWritesItsOwnRowsOnly) {
     const Size size = any_size(random, dtype());
     const Tensor weight = test::random_matrix(random, dtype(), size.rows, size.k);
     test::PackedMemory memory(weight);
-    const PackedMatrix packed("w", weight, memory.data(), pool_);
+    const PackedMatrix packed = pack(weight, memory);
     const Columns x(random, kernels(), packed.input(), size.n_cols, size.k);
     const int64_t begin = between(random, 0, packed.units() - 1),
                   end = between(random, begin, packed.units());
@@ -128,8 +147,8 @@ struct EqualRows {
     const PackedMatrix packed("w", weight, memory.data(), pool);
     Random random(1);
     Columns columns(random, kernels, packed.input(), 1, k);
-    std::fill(columns.seen.begin(), columns.seen.end(), x);
-    columns.quantize(kernels);
+    std::fill(columns.given.begin(), columns.given.end(), x);
+    columns.convert(kernels);
     packed.multiply(kernels, columns.column(0), 1, y.data(), 0, 1);
     want = expected(Decoded(weight), columns, 16, 1, k)[0];
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <span>
 
 #include "base/error.h"
@@ -14,7 +15,32 @@ namespace {
 
 bool is_float(DType dtype) { return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16; }
 
+bool is_half(DType dtype) { return dtype == DType::kF16 || dtype == DType::kBF16; }
+
 }  // namespace
+
+int64_t input_row_bytes(MatMulInput form, int64_t k) {
+  switch (form) {
+    case MatMulInput::kF32: return k * static_cast<int64_t>(sizeof(float));
+    case MatMulInput::kBf16: return bf16_row(k) * static_cast<int64_t>(sizeof(uint16_t));
+    case MatMulInput::kBlocks32: return k / 32 * static_cast<int64_t>(sizeof(ActBlock32));
+    case MatMulInput::kBlocks256: break;
+  }
+  return (k + 255) / 256 * static_cast<int64_t>(sizeof(ActBlock256));
+}
+
+void to_input(const Kernels& kernels, MatMulInput form, const float* x, void* y, int64_t k) {
+  switch (form) {
+    case MatMulInput::kF32: std::memcpy(y, x, static_cast<std::size_t>(input_row_bytes(form, k))); break;
+    case MatMulInput::kBf16: kernels.round_bf16(x, static_cast<uint16_t*>(y), k); break;
+    case MatMulInput::kBlocks32: kernels.quantize_32(x, static_cast<ActBlock32*>(y), k); break;
+    case MatMulInput::kBlocks256: kernels.quantize_256(x, static_cast<ActBlock256*>(y), k); break;
+  }
+}
+
+MatMulInput half_input(const Kernels& kernels, bool exact) {
+  return exact || kernels.round_bf16 == nullptr ? MatMulInput::kF32 : MatMulInput::kBf16;
+}
 
 bool can_multiply(DType dtype) { return is_float(dtype) || panel_type(dtype).has_value(); }
 
@@ -27,15 +53,18 @@ uint64_t packed_bytes(DType dtype, const Shape& shape) {
   return static_cast<uint64_t>((bytes + 63) / 64 * 64);
 }
 
-PackedMatrix::PackedMatrix(const std::string& name, const Tensor& tensor, std::byte* memory, ThreadPool& pool)
+PackedMatrix::PackedMatrix(const std::string& name, const Tensor& tensor, std::byte* memory, ThreadPool& pool,
+                           MatMulInput halves)
     : dtype_(tensor.dtype), n_rows_(tensor.shape[0]), k_(tensor.shape[1]), data_(tensor.data) {
   if (!can_multiply(dtype_)) {
     fail(ErrorCode::kUnsupported, "{}: cannot multiply with weights of type {}", name, minnow::name(dtype_));
   }
   row_bytes_ = static_cast<int64_t>(row_bytes(dtype_, k_));
   panel_type_ = panel_type(dtype_);
+  if (is_half(dtype_)) input_ = halves;
   if (!panel_type_) return;
   const PanelFormat format = panel_format(*panel_type_);
+  input_ = format.input();
   panel_bytes_ = k_ / format.columns * format.step_bytes();
   data_ = memory;
   const bool in_file = MappedFile::is_owner(tensor.owner);
@@ -63,11 +92,11 @@ void PackedMatrix::multiply(const Kernels& kernels, const void* x, int64_t n_col
     kernels.panel_matmul[static_cast<int>(*panel_type_)](task);
     return;
   }
-  const RowMatMul task{data_, k_, static_cast<const float*>(x), n_cols, y, n_rows_, begin, end};
+  const RowMatMul task{data_, k_, x, n_cols, y, n_rows_, begin, end};
   switch (dtype_) {
     case DType::kF32: return kernels.matmul_f32(task);
-    case DType::kF16: return kernels.matmul_f16(task);
-    default: return kernels.matmul_bf16(task);
+    case DType::kF16: return (input_ == MatMulInput::kBf16 ? kernels.matmul_f16_as_bf16 : kernels.matmul_f16)(task);
+    default: return (input_ == MatMulInput::kBf16 ? kernels.matmul_bf16_as_bf16 : kernels.matmul_bf16)(task);
   }
 }
 

@@ -15,6 +15,13 @@ namespace minnow {
 // Whether minnow multiplies with weights of this type.
 bool can_multiply(DType dtype);
 
+// Bytes of an input row of k values, and a row brought into the form.
+int64_t input_row_bytes(MatMulInput form, int64_t k);
+void to_input(const Kernels& kernels, MatMulInput form, const float* x, void* y, int64_t k);
+
+// How F16 and BF16 weights are multiplied: as bf16 where the kernels have a unit for it, unless f32 is asked for.
+MatMulInput half_input(const Kernels& kernels, bool exact);
+
 // Bytes that the packed form of an [n_rows, k] matrix takes beside the file; 0 for float types, which need none.
 uint64_t packed_bytes(DType dtype, const Shape& shape);
 
@@ -23,12 +30,14 @@ class PackedMatrix {
   // Packs into `memory` (packed_bytes() of it, aligned to 64; unused for float types) with all threads of the pool.
   // The memory and the tensor's storage must outlive the matrix. Throws kInvalidInput naming the weight when a scale
   // is not finite or the rows of an I2_S tensor have different ones, kUnsupported for types that cannot be multiplied.
-  PackedMatrix(const std::string& name, const Tensor& tensor, std::byte* memory, ThreadPool& pool);
+  // `halves` is what F16 and BF16 weights meet: f32 or bf16.
+  PackedMatrix(const std::string& name, const Tensor& tensor, std::byte* memory, ThreadPool& pool,
+               MatMulInput halves = MatMulInput::kF32);
 
   int64_t n_rows() const { return n_rows_; }
   int64_t k() const { return k_; }
   bool in_panels() const { return panel_type_.has_value(); }
-  ActForm input() const { return in_panels() ? panel_format(*panel_type_).input() : ActForm::kF32; }
+  MatMulInput input() const { return input_; }
   // The units that work is divided in: panels of rows, or rows.
   int64_t units() const { return in_panels() ? (n_rows_ + kPanelRows - 1) / kPanelRows : n_rows_; }
   // Bytes of weights in one unit.
@@ -39,13 +48,14 @@ class PackedMatrix {
     return {data_ + begin * unit_bytes(), static_cast<std::size_t>((end - begin) * unit_bytes())};
   }
 
-  // y[c][r] for all rows of units [begin, end). x: n_cols rows in the form of input().
+  // y[c][r] for all rows of units [begin, end). x: n_cols rows in the form input().
   void multiply(const Kernels& kernels, const void* x, int64_t n_cols, float* y, int64_t begin, int64_t end) const;
 
  private:
   DType dtype_;
   int64_t n_rows_, k_;
   std::optional<PanelType> panel_type_;
+  MatMulInput input_ = MatMulInput::kF32;
   int64_t panel_bytes_ = 0, row_bytes_ = 0;
   const std::byte* data_;
 };

@@ -110,10 +110,9 @@ inline constexpr int kIq4Offset = 128, kE2M1Offset = 16;  // powers of two
 inline constexpr PanelTable kIq4Table = with_offset(kIq4Values, kIq4Offset);
 inline constexpr PanelTable kE2M1Table = with_offset(kE2M1Values, kE2M1Offset);
 
-// How a product wants its activations: in blocks of x[i] = d * q[i], with the sums of codes that take offsets and minimums
-// into account, or as they are.
-enum class ActForm : uint8_t { kBlocks32, kBlocks256, kF32 };
-inline constexpr int kNumActForms = 2;  // those that are made by Kernels::quantize
+// The form in which a product reads the rows of its input: floats, or blocks of activations x[i] = d * q[i] with the sums of
+// codes that take offsets and minimums into account.
+enum class MatMulInput : uint8_t { kF32, kBf16, kBlocks32, kBlocks256 };
 
 struct alignas(16) ActBlock32 {
   static constexpr int kColumns = 32;
@@ -137,15 +136,6 @@ struct alignas(64) ActBlock256 {
 };
 static_assert(sizeof(ActBlock256) == 384);
 
-constexpr int64_t act_row_bytes(ActForm form, int64_t k) {
-  switch (form) {
-    case ActForm::kBlocks32: return k / 32 * static_cast<int64_t>(sizeof(ActBlock32));
-    case ActForm::kBlocks256: return (k + 255) / 256 * static_cast<int64_t>(sizeof(ActBlock256));
-    case ActForm::kF32: break;
-  }
-  return k * static_cast<int64_t>(sizeof(float));
-}
-
 // A weight is scale * (value - offset) + min.
 struct PanelFormat {
   int columns;  // of a step
@@ -166,7 +156,7 @@ struct PanelFormat {
 
   // Byte scales times an f16: their products with sums of codes are added up as integers over the step.
   constexpr bool integer_scales() const { return scale == PanelScale::kI8 || scale == PanelScale::kU4; }
-  constexpr ActForm input() const { return columns == 32 ? ActForm::kBlocks32 : ActForm::kBlocks256; }
+  constexpr MatMulInput input() const { return columns == 32 ? MatMulInput::kBlocks32 : MatMulInput::kBlocks256; }
 
   // A step, in this order: the codes of each 32 columns and half of the rows; f16 scales (f32: a single one), f16 minimums, a byte scale for each sub-block, a byte minimum for each (kI8 only). Each is 32 rows wide;
   // of integer scales and minimums, two sub-blocks lie together: those of a row are neighbours.

@@ -60,14 +60,14 @@ inline Share share_of(int64_t n, int member, int team) { return {n * member / te
 std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, const std::vector<Value>& inputs,
                                         Value output);
 
-// x to blocks, for the integer products. row_dim (kTokensDim or kOutputsDim) says how many rows it has.
-std::unique_ptr<Step> make_quantize_step(Value x, int64_t row_dim, ActForm form, std::byte* y);
+// x in the form that a product reads. row_dim (kTokensDim or kOutputsDim) says how many rows it has.
+std::unique_ptr<Step> make_input_step(Value x, int64_t row_dim, MatMulInput form, std::byte* y);
 
 struct MatMulOutput {
   const PackedMatrix* weight;
   Value y;
 };
-// Several products with the same input, in the form that all their weights want.
+// Several products with the same input, in the form that all of the weights want.
 std::unique_ptr<Step> make_matmul_step(const void* x, int64_t row_dim, std::vector<MatMulOutput> outputs);
 
 // Writing keys and values to the cache (row-wise), and attention over it.

@@ -83,6 +83,7 @@ struct Engine::Impl {
                                                       .isa = chosen_isa(),
                                                       .max_tokens = options.n_batch,
                                                       .max_outputs = n_outputs,
+                                                      .exact = options.kv_type == KvType::kF32,
                                                       .progress = options.load_progress}),
         kv(kv_layers(executor.graph()), options.kv_type, page_count(options, kv_layers(executor.graph()))),
         scheduler({options.n_sequences, options.n_batch, n_outputs, options.reuse_prefixes, sees_both_sides(graph)},
@@ -284,6 +285,7 @@ int64_t Engine::max_prompt() const {
 }
 int Engine::n_threads() const { return impl_->options.n_threads; }
 Isa Engine::isa() const { return chosen_isa(); }
+bool Engine::exact() const { return impl_->options.kv_type == KvType::kF32; }
 uint64_t Engine::kv_bytes() const {
   return KvCache::bytes_for(kv_layers(impl_->executor.graph()), impl_->options.kv_type, impl_->kv.n_pages() * kKvPage);
 }

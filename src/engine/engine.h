@@ -24,7 +24,7 @@ struct EngineOptions {
   int64_t n_ctx = 0;         // positions per sequence; 0: what the model was trained on, at most kDefaultContext
   int n_sequences = 16;      // answered at the same time; more wait their turn
   int64_t n_batch = 512;     // tokens per step
-  KvType kv_type = KvType::kF16;
+  KvType kv_type = KvType::kF16;  // kF32 asks for f32 arithmetic throughout (ExecutorOptions::exact)
   int64_t kv_tokens = 0;     // positions of all sequences together; 0: n_sequences * n_ctx or what memory allows
   int n_threads = 0;         // 0: the cores of this machine
   bool reuse_prefixes = true;  // keep what was computed for prompts that begin alike
@@ -122,6 +122,7 @@ class Engine {
   int64_t max_prompt() const;
   int n_threads() const;
   Isa isa() const;
+  bool exact() const;             // F16 and BF16 weights are multiplied in f32 at any price
   uint64_t kv_bytes() const;      // reserved for the cache; resident only where used
   uint64_t packed_bytes() const;  // weights in the kernels' own form
 

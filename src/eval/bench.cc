@@ -37,15 +37,14 @@ GenerationStats run_once(Engine& engine, int64_t prompt, int64_t generate, Rando
 
 TokenCost token_cost(const Model& model) {
   TokenCost cost;
-  uint64_t quantized = 0;
   const bool tied = model.weights.find("output.weight") == nullptr;
   for (const NamedTensor& t : model.weights.all()) {
     if (t.tensor.shape.rank() < 2 || (t.name == "token_embd.weight" && !tied)) continue;
     cost.bytes += t.tensor.bytes();
-    cost.multiply_adds += static_cast<uint64_t>(t.tensor.shape.elements());
-    if (is_quantized(t.tensor.dtype)) quantized += t.tensor.bytes();
+    const DType dtype = t.tensor.dtype;
+    const bool half = dtype == DType::kF16 || dtype == DType::kBF16;
+    (is_quantized(dtype) ? cost.quantized : half ? cost.halves : cost.floats) += static_cast<uint64_t>(t.tensor.shape.elements());
   }
-  cost.mostly_quantized = quantized * 2 > cost.bytes;
   return cost;
 }
 
@@ -78,8 +77,12 @@ BenchResult bench(Engine& engine, const BenchOptions& o) {
   result.generation = summarize(std::move(generation));
   const TokenCost cost = token_cost(engine.model());
   result.bandwidth_share = result.generation.median * static_cast<double>(cost.bytes) / result.limits.read_bytes_per_second;
-  const double peak = cost.mostly_quantized ? result.limits.int8_ops_per_second : result.limits.f32_ops_per_second;
-  result.multiply_share = result.prompt.median * 2 * static_cast<double>(cost.multiply_adds) / peak;
+  const MachineLimits& limits = result.limits;
+  const bool in_bf16 = !engine.exact() && limits.bf16_ops_per_second > 0;
+  const double least_seconds = 2 * (static_cast<double>(cost.quantized) / limits.int8_ops_per_second +
+                                    static_cast<double>(cost.halves) / (in_bf16 ? limits.bf16_ops_per_second : limits.f32_ops_per_second) +
+                                    static_cast<double>(cost.floats) / limits.f32_ops_per_second);
+  result.multiply_share = result.prompt.median * least_seconds;
   return result;
 }
 

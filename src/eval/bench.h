@@ -26,18 +26,17 @@ struct BenchResult {
   uint64_t peak_rss = 0;         // bytes, of model and runs, before the machine's limits were measured
   MachineLimits limits;          // measured right after the runs
   double bandwidth_share = 0;    // of the read limit, reached while generating
-  double multiply_share = 0;     // of the multiply rate (int8 for quantized weights, else f32), while reading the prompt
+  double multiply_share = 0;     // of the multiply rates of the weights' types, while reading the prompt
 };
 
 // The engine must have a context of at least max(n_prompt, n_generate) + 1 and reuse_prefixes off.
 BenchResult bench(Engine& engine, const BenchOptions& options);
 
-// Weight bytes that one token has to read, and multiply-adds that it costs: the matrices of the model, the embedding
-// only when it is the output projection too.
+// Weight bytes that one token has to read, and multiply-adds that it costs by the type of the weights: the matrices of
+// the model, the embedding only when it is the output projection too.
 struct TokenCost {
   uint64_t bytes = 0;
-  uint64_t multiply_adds = 0;
-  bool mostly_quantized = false;
+  uint64_t quantized = 0, halves = 0, floats = 0;  // multiply-adds; halves: F16 and BF16
 };
 TokenCost token_cost(const Model& model);
 

@@ -79,8 +79,8 @@ TEST(TokenCost, CountsMatricesOnceAndTheEmbeddingOnlyWhenItIsTheOutput) {
   const TokenCost tied = token_cost(random_model({.family = &kLlama}, 1));
   const TokenCost untied = token_cost(random_model({.family = &kLlama, .tied = false}, 1));
   EXPECT_EQ(tied.bytes, untied.bytes);
-  EXPECT_EQ(tied.multiply_adds * 4, tied.bytes);
-  EXPECT_FALSE(tied.mostly_quantized);
+  EXPECT_EQ(tied.floats * 4, tied.bytes);
+  EXPECT_EQ(tied.quantized + tied.halves, 0);
 }
 
 }  // namespace

@@ -80,6 +80,16 @@ struct VectorOf {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
   }
   static float sum(F x) { return _mm512_reduce_add_ps(x); }
+  // out[i] = the sum of the lanes of the i-th vector, at a third of the work of four sum()
+  static void sum4(float* out, F a, F b, F c, F d) {
+    const F ab = add(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));  // quarters 0 + 2, 1 + 3 of each
+    const F cd = add(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xEE));
+    const F quarters = add(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));  // one of each
+    const F pairs = add(quarters, _mm512_permute_ps(quarters, 0x4E));
+    const F sums = add(pairs, _mm512_permute_ps(pairs, 0xB1));
+    const I firsts = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, sums)));
+  }
   static float max_lane(F x) { return _mm512_reduce_max_ps(x); }
 
   static I set_i(int32_t x) { return _mm512_set1_epi32(x); }

@@ -216,8 +216,7 @@ inline void finish(const int32_t* neg_sum, ActBlock256* y) {
 }
 
 template <class V, class Act>
-void quantize_row(const float* x, void* blocks, int64_t k) {
-  auto* y = static_cast<Act*>(blocks);
+void quantize(const float* x, Act* y, int64_t k) {
   for (int64_t at = 0; at < k; at += Act::kColumns, x += Act::kColumns, ++y) {
     const int n = static_cast<int>(k - at < Act::kColumns ? k - at : Act::kColumns);
     auto largest = V::zero();

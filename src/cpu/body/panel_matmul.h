@@ -11,7 +11,7 @@ namespace minnow::body {
 inline constexpr int kPrefetchBytes = 4096;
 // Many columns are done in blocks, whose activations stay in a core's second-level cache while the panels of the task
 // pass by.
-inline constexpr int64_t kBlockBytes = 512 << 10, kBlockColumns = 96;
+inline constexpr int64_t kActivationBytes = 512 << 10, kMostColumns = 96;
 
 // R vectors of rows from row0 of a panel by C columns. Lane i of vector r belongs to row row0 + r * kLanes + i.
 template <class V, PanelType kType, int R, int C>
@@ -255,8 +255,8 @@ void panel_matmul(const PanelMatMul& m) {
   using Act = typename PanelReader<V, kType>::Act;
   constexpr int64_t kLeast = 24;  // columns, whole tiles at every level
   const int64_t row_bytes = (m.k + Act::kColumns - 1) / Act::kColumns * static_cast<int64_t>(sizeof(Act));
-  const int64_t fit = kBlockBytes / row_bytes / kLeast * kLeast;
-  const int64_t width = fit < kLeast ? kLeast : fit < kBlockColumns ? fit : kBlockColumns;
+  const int64_t fit = kActivationBytes / row_bytes / kLeast * kLeast;
+  const int64_t width = fit < kLeast ? kLeast : fit < kMostColumns ? fit : kMostColumns;
   for (int64_t c = 0; c < m.n_cols; c += width) {
     const int64_t end = c + width < m.n_cols ? c + width : m.n_cols;
     for (int64_t panel = m.panel_begin; panel < m.panel_end; ++panel) panel_tiles<V, kType>(m, panel, c, end);

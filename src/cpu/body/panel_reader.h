@@ -6,12 +6,12 @@
 
 namespace minnow::body {
 
-template <ActForm kForm>
+template <MatMulInput kForm>
 struct ActOf {
   using Block = ActBlock256;
 };
 template <>
-struct ActOf<ActForm::kBlocks32> {
+struct ActOf<MatMulInput::kBlocks32> {
   using Block = ActBlock32;
 };
 
@@ -53,7 +53,7 @@ struct PanelReader {
   static inline __attribute__((always_inline)) typename V::I start(const Act* x, int at, int sub) {
     if constexpr (kOffset == 0) {
       return V::set_i(0);
-    } else if constexpr (kFormat.input() == ActForm::kBlocks32) {
+    } else if constexpr (kFormat.input() == MatMulInput::kBlocks32) {
       return times_offset(V::load_all(&x->neg_sum));
     } else {
       const int32_t* sums = x->neg_sum + at / 16 + sub * (kSubBlock / 16);

@@ -32,16 +32,27 @@ constexpr Kernels table() {
       .gated = {gated<V, Silu>, gated<V, GeluTanh>, gated<V, Gelu>, gated<V, Relu>, gated<V, ReluSquared>, gated<V, Tanh>},
       .rope_interleaved = rope_interleaved<V>,
       .rope_halves = rope_halves<V>,
-      .quantize = {quantize_row<V, ActBlock32>, quantize_row<V, ActBlock256>},
-      .matmul_f32 = row_matmul<V, LoadF32>,
-      .matmul_f16 = row_matmul<V, LoadF16>,
-      .matmul_bf16 = row_matmul<V, LoadBF16>,
+      .quantize_32 = quantize<V, ActBlock32>,
+      .quantize_256 = quantize<V, ActBlock256>,
+      .matmul_f32 = row_matmul<V, AsStored<F32Unit<V>>>,
+      .matmul_f16 = row_matmul<V, F32FromF16<V>>,
+      .matmul_bf16 = row_matmul<V, F32FromBf16<V>>,
+      .round_bf16 = nullptr,
+      .matmul_f16_as_bf16 = nullptr,
+      .matmul_bf16_as_bf16 = nullptr,
       .kv_store = kv_store<V>,
       .attention = attention<V>,
       .read_memory = read_memory<V>,
       .int8_rate = int8_rate<V>,
+      .bf16_rate = nullptr,
       .f32_rate = f32_rate<V>,
   };
+  if constexpr (V::kBf16Dot) {
+    kernels.round_bf16 = round_bf16<V>;
+    kernels.matmul_f16_as_bf16 = row_matmul<V, Bf16FromF16<V>>;
+    kernels.matmul_bf16_as_bf16 = row_matmul<V, AsStored<Bf16Unit<V>>>;
+    kernels.bf16_rate = bf16_rate<V>;
+  }
   add_panel_matmuls<V>(kernels);
   return kernels;
 }

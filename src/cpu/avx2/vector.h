@@ -18,7 +18,7 @@ struct VectorOf {
   using Sums = __m256i;  // of products of bytes: 16 bits for each pair of them
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 2, kTileColumns = 6;    // float products
-  static constexpr int kPanelVectors = 2, kPanelColumns = 3;  // integer products
+  static constexpr int kPanelVectors = 1, kPanelColumns = 6;  // integer products
   static constexpr int kStreamVectors = 4;                 // the same for one column
   static constexpr int kScoreRows = 4, kScoreVectors = 2;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself

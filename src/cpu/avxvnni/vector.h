@@ -7,8 +7,7 @@ namespace minnow::avxvnni {
 
 struct Vector : avx2::VectorOf<Vector> {
   using Sums = I;
-  // 8 sums, 2 vectors of codes and a word of activations in 16 registers; measured as fast as 3, 5 or 6, or faster.
-  static constexpr int kPanelColumns = 4;
+  static constexpr int kPanelVectors = 1, kPanelColumns = 6;  // 6 sums, 6 totals, in 16 registers
   static constexpr int kFullBias = 128;     // dot_full takes codes as they are, with this offset
   static constexpr bool kWideSums = true;   // 32 bits: never full
 

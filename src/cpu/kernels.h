@@ -38,12 +38,15 @@ struct PanelMatMul {
   int64_t panel_begin, panel_end;
 };
 
-enum class KvType : uint8_t { kF32, kF16, kQ8_0 };
-inline constexpr int kKvPage = 64;  // positions per page
+enum class KvType : uint8_t { kF32, kF16, kBf16, kQ8_0 };
+inline constexpr int kKvPage = 64;               // positions per page
+inline constexpr int kKvSegment = 8 * kKvPage;   // positions whose softmax is computed as one
 
 // One page of one layer and one KV head, for head size D:
-//   keys:   [D][kKvPage], q8_0 then scales f32 [D / 32][kKvPage]
-//   values: [kKvPage][D], q8_0 then scales f32 [kKvPage][D / 32]
+//   keys:   [D / 2][kKvPage][2], q8_0 then scales f32 [D / 32][kKvPage]
+//   values: [kKvPage / 2][D][2], q8_0 then scales f32 [kKvPage / 2][D / 32][2]
+// The numbers that are next to each other are two features of a key and two positions of a value: what the products add
+// up. Keys of an odd D end with a feature of 0; each part takes the bytes of an even D.
 struct KvStore {
   KvType type;
   int32_t head_dim;
@@ -70,14 +73,18 @@ struct AttentionTask {
   int64_t page_stride;
   float* scratch;              // attention_scratch_floats(head_dim)
 };
-inline constexpr int kAttentionRows = 32;
+inline constexpr int kAttentionRows = 64;
+// A row of what a query found in one segment.
+constexpr int64_t attention_partial_floats(int64_t head_dim) { return (head_dim + 15) / 16 * 16 + 16; }
 constexpr int64_t attention_scratch_floats(int64_t head_dim) {
-  return kAttentionRows * (kKvPage + 2 * head_dim + 2) + kKvPage * head_dim;
+  const int64_t width = (head_dim + 31) / 32 * 32;
+  return kAttentionRows * (3 * width + kKvPage + 32 + 2 * attention_partial_floats(head_dim)) + 2 * kKvPage * width + 512;
 }
 
 inline constexpr int kNumActivations = 6;  // as kNumUnaryFns
 
 struct Kernels {
+  bool bf16_products;  // attention rounds queries, weights of positions, keys and values to bf16, but for an f32 cache
   void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
   void (*layer_norm)(const float* x, const float* w, const float* bias, float* y, int64_t n, float eps);  // bias or null
   void (*add_scaled)(const float* x, float factor, float* y, int64_t n);  // y += factor * x
@@ -109,7 +116,11 @@ struct Kernels {
   void (*panel_matmul[kNumPanelTypes])(const PanelMatMul&);  // index: PanelType
 
   void (*kv_store)(const KvStore&);
+  // All that the queries see; or one segment of it to n_q rows of partial results, and then the results of all segments
+  // that any of the queries sees, in order, to what attention() would have given.
   void (*attention)(const AttentionTask&);
+  void (*attention_segment)(const AttentionTask&, int64_t segment, float* partial);
+  void (*attention_fold)(const AttentionTask&, const float* partials, int64_t n_segments);
 
   // Limits of the machine, for doctor and bench: each runs `rounds` of work that nothing else bounds and returns a
   // value that depends on all of it.

@@ -11,13 +11,14 @@ std::string_view name(KvType type) {
   switch (type) {
     case KvType::kF32: return "f32";
     case KvType::kF16: return "f16";
+    case KvType::kBf16: return "bf16";
     case KvType::kQ8_0: return "q8_0";
   }
   return "?";
 }
 
 std::optional<KvType> kv_type_from_name(std::string_view text) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kQ8_0}) {
     if (name(type) == text) return type;
   }
   return std::nullopt;
@@ -42,9 +43,11 @@ std::vector<KvLayer> kv_layers(const Graph& graph) {
 }
 
 int64_t KvCache::part_bytes(const KvLayer& l, KvType type) {
+  const int64_t numbers = (l.head_dim + 1) / 2 * 2 * kKvPage;
   switch (type) {
-    case KvType::kF32: return l.head_dim * kKvPage * 4;
-    case KvType::kF16: return l.head_dim * kKvPage * 2;
+    case KvType::kF32: return numbers * 4;
+    case KvType::kF16:
+    case KvType::kBf16: return numbers * 2;
     case KvType::kQ8_0: return l.head_dim * kKvPage + l.head_dim / 32 * kKvPage * 4;
   }
   return 0;

@@ -15,7 +15,7 @@
 
 namespace minnow {
 
-std::string_view name(KvType type);                            // "f32", "f16", "q8_0"
+std::string_view name(KvType type);                            // "f32", "f16", "bf16", "q8_0"
 std::optional<KvType> kv_type_from_name(std::string_view name);
 
 // Keys and values of n_kv_heads heads; or, for a short convolution, its inputs: one row of head_dim f32 per position.

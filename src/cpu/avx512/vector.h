@@ -37,12 +37,31 @@ struct VectorOf {
   static void store_f16(uint16_t* p, F x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
+  // a, b, a, b, ... and p[0], p[0], p[1], p[1], ...
+  static F set_two(const float* p) {
+    double both;
+    __builtin_memcpy(&both, p, 8);
+    return _mm512_castpd_ps(_mm512_set1_pd(both));
+  }
+  static F load_twice(const float* p) {
+    const __m512i order = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    return _mm512_permutexvar_ps(order, _mm512_castps256_ps512(_mm256_loadu_ps(p)));
+  }
   static F load_bf16(const uint16_t* p) {
     const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
   }
   static F load_i8(const int8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  // Rounds to nearest even, subnormals too; what is not a number stays so.
+  static void store_bf16(uint16_t* p, F x) {
+    const __m512i bits = _mm512_castps_si512(x);
+    const __m512i last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(last, _mm512_set1_epi32(0x7FFF)));
+    const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    const __m512i all = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(all, 16)));
   }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
@@ -75,9 +94,18 @@ struct VectorOf {
   static F pow2(F n) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
   }
+  // x * 2^n for whole n of any size
+  static F times_pow2(F x, F n) { return _mm512_scalef_ps(x, n); }
   // a < b ? yes : no, lane by lane
   static F select_less(F a, F b, F yes, F no) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+  }
+  static bool any_less(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0; }
+  // a[0] + a[1], a[2] + a[3], ..., then those of b.
+  static F add_neighbours(F a, F b) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    return _mm512_add_ps(_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b));
   }
   static float sum(F x) { return _mm512_reduce_add_ps(x); }
   // out[i] = the sum of the lanes of the i-th vector, at a third of the work of four sum()
@@ -108,6 +136,7 @@ struct VectorOf {
     return _mm512_and_si512(moved, _mm512_set1_epi32(mask));
   }
   static B load_b(const void* p) { return _mm512_loadu_si512(p); }
+  static void store_b(void* p, B x) { _mm512_storeu_si512(p, x); }
   static B or_b(B a, B b) { return _mm512_or_si512(a, b); }
   // Each byte moved right by `shift` (left when negative), then masked; the mask must take out what comes from a
   // neighbouring byte.

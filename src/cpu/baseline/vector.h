@@ -43,8 +43,14 @@ struct Vector {
   static void store_f16(uint16_t* p, F x) {
     for (int i = 0; i < 4; ++i) p[i] = f32_to_f16(x[i]);
   }
+  // a, b, a, b, ... and p[0], p[0], p[1], p[1], ...
+  static F set_two(const float* p) { return F{p[0], p[1], p[0], p[1]}; }
+  static F load_twice(const float* p) { return F{p[0], p[0], p[1], p[1]}; }
   static F load_bf16(const uint16_t* p) { return as_f(I{p[0], p[1], p[2], p[3]} << 16); }
   static F load_i8(const int8_t* p) { return to_f(I{p[0], p[1], p[2], p[3]}); }
+  static void store_bf16(uint16_t* p, F x) {
+    for (int i = 0; i < 4; ++i) p[i] = f32_to_bf16(x[i]);
+  }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
     const F r = round(min(max(x, set(-128)), set(127)));
@@ -74,6 +80,12 @@ struct Vector {
   static F pow2(F n) { return as_f((__builtin_convertvector(n, I) + 127) << 23); }
   // a < b ? yes : no, lane by lane
   static F select_less(F a, F b, F yes, F no) { return a < b ? yes : no; }
+  static bool any_less(F a, F b) {
+    const I less = a < b;
+    return (less[0] | less[1] | less[2] | less[3]) != 0;
+  }
+  // a[0] + a[1], a[2] + a[3], ..., then those of b.
+  static F add_neighbours(F a, F b) { return F{a[0] + a[1], a[2] + a[3], b[0] + b[1], b[2] + b[3]}; }
   static float sum(F x) { return (x[0] + x[2]) + (x[1] + x[3]); }
   static float max_lane(F x) {
     const float a = x[0] > x[1] ? x[0] : x[1], b = x[2] > x[3] ? x[2] : x[3];

@@ -3,6 +3,7 @@
 
 #include "cpu/body/attention.h"
 #include "cpu/body/elementwise.h"
+#include "cpu/body/kv_store.h"
 #include "cpu/body/limits.h"
 #include "cpu/body/panel_matmul.h"
 #include "cpu/body/row_matmul.h"
@@ -21,6 +22,7 @@ constexpr void add_panel_matmuls(Kernels& kernels) {
 template <class V>
 constexpr Kernels table() {
   Kernels kernels = {
+      .bf16_products = V::kBf16Dot,
       .rms_norm = rms_norm<V>,
       .layer_norm = layer_norm<V>,
       .add_scaled = add_scaled<V>,
@@ -42,6 +44,8 @@ constexpr Kernels table() {
       .matmul_bf16_as_bf16 = nullptr,
       .kv_store = kv_store<V>,
       .attention = attention<V>,
+      .attention_segment = attention_segment<V>,
+      .attention_fold = attention_fold<V>,
       .read_memory = read_memory<V>,
       .int8_rate = int8_rate<V>,
       .bf16_rate = nullptr,

@@ -43,12 +43,29 @@ struct VectorOf {
   }
   static F load_f16(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
   static void store_f16(uint16_t* p, F x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
+  // a, b, a, b, ... and p[0], p[0], p[1], p[1], ...
+  static F set_two(const float* p) {
+    const float32x2_t both = vld1_f32(p);
+    return vcombine_f32(both, both);
+  }
+  static F load_twice(const float* p) {
+    const F both = set_two(p);
+    return vzip1q_f32(both, both);
+  }
   static F load_bf16(const uint16_t* p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
   static F load_i8(const int8_t* p) {
     int32_t four;
     __builtin_memcpy(&four, p, 4);
     const int16x8_t words = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
+  }
+  // Rounds to nearest even; what is not a number stays so.
+  static void store_bf16(uint16_t* p, F x) {
+    const uint32x4_t bits = vreinterpretq_u32_f32(x);
+    const uint32x4_t last = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    const uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(last, vdupq_n_u32(0x7FFF)));
+    const uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
+    vst1_u16(p, vshrn_n_u32(vbslq_u32(vceqq_f32(x, x), rounded, quiet), 16));
   }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
@@ -81,6 +98,9 @@ struct VectorOf {
   }
   // a < b ? yes : no, lane by lane
   static F select_less(F a, F b, F yes, F no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
+  static bool any_less(F a, F b) { return vmaxvq_u32(vcltq_f32(a, b)) != 0; }
+  // a[0] + a[1], a[2] + a[3], ..., then those of b.
+  static F add_neighbours(F a, F b) { return vpaddq_f32(a, b); }
   static float sum(F x) { return vaddvq_f32(x); }
   static float max_lane(F x) { return vmaxvq_f32(x); }
 

@@ -30,7 +30,8 @@ void doctor(const Arguments& a) {
                             {"available_memory_bytes", available_memory()},
                             {"read_bytes_per_second", limits.read_bytes_per_second},
                             {"int8_ops_per_second", limits.int8_ops_per_second},
-                            {"f32_ops_per_second", limits.f32_ops_per_second}}.dump());
+                            {"f32_ops_per_second", limits.f32_ops_per_second},
+                            {"bf16_ops_per_second", limits.bf16_ops_per_second}}.dump());
     return;
   }
   fmt::print("minnow {}\n\n", MINNOW_VERSION);
@@ -42,7 +43,8 @@ void doctor(const Arguments& a) {
   fmt::print("memory read    {:.1f} GB/s   a model of 1 GB can make at most {:.0f} tokens/s\n", limits.read_bytes_per_second / 1e9,
              limits.read_bytes_per_second / 1e9);
   fmt::print("8-bit products {:.0f} GOPS   quantized prompts\n", limits.int8_ops_per_second / 1e9);
-  fmt::print("f32 products   {:.0f} GFLOPS  F16, BF16 and F32 prompts\n", limits.f32_ops_per_second / 1e9);
+  fmt::print("f32 products   {:.0f} GFLOPS  F16 and F32 prompts\n", limits.f32_ops_per_second / 1e9);
+  if (limits.bf16_ops_per_second > 0) fmt::print("bf16 products  {:.0f} GFLOPS\n", limits.bf16_ops_per_second / 1e9);
 }
 
 }  // namespace

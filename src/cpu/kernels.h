@@ -105,6 +105,7 @@ struct Kernels {
   double (*read_memory)(const void* bytes, int64_t n);      // sums n bytes (a multiple of 4096)
   double (*int8_rate)(int64_t rounds, int64_t* operations); // *operations: multiplies plus adds
   double (*f32_rate)(int64_t rounds, int64_t* operations);
+  double (*bf16_rate)(int64_t rounds, int64_t* operations); // *operations: 0 without such an instruction
 };
 
 namespace baseline { extern const Kernels kKernels; }

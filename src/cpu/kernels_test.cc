@@ -257,6 +257,10 @@ TEST_P(RowKernels, TheYardsticksCountTheirWork) {
     EXPECT_GT(once, 0);
     EXPECT_EQ(twice, 2 * once);
   }
+  int64_t once = 0, twice = 0;  // none where the instruction set has no such product
+  EXPECT_TRUE(std::isfinite(kernels().bf16_rate(100, &once)));
+  kernels().bf16_rate(200, &twice);
+  EXPECT_EQ(twice, 2 * once);
 }
 
 }  // namespace

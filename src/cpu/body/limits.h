@@ -73,4 +73,28 @@ double f32_rate(int64_t rounds, int64_t* operations) {
   return V::sum(total);
 }
 
+// Where the instruction set has no such product, no rate.
+template <class V>
+double bf16_rate(int64_t rounds, int64_t* operations) {
+  if constexpr (V::kBf16Dot) {
+    uint16_t pair[2] = {0x3f80, 0x3f7f};  // 1 and a little less
+    typename V::F acc[kChains];
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) acc[i] = V::set(static_cast<float>(i));
+    for (int64_t r = 0; r < rounds; ++r) {
+      asm volatile("" : "+m"(pair));
+      const auto a = V::set_pair(pair);
+#pragma GCC unroll 16
+      for (int i = 0; i < kChains; ++i) acc[i] = V::dot_bf16(acc[i], a, a);
+    }
+    auto total = acc[0];
+    for (int i = 1; i < kChains; ++i) total = V::add(total, acc[i]);
+    *operations = rounds * kChains * V::kLanes * 2 * 2;
+    return V::sum(total);
+  } else {
+    *operations = 0;
+    return 0;
+  }
+}
+
 }  // namespace minnow::body

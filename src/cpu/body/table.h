@@ -41,6 +41,7 @@ constexpr Kernels table() {
       .read_memory = read_memory<V>,
       .int8_rate = int8_rate<V>,
       .f32_rate = f32_rate<V>,
+      .bf16_rate = bf16_rate<V>,
   };
   add_panel_matmuls<V>(kernels);
   return kernels;

@@ -269,6 +269,7 @@ std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
 }
 
 const Model& Engine::model() const { return *impl_->model; }
+const EngineOptions& Engine::options() const { return impl_->options; }
 bool Engine::has_tokenizer() const { return impl_->tokenizer != nullptr; }
 
 const Tokenizer& Engine::tokenizer() const {

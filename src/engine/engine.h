@@ -114,6 +114,7 @@ class Engine {
   std::unique_ptr<Generation> submit(GenerateRequest request);
 
   const Model& model() const;
+  const EngineOptions& options() const;  // with the defaults filled in
   // Throws kNotFound when the model came without one.
   const Tokenizer& tokenizer() const;
   bool has_tokenizer() const;

@@ -1,54 +1,38 @@
 #include "base/thread_pool.h"
 
-#include <sched.h>
-
 #include <algorithm>
-#include <cmath>
-#include <fstream>
-#include <string>
+#include <system_error>
+
+#include "base/error.h"
 
 namespace minnow {
 namespace {
 
-constexpr int kSpins = 4000;  // about 20 to 60 microseconds
-
-inline void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
-// Returns when `value` differs from `old`.
-template <typename T>
-void wait_for_change(const std::atomic<T>& value, T old) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
-    relax();
-  }
-  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+int most_pauses(int n_threads) {
+  return n_threads <= static_cast<int>(allowed_cpus().size()) ? Patience::kMost : Patience::kCrowded;
 }
 
 }  // namespace
 
-void Barrier::arrive_and_wait(const std::function<bool()>& idle) {
-  const uint32_t phase = phase_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_) {
-    arrived_.store(0, std::memory_order_relaxed);
-    phase_.fetch_add(1, std::memory_order_release);
-    if (n_ > 1) phase_.notify_all();
-  } else {
-    while (idle && phase_.load(std::memory_order_acquire) == phase && idle()) {}
-    wait_for_change(phase_, phase);
+ThreadPool::ThreadPool(int n_threads, const std::vector<std::vector<int>>& bindings)
+    : n_(std::max(1, n_threads)), barrier_(n_, most_pauses(n_)), between_jobs_(most_pauses(n_)) {
+  try {
+    for (int member = 1; member < n_; ++member) {
+      workers_.emplace_back([this, member] { work(member); });
+      const auto m = static_cast<std::size_t>(member);
+      if (m < bindings.size()) bind(workers_.back(), bindings[m]);
+    }
+  } catch (const std::system_error& e) {
+    const std::size_t got = workers_.size() + 1;
+    stop();
+    throw Error(ErrorCode::kLimit, fmt::format("only {} of {} threads could be started: {}", got, n_, e.what()),
+                "ask for fewer with --threads, or raise the limit of processes");
   }
 }
 
-ThreadPool::ThreadPool(int n_threads) : barrier_(std::max(1, n_threads)) {
-  for (int member = 1; member < n_threads; ++member) workers_.emplace_back([this, member] { work(member); });
-}
+ThreadPool::~ThreadPool() { stop(); }
 
-ThreadPool::~ThreadPool() {
+void ThreadPool::stop() {
   stop_ = true;
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
@@ -57,12 +41,17 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::run(const std::function<void(int)>& job) {
   job_ = &job;
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  busy_.store(n_ - 1, std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
-  if (!workers_.empty()) generation_.notify_all();
-  job(0);
+  if (n_ > 1) generation_.notify_all();
+  perform(0);
   for (int busy = busy_.load(std::memory_order_acquire); busy != 0; busy = busy_.load(std::memory_order_acquire)) {
-    wait_for_change(busy_, busy);
+    barrier_.patience().wait_for_change(busy_, busy);
+  }
+  if (failed_) {
+    barrier_.repair();
+    failed_ = false;
+    std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 }
 
@@ -70,6 +59,7 @@ void ThreadPool::parallel_for(int64_t n, int64_t grain, const std::function<void
   std::atomic<int64_t> next{0};
   run([&](int) {
     for (int64_t begin = next.fetch_add(grain); begin < n; begin = next.fetch_add(grain)) {
+      if (failed_.load(std::memory_order_relaxed)) return;
       body(begin, std::min(n, begin + grain));
     }
   });
@@ -78,26 +68,22 @@ void ThreadPool::parallel_for(int64_t n, int64_t grain, const std::function<void
 void ThreadPool::work(int member) {
   uint32_t seen = 0;
   while (true) {
-    wait_for_change(generation_, seen);
+    between_jobs_.wait_for_change(generation_, seen);
     ++seen;
     if (stop_) return;
-    (*job_)(member);
+    perform(member);
     if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
   }
 }
 
-int available_cores() {
-  int cores = static_cast<int>(std::thread::hardware_concurrency());
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = CPU_COUNT(&set);
-  std::ifstream limit("/sys/fs/cgroup/cpu.max");  // "<quota or max> <period>", microseconds
-  std::string quota;
-  double period = 0;
-  if (limit >> quota >> period && quota != "max" && period > 0) {
-    const double share = std::strtod(quota.c_str(), nullptr) / period;
-    if (share > 0) cores = std::min(cores, static_cast<int>(std::ceil(share)));
+void ThreadPool::perform(int member) noexcept {
+  try {
+    (*job_)(member);
+  } catch (const Barrier::Broken&) {  // another member failed
+  } catch (...) {
+    if (!failed_.exchange(true)) failure_ = std::current_exception();
+    barrier_.break_up();
   }
-  return std::max(1, cores);
 }
 
 }  // namespace minnow

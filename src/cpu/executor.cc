@@ -96,7 +96,7 @@ Executor::Executor(const Graph& graph, ExecutorOptions options)
     : graph_(fuse(graph)),
       options_(std::move(options)),
       kernels_(kernels_for(options_.isa)),
-      pool_(std::max(1, options_.n_threads)) {
+      pool_(options_.n_threads, team_bindings(this_machine(), options_.n_threads)) {
   pack_weights();
   compile();
 }

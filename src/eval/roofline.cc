@@ -6,6 +6,7 @@
 
 #include "base/page_memory.h"
 #include "base/random.h"
+#include "cpu/executor.h"
 #include "cpu/pack.h"
 #include "eval/step_timer.h"
 #include "eval/step_work.h"

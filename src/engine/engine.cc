@@ -83,7 +83,8 @@ struct Engine::Impl {
                                                       .isa = chosen_isa(),
                                                       .max_tokens = options.n_batch,
                                                       .max_outputs = n_outputs,
-                                                      .progress = options.load_progress}),
+                                                      .progress = options.load_progress,
+                                                      .cache = options.packed_cache}),
         kv(kv_layers(executor.graph()), options.kv_type, page_count(options, kv_layers(executor.graph()))),
         scheduler({options.n_sequences, options.n_batch, n_outputs, options.reuse_prefixes, sees_both_sides(graph)},
                   static_cast<int32_t>(kv.n_pages())) {
@@ -288,5 +289,6 @@ uint64_t Engine::kv_bytes() const {
   return KvCache::bytes_for(kv_layers(impl_->executor.graph()), impl_->options.kv_type, impl_->kv.n_pages() * kKvPage);
 }
 uint64_t Engine::packed_bytes() const { return impl_->executor.packed_bytes(); }
+bool Engine::found_packed() const { return impl_->executor.found_packed(); }
 
 }  // namespace minnow

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstddef>
 
-#include "text/tokenizer_hash.h"
+#include "base/fast_hash.h"
 
 namespace minnow {
 namespace {

@@ -1,16 +1,10 @@
 #include "text/tokenizer_index.h"
 
 #include <bit>
-#include <random>
 
-#include "text/tokenizer_hash.h"
+#include "base/fast_hash.h"
 
 namespace minnow {
-
-uint64_t random_hash_seed() {
-  std::random_device device;
-  return (static_cast<uint64_t>(device()) << 32 | device()) | 1;
-}
 
 TokenIndex::TokenIndex(std::vector<std::string_view> keys)
     : keys_(std::move(keys)), slots_(std::bit_ceil(keys_.size() * 3 / 2 + 2)), seed_(random_hash_seed()) {

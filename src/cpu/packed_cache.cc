@@ -22,7 +22,7 @@ namespace {
 
 constexpr char kMagic[8] = {'m', 'n', 'w', 'p', 'a', 'c', 'k', '1'};
 constexpr const char* kEnding = ".panels";
-constexpr uint64_t kPage = 4096;
+constexpr uint64_t kAlignment = 2 << 20;  // of the panels: a large page of the CPU
 constexpr uint64_t kKeepFree = 10;  // one part in so many of the disk
 
 struct Header {
@@ -39,7 +39,7 @@ Header header_for(const std::string& manifest, uint64_t bytes) {
   Header h{};
   std::memcpy(h.magic, kMagic, sizeof(kMagic));
   h.manifest_bytes = manifest.size();
-  h.begin = (sizeof(Header) + manifest.size() + kPage - 1) / kPage * kPage;
+  h.begin = (sizeof(Header) + manifest.size() + kAlignment - 1) / kAlignment * kAlignment;
   h.bytes = bytes;
   h.checksum = hash_text(manifest, hash_text(text_of(&h, offsetof(Header, checksum)), 1));
   return h;

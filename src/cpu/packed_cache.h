@@ -2,7 +2,7 @@
 // any number of processes at once. Everything here may fail quietly: no folder, no room and a damaged file all mean that
 // the weights are packed again.
 //
-// A file is: a header (packed_cache.cc), the manifest that says of which weights it is made, padding to 4096, the panels.
+// A file is: a header (packed_cache.cc), the manifest that says of which weights it is made, a hole up to 2 MB, the panels.
 #pragma once
 
 #include <chrono>

@@ -16,55 +16,57 @@
 namespace minnow {
 namespace {
 
-// Packed at a time by one thread: long writes become large pages of the cache file.
+// Packed at a time by one thread, and written at once: whole pages of 2 MB of the cache file.
 constexpr uint64_t kRunBytes = 8 << 20;
 
 int64_t n_units(const Tensor& t) { return (t.shape[0] + kPanelRows - 1) / kPanelRows; }
 uint64_t unit_bytes(const Tensor& t) { return panel_bytes(t.dtype, t.shape[1]); }
 
-// Neighbouring panels that one thread packs: all or some of those of each matrix.
+// Neighbouring panels that one thread packs at a time: those that overlap bytes [begin, end) of the packed memory, or, when
+// each panel belongs to one run only, those that begin there.
 struct Run {
   struct Piece {
     std::size_t matrix;
     int64_t begin, end;  // units
-    uint64_t offset;     // in the run
+    uint64_t offset;     // in the packed memory
   };
-  uint64_t offset = 0, bytes = 0;  // in the packed memory
+  uint64_t begin = 0, end = 0;
   uint64_t source_bytes = 0;
   std::vector<Piece> pieces;
+
+  uint64_t first() const { return pieces.empty() ? begin : pieces.front().offset; }
 };
 
-std::vector<Run> cut_into_runs(const std::vector<WeightMatrix>& matrices, const std::vector<uint64_t>& offsets) {
+std::vector<Run> cut_into_runs(const std::vector<WeightMatrix>& matrices, const std::vector<uint64_t>& offsets, uint64_t bytes,
+                               bool overlapping) {
   std::vector<Run> runs;
+  for (uint64_t begin = 0; begin < bytes; begin += kRunBytes) runs.push_back({begin, std::min(bytes, begin + kRunBytes), 0, {}});
   for (std::size_t m = 0; m < matrices.size(); ++m) {
     const Tensor& t = matrices[m].tensor;
     const uint64_t unit = unit_bytes(t);
     if (unit == 0) continue;
-    for (int64_t begin = 0; begin < n_units(t);) {
-      if (runs.empty() || runs.back().bytes >= kRunBytes) runs.push_back({.offset = offsets[m] + static_cast<uint64_t>(begin) * unit});
-      Run& run = runs.back();
-      const uint64_t at = offsets[m] + static_cast<uint64_t>(begin) * unit - run.offset;
-      const auto fitting = static_cast<int64_t>((kRunBytes - std::min(at, kRunBytes)) / unit + 1);
-      const int64_t end = std::min(n_units(t), begin + fitting);
-      run.pieces.push_back({m, begin, end, at});
-      run.bytes = at + static_cast<uint64_t>(end - begin) * unit;
-      run.source_bytes += t.bytes() * static_cast<uint64_t>(end - begin) / static_cast<uint64_t>(n_units(t));
-      begin = end;
+    const auto n = static_cast<uint64_t>(n_units(t)), at = offsets[m];
+    for (uint64_t r = at / kRunBytes; r < runs.size() && runs[r].begin < at + n * unit; ++r) {
+      Run& run = runs[r];
+      const uint64_t skipped = run.begin > at ? run.begin - at : 0;
+      const uint64_t begin = overlapping ? skipped / unit : (skipped + unit - 1) / unit;
+      const uint64_t end = std::min(n, (run.end - at + unit - 1) / unit);
+      if (begin >= end) continue;
+      run.pieces.push_back({m, static_cast<int64_t>(begin), static_cast<int64_t>(end), at + begin * unit});
+      run.source_bytes += t.bytes() * end / n - t.bytes() * ((skipped + unit - 1) / unit) / n;
     }
   }
   return runs;
 }
 
-// Packs all runs. `place` gives the memory of a run, `done` takes it back: false gives up.
+// Packs all runs. `place` gives the memory of a run's first piece, `done` takes the run: false gives up.
 struct Packer {
   const std::vector<WeightMatrix>& matrices;
-  const std::vector<uint64_t>& offsets;
   ThreadPool& pool;
   const std::function<void(uint64_t)>& progress;
 
   template <typename Place, typename Done>
-  bool operator()(const Place& place, const Done& done) const {
-    const std::vector<Run> runs = cut_into_runs(matrices, offsets);
+  bool operator()(const std::vector<Run>& runs, const Place& place, const Done& done) const {
     std::vector<std::atomic<Packing>> results(matrices.size());
     std::atomic<std::size_t> next{0};
     std::atomic<bool> going{true};
@@ -75,7 +77,7 @@ struct Packer {
         const Run& run = runs[i];
         std::byte* out = place(member, run);
         for (const Run::Piece& p : run.pieces) {
-          const Packing packing = pack_units(matrices[p.matrix].tensor, p.begin, p.end, out + p.offset);
+          const Packing packing = pack_units(matrices[p.matrix].tensor, p.begin, p.end, out + (p.offset - run.first()));
           if (packing != Packing::kGood) results[p.matrix] = packing;
         }
         if (!done(run, out)) going = false;
@@ -112,14 +114,11 @@ uint64_t layout_mark(DType dtype) {
   return hash_text({reinterpret_cast<const char*>(packed.data()), packed.size()}, 1);
 }
 
-// Of the beginning, the middle and the end of a matrix: weights that were changed were changed nearly everywhere.
+// From the middle of a matrix: weights that were changed were changed nearly everywhere.
 uint64_t sample(const Tensor& t) {
-  constexpr uint64_t kBytes = 256;
-  const auto* bytes = reinterpret_cast<const char*>(t.data);
-  const uint64_t size = t.bytes(), n = std::min(size, kBytes);
-  uint64_t hash = 1;
-  for (const uint64_t at : {uint64_t{0}, size / 2, size}) hash = hash_text({bytes + std::min(at, size - n), n}, hash);
-  return hash;
+  constexpr uint64_t kBytes = 1024;
+  const uint64_t n = std::min(t.bytes(), kBytes);
+  return hash_text({reinterpret_cast<const char*>(t.data) + (t.bytes() - n) / 2, n}, 1);
 }
 
 int64_t now_nanoseconds() {
@@ -150,6 +149,8 @@ std::string packed_manifest(const std::vector<WeightMatrix>& matrices, std::chro
     list += fmt::format("{} {} {} {}:{} {:x} {:x}\n", m.name, name(t.dtype), t.shape.text(), at - seen.begin(),
                         t.data - file->bytes().data(), sample(t), mark->second);
   }
+  // One sample may have brought in two megabytes.
+  for (const MappedFile* file : seen) MappedFile::release(file->bytes());
   return files + list;
 }
 
@@ -165,14 +166,17 @@ PackedWeights::PackedWeights(const std::vector<WeightMatrix>& matrices, ThreadPo
   if (!settings.folder.empty() && bytes_ >= settings.min_bytes) manifest = packed_manifest(matrices, settings.settled);
   if (!manifest.empty()) mapped_ = cache.find(manifest, bytes_);
   found_ = mapped_ != nullptr;
-  const Packer pack{matrices, offsets_, pool, progress};
+  const Packer pack{matrices, pool, progress};
   if (!found_ && !manifest.empty()) draft_ = cache.begin(manifest, bytes_);
   if (draft_) {
-    uint64_t room = kRunBytes;  // a run ends with the panel that fills it
+    const std::vector<Run> runs = cut_into_runs(matrices, offsets_, bytes_, true);
+    uint64_t room = kRunBytes;  // and two panels that are cut by its ends
     for (const WeightMatrix& m : matrices) room = std::max(room, kRunBytes + 2 * unit_bytes(m.tensor));
     const auto buffers = PageMemory::allocate(room * static_cast<uint64_t>(pool.size()), "packing");
-    const bool written = pack([&](int member, const Run&) { return buffers->data() + static_cast<uint64_t>(member) * room; },
-                              [&](const Run& run, std::byte* out) { return draft_->write(run.offset, {out, run.bytes}); });
+    const bool written = pack(runs, [&](int member, const Run&) { return buffers->data() + static_cast<uint64_t>(member) * room; },
+                              [&](const Run& run, std::byte* out) {
+                                return draft_->write(run.begin, {out + (run.begin - run.first()), run.end - run.begin});
+                              });
     if (written) mapped_ = draft_->map();
     if (mapped_) publisher_ = std::thread([this] { draft_->publish(); });
   }
@@ -183,7 +187,8 @@ PackedWeights::PackedWeights(const std::vector<WeightMatrix>& matrices, ThreadPo
   }
   memory_ = PageMemory::allocate(bytes_, "packed weights");
   data_ = memory_->data();
-  pack([&](int, const Run& run) { return memory_->data() + run.offset; }, [](const Run&, std::byte*) { return true; });
+  pack(cut_into_runs(matrices, offsets_, bytes_, false), [&](int, const Run& run) { return memory_->data() + run.first(); },
+       [](const Run&, std::byte*) { return true; });
 }
 
 PackedWeights::~PackedWeights() {

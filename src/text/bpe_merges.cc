@@ -29,6 +29,10 @@ void BpeMerges::add(uint32_t left, uint32_t right, Merge merge) {
   n_ranks_ = std::max(n_ranks_, merge.rank + 1);
 }
 
+void BpeMerges::prefetch(uint32_t left, uint32_t right) const {
+  __builtin_prefetch(&slots_[hash_number(pair_key(left, right), seed_) & (slots_.size() - 1)], 1);
+}
+
 BpeMerges::Merge BpeMerges::find(uint32_t left, uint32_t right) const {
   const uint64_t key = pair_key(left, right);
   for (std::size_t at = hash_number(key, seed_) & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {

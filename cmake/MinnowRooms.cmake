@@ -107,7 +107,7 @@ function(minnow_tests room)
       target_compile_definitions(${room}_tests PRIVATE MINNOW_EMULATED=1)  # slow: fewer tries of random properties
     endif()
     add_test(NAME unit.${room} COMMAND ${room}_tests --gtest_brief=1)
-    set_tests_properties(unit.${room} PROPERTIES LABELS unit)
+    set_tests_properties(unit.${room} PROPERTIES LABELS unit ENVIRONMENT MINNOW_CACHE=)
   endif()
 endfunction()
 

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cpu/machine.h"
+#include "cpu/packed_cache.h"
 
 namespace minnow {
 namespace {
@@ -24,10 +25,14 @@ void doctor(const Arguments& a) {
   const MachineLimits limits = measure_limits(pool, isa, 1.5);
   std::vector<std::string> isas;
   for (const Isa i : available_isas()) isas.emplace_back(name(i));
+  const PackedCache cache({.folder = default_packed_cache_folder()});
+  const PackedCache::Usage kept = cache.usage();
+  const std::string folder = cache.settings().folder.string();
   if (a.json) {
     fmt::print("{}\n", Json{{"version", MINNOW_VERSION}, {"cores", available_cores()}, {"threads", threads},
                             {"cpu_features", cpu_features()}, {"kernels_available", isas}, {"kernels", std::string(name(isa))},
                             {"available_memory_bytes", available_memory()},
+                            {"packed_cache", {{"folder", folder}, {"files", kept.files}, {"bytes", kept.bytes}, {"limit_bytes", cache.limit()}}},
                             {"read_bytes_per_second", limits.read_bytes_per_second},
                             {"int8_ops_per_second", limits.int8_ops_per_second},
                             {"bf16_ops_per_second", limits.bf16_ops_per_second},
@@ -38,7 +43,13 @@ void doctor(const Arguments& a) {
   fmt::print("cores          {}\n", available_cores());
   fmt::print("memory free    {}\n", format_bytes(available_memory()));
   fmt::print("CPU features   {}\n", fmt::join(cpu_features(), " "));
-  fmt::print("kernels        {} of {} (MINNOW_ISA forces a lower level)\n\n", name(isa), fmt::join(isas, ", "));
+  fmt::print("kernels        {} of {} (MINNOW_ISA forces a lower level)\n", name(isa), fmt::join(isas, ", "));
+  if (folder.empty()) {
+    fmt::print("packed weights not kept\n\n");
+  } else {
+    fmt::print("packed weights {}: {} of at most {}, {} {} (MINNOW_CACHE names another folder)\n\n", folder, format_bytes(kept.bytes),
+               format_bytes(cache.limit()), kept.files, kept.files == 1 ? "model" : "models");
+  }
   fmt::print("measured with {} threads:\n", threads);
   fmt::print("memory read    {:.1f} GB/s   a model of 1 GB can make at most {:.0f} tokens/s\n", limits.read_bytes_per_second / 1e9,
              limits.read_bytes_per_second / 1e9);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "cpu/pack.h"
+#include "cpu/packed_weights.h"
 #include "cpu/step.h"
 #include "cpu/step_experts.h"
 #include "graph/passes.h"
@@ -30,7 +31,6 @@ Tensor expert_of(const Tensor& t, int64_t e) {
 }
 
 int64_t n_matrices(const Shape& shape) { return shape.rank() == 3 ? shape[0] : 1; }
-Shape matrix_shape(const Shape& shape) { return {shape[shape.rank() - 2], shape.last()}; }
 
 // Bytes of the converted, or gathered, input of a product with at most `max` rows.
 int64_t input_bytes(const Graph& graph, const Node& n, StepSize max) {
@@ -103,6 +103,8 @@ Executor::Executor(const Graph& graph, ExecutorOptions options)
 
 Executor::~Executor() = default;
 
+uint64_t Executor::packed_bytes() const { return packed_->bytes(); }
+bool Executor::found_packed() const { return packed_->found(); }
 uint64_t Executor::scratch_bytes() const { return values_->size(); }
 
 void Executor::pack_weights() {
@@ -120,32 +122,33 @@ void Executor::pack_weights() {
       }
     }
   }
+  std::vector<WeightMatrix> matrices;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Tensor& t = nodes[i].constant;
     if (!is_matrix[i]) continue;
-    packed_bytes_ += static_cast<uint64_t>(n_matrices(t.shape)) * minnow::packed_bytes(t.dtype, matrix_shape(t.shape));
+    for (int64_t e = 0; e < n_matrices(t.shape); ++e) {
+      matrices.push_back({nodes[i].name, t.shape.rank() == 3 ? expert_of(t, e) : t});
+    }
   }
-  packed_memory_ = PageMemory::allocate(packed_bytes_, "packed weights");
+  packed_ = std::make_unique<PackedWeights>(matrices, pool_, options_.cache, options_.progress);
+
   matrices_.resize(nodes.size());
   experts_.resize(nodes.size());
   vectors_.resize(nodes.size());
-  uint64_t offset = 0, done = 0;
+  std::size_t next = 0;
+  const auto take = [&] {
+    const WeightMatrix& m = matrices[next];
+    return PackedMatrix(m.name, m.tensor, packed_->panels(next++), half_input(kernels_, options_.exact));
+  };
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Tensor& t = nodes[i].constant;
     if (is_vector[i]) vectors_[i] = Tensor::from_f32(to_f32(t), t.shape);
     if (!is_matrix[i]) continue;
-    const auto pack = [&](const Tensor& matrix) {
-      std::byte* memory = packed_memory_->data() + offset;
-      offset += minnow::packed_bytes(matrix.dtype, matrix.shape);
-      return PackedMatrix(nodes[i].name, matrix, memory, pool_, half_input(kernels_, options_.exact));
-    };
     if (t.shape.rank() == 3) {
-      for (int64_t e = 0; e < t.shape[0]; ++e) experts_[i].push_back(pack(expert_of(t, e)));
+      for (int64_t e = 0; e < t.shape[0]; ++e) experts_[i].push_back(take());
     } else {
-      matrices_[i] = std::make_unique<PackedMatrix>(pack(t));
+      matrices_[i] = std::make_unique<PackedMatrix>(take());
     }
-    done += t.bytes();
-    if (options_.progress) options_.progress(done);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
 #include "cpu/kv_cache.h"
+#include "cpu/packed_cache.h"
 #include "graph/batch.h"
 #include "graph/graph.h"
 
@@ -19,6 +20,7 @@ namespace minnow {
 class Step;
 class PackedMatrix;
 enum class MatMulInput : uint8_t;
+class PackedWeights;
 
 const Kernels& kernels_for(Isa isa);
 
@@ -32,6 +34,7 @@ struct ExecutorOptions {
   bool exact = false;
   // Told how many bytes of weights are ready so far; may be empty.
   std::function<void(uint64_t)> progress;
+  PackedCacheSettings cache = {};  // of packed weights
 };
 
 class Executor {
@@ -48,7 +51,9 @@ class Executor {
   const Graph& graph() const { return graph_; }
   ThreadPool& pool() { return pool_; }
   // Bytes of packed weights and of values between steps.
-  uint64_t packed_bytes() const { return packed_bytes_; }
+  uint64_t packed_bytes() const;
+  // Whether they were found in the cache.
+  bool found_packed() const;
   uint64_t scratch_bytes() const;
 
  private:
@@ -61,8 +66,7 @@ class Executor {
   ExecutorOptions options_;
   const Kernels& kernels_;
   ThreadPool pool_;
-  uint64_t packed_bytes_ = 0;
-  std::shared_ptr<PageMemory> packed_memory_;
+  std::unique_ptr<PackedWeights> packed_;
   std::shared_ptr<PageMemory> values_;
   std::vector<std::unique_ptr<PackedMatrix>> matrices_;  // by node; null for nodes that are not matmul weights
   std::vector<std::vector<PackedMatrix>> experts_;       // by node: the matrices of a weight [E, N, K]

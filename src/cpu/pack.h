@@ -24,13 +24,23 @@ MatMulInput half_input(const Kernels& kernels, bool exact);
 
 // Bytes that the packed form of an [n_rows, k] matrix takes beside the file; 0 for float types, which need none.
 uint64_t packed_bytes(DType dtype, const Shape& shape);
+// Of one panel of it.
+uint64_t panel_bytes(DType dtype, int64_t k);
+
+// Packs panels [begin, end) of a quantized matrix to `out` and gives back the pages of the file they were read from.
+enum class Packing : uint8_t { kGood, kScaleNotFinite, kScalesDiffer };
+Packing pack_units(const Tensor& matrix, int64_t begin, int64_t end, std::byte* out);
+// Throws kInvalidInput naming the weight unless the packing is good.
+void check_packing(const std::string& name, DType dtype, Packing packing);
 
 class PackedMatrix {
  public:
-  // Packs into `memory` (packed_bytes() of it, aligned to 64; unused for float types) with all threads of the pool.
-  // The memory and the tensor's storage must outlive the matrix. Throws kInvalidInput naming the weight when a scale
-  // is not finite or the rows of an I2_S tensor have different ones, kUnsupported for types that cannot be multiplied.
-  // `halves` is what F16 and BF16 weights meet: f32 or bf16.
+  // Of panels that are packed already (unused for float types, which are read from the tensor). They and the tensor's
+  // storage must outlive the matrix. `halves` is what F16 and BF16 weights meet: f32 or bf16. Throws kUnsupported for types
+  // that cannot be multiplied.
+  PackedMatrix(const std::string& name, const Tensor& tensor, const std::byte* panels, MatMulInput halves);
+  // Packs into `memory` (packed_bytes() of it, aligned to 64) with all threads of the pool. Throws kInvalidInput naming the
+  // weight when a scale is not finite or the rows of an I2_S tensor have different ones.
   PackedMatrix(const std::string& name, const Tensor& tensor, std::byte* memory, ThreadPool& pool,
                MatMulInput halves = MatMulInput::kF32);
 

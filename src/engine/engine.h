@@ -13,6 +13,7 @@
 
 #include "cpu/isa.h"
 #include "cpu/kv_cache.h"
+#include "cpu/packed_cache.h"
 #include "engine/sampler.h"
 #include "models/model.h"
 
@@ -30,6 +31,7 @@ struct EngineOptions {
   bool reuse_prefixes = true;  // keep what was computed for prompts that begin alike
   GraphOutput output = GraphOutput::kLogits;  // anything else: requests read their prompt only (max_tokens 0)
   std::function<void(uint64_t bytes)> load_progress;  // weights made ready so far
+  PackedCacheSettings packed_cache = {};  // none unless it names a folder
 };
 inline constexpr int64_t kDefaultContext = 8192;
 
@@ -126,6 +128,7 @@ class Engine {
   bool exact() const;             // F16 and BF16 weights are multiplied in f32 at any price
   uint64_t kv_bytes() const;      // reserved for the cache; resident only where used
   uint64_t packed_bytes() const;  // weights in the kernels' own form
+  bool found_packed() const;      // whether these came from the cache
 
  private:
   struct Impl;

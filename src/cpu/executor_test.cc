@@ -349,13 +349,13 @@ TEST(Executor, TellsHowManyBytesOfWeightsAreReady) {
 TEST(KvCache, Q8NeedsHeadsOfWholeBlocks) {
   EXPECT_THROW(KvCache({{2, 80}}, KvType::kQ8_0, 1), Error);
   EXPECT_NO_THROW(KvCache({{2, 96}}, KvType::kQ8_0, 1));
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0})
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kQ8_0})
     EXPECT_EQ(kv_type_from_name(name(type)), type);
   EXPECT_EQ(kv_type_from_name("q3"), std::nullopt);
 }
 
 TEST(KvCache, PagesHeadsAndLayersDoNotOverlap) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kQ8_0}) {
     const KvCache cache({{2, 32}, {0, 0}, {3, 64}}, type, 3);
     std::vector<std::pair<const char*, const char*>> parts;
     uint64_t total = 0;

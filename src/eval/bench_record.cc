@@ -160,8 +160,10 @@ BenchRecord record_from_json(const Json& json, const std::string& source) {
   r.memory_bound = f.text("bound", "") == "memory";
   if (f.has("limits")) {
     const JsonFields l{object_at(f, "limits"), source};
-    r.limits = {l.number("read_bytes_per_second", 0), l.number("int8_ops_per_second", 0), l.number("f32_ops_per_second", 0),
-                l.number("bf16_ops_per_second", 0)};
+    r.limits = {.read_bytes_per_second = l.number("read_bytes_per_second", 0),
+                .int8_ops_per_second = l.number("int8_ops_per_second", 0),
+                .bf16_ops_per_second = l.number("bf16_ops_per_second", 0),
+                .f32_ops_per_second = l.number("f32_ops_per_second", 0)};
   }
   if (!f.has("peers")) return r;
   if (!json["peers"].is_array()) fail(ErrorCode::kInvalidInput, "{}: field \"peers\" must be a list", source);

@@ -9,6 +9,8 @@
 
 namespace minnow::body {
 
+inline constexpr int kMaximumAt = 0, kSumAt = 1, kOutAt = 16;  // in a row of partial results
+
 // Where a call keeps what: a division of its scratch memory.
 template <class A>
 struct Scratch {
@@ -21,7 +23,8 @@ struct Scratch {
   Scratch(float* memory, int64_t head_dim)
       : q_stride((head_dim + A::kUnit - 1) / A::kUnit * A::kUnit),
         row_pairs((head_dim + V::kLanes - 1) / V::kLanes * V::kLanes),
-        partial_floats(attention_partial_floats(head_dim)) {
+        partial_floats((head_dim + 15) / 16 * 16 + kOutAt) {
+    static_assert(attention_partial_floats(33) == 48 + kOutAt, "said again here: no function is shared (README.md)");
     auto address = reinterpret_cast<uintptr_t>(memory);
     const auto take = [&](int64_t bytes) {
       const uintptr_t at = (address + 63) / 64 * 64;
@@ -56,8 +59,6 @@ inline void for_row_blocks(int n, F f) {
   if (n - m == 1) f(m, Rows<1>{});
 }
 
-inline constexpr int kMaximumAt = 0, kSumAt = 1, kOutAt = 16;  // in a row of partial results
-
 template <class A>
 void pack_queries(const AttentionTask& t, const Scratch<A>& s) {
   using V = typename A::V;
@@ -80,7 +81,8 @@ struct VisiblePage {
   int64_t ahead;  // how far the page after it lies
 };
 
-inline constexpr int slot_of(int64_t position, int64_t page_begin) {
+template <class V>
+constexpr int slot_of(int64_t position, int64_t page_begin) {
   const int64_t slot = position - page_begin;
   return static_cast<int>(slot < 0 ? 0 : slot > kKvPage ? kKvPage : slot);
 }
@@ -104,8 +106,8 @@ void weigh_page(const AttentionTask& t, const Scratch<A>& s, const VisiblePage& 
       }
     }
     for (int m = 0; m < kM; ++m) {
-      page_weights<A>(s.scores + m * kKvPage, {t.scale, t.softcap}, slot_of(t.begin[first + m], page.begin),
-                      slot_of(t.end[first + m], page.begin), s.softmax + first + m, s.weights + (first + m) * kKvPage);
+      page_weights<A>(s.scores + m * kKvPage, {t.scale, t.softcap}, slot_of<V>(t.begin[first + m], page.begin),
+                      slot_of<V>(t.end[first + m], page.begin), s.softmax + first + m, s.weights + (first + m) * kKvPage);
     }
   });
 }
@@ -140,7 +142,8 @@ void add_values(const AttentionTask& t, const Scratch<A>& s, const VisiblePage& 
 struct Reach {
   int64_t begin, end;
 };
-inline constexpr Reach reach_of(const AttentionTask& t) {
+template <class V>
+constexpr Reach reach_of(const AttentionTask& t) {
   Reach r{t.begin[0], t.end[0]};
   for (int m = 1; m < t.n_q; ++m) {
     r.begin = t.begin[m] < r.begin ? t.begin[m] : r.begin;
@@ -153,7 +156,7 @@ inline constexpr Reach reach_of(const AttentionTask& t) {
 template <class A, class Cache>
 void compute_segment(const AttentionTask& t, const Scratch<A>& s, int64_t segment, float* partial) {
   using V = typename A::V;
-  const Reach reach = reach_of(t);
+  const Reach reach = reach_of<V>(t);
   const int64_t from = segment * kKvSegment > reach.begin ? segment * kKvSegment : reach.begin;
   const int64_t to = (segment + 1) * kKvSegment < reach.end ? (segment + 1) * kKvSegment : reach.end;
   const int64_t units = s.row_pairs / V::kLanes;
@@ -163,8 +166,8 @@ void compute_segment(const AttentionTask& t, const Scratch<A>& s, int64_t segmen
   for (int64_t page = from / kKvPage; page * kKvPage < to; ++page) {
     const int64_t at = t.pages[page] * t.page_stride;
     const int64_t next = (page + 1) * kKvPage < reach.end ? t.pages[page + 1] * t.page_stride : at;
-    const VisiblePage visible{t.k_base + at,          t.v_base + at,         page * kKvPage, slot_of(from, page * kKvPage),
-                              slot_of(to, page * kKvPage), next - at};
+    const VisiblePage visible{t.k_base + at, t.v_base + at, page * kKvPage,
+                              slot_of<V>(from, page * kKvPage), slot_of<V>(to, page * kKvPage), next - at};
     weigh_page<A, Cache>(t, s, visible);
     add_values<A, Cache>(t, s, visible);
   }
@@ -245,7 +248,7 @@ void attention(const AttentionTask& t) {
   with_way<V>(t.type, [&](auto way) {
     using A = typename decltype(way)::A;
     const Scratch<A> s(t.scratch, t.head_dim);
-    const Reach reach = reach_of(t);
+    const Reach reach = reach_of<V>(t);
     pack_queries<A>(t, s);
     clear_total<A>(t, s);
     for (int64_t segment = reach.begin / kKvSegment; segment * kKvSegment < reach.end; ++segment) {

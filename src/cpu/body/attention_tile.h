@@ -22,22 +22,22 @@ inline __attribute__((always_inline)) void page_scores(QueryRows<A> q, Keys keys
     typename A::Acc acc[M][kN];
 #pragma GCC unroll 8
     for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int v = 0; v < kN; ++v) acc[m][v] = A::zero();
     for (int64_t d = 0; d < q.n_pairs; ++d) {
       typename A::Unit k[kN];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int v = 0; v < kN; ++v) k[v] = keys.load((d * kKvPage + j + v * V::kLanes) * 2);
 #pragma GCC unroll 8
       for (int m = 0; m < M; ++m) {
         const auto pair = A::pair(q.numbers + m * q.stride + 2 * d);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int v = 0; v < kN; ++v) acc[m][v] = A::dot(acc[m][v], k[v], pair);
       }
     }
 #pragma GCC unroll 8
     for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int v = 0; v < kN; ++v) V::store(scores + m * kKvPage + j + v * V::kLanes, A::finish(acc[m][v]));
   }
 }
@@ -116,25 +116,25 @@ inline __attribute__((always_inline)) void unit_values(const WeighedValues<A>& t
 #pragma GCC unroll 8
   for (int m = 0; m < M; ++m) {
     const auto keep = V::set(t.softmax[m].keep);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < N; ++v) {
       acc[m][v] = A::shrink(A::load_acc(t.sums + m * row_floats + (unit + v) * A::kAcc), keep);
     }
   }
   for (int j = t.begin; j < t.end; ++j) {
     typename A::Unit x[N];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < N; ++v) x[v] = values.load((j * t.row_pairs + (unit + v) * V::kLanes) * 2);
 #pragma GCC unroll 8
     for (int m = 0; m < M; ++m) {
       const auto pair = A::pair(t.weights + m * kKvPage + 2 * j);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int v = 0; v < N; ++v) acc[m][v] = A::dot(acc[m][v], x[v], pair);
     }
   }
 #pragma GCC unroll 8
   for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < N; ++v) A::store_acc(t.sums + m * row_floats + (unit + v) * A::kAcc, acc[m][v]);
 }
 
@@ -142,6 +142,10 @@ template <class A, int M, class Values>
 inline void page_values(const WeighedValues<A>& t, Values values) {
   const int64_t units = t.row_pairs / A::V::kLanes;
   int64_t unit = 0;
+  if constexpr (M <= 2) {  // the memory's speed counts: as long a stretch at once as there are registers
+    constexpr int kWide = 2 * A::kUnits;
+    for (; unit + kWide <= units; unit += kWide) unit_values<A, M, kWide>(t, values, unit);
+  }
   for (; unit + A::kUnits <= units; unit += A::kUnits) unit_values<A, M, A::kUnits>(t, values, unit);
   for (; unit < units; ++unit) unit_values<A, M, 1>(t, values, unit);
 }

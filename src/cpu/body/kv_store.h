@@ -6,8 +6,12 @@
 namespace minnow::body {
 
 // Where feature d of a slot lies among a page's keys, and among its values.
-inline constexpr int64_t key_at(int64_t d, int64_t slot) { return (d / 2 * kKvPage + slot) * 2 + d % 2; }
-inline constexpr int64_t value_at(int64_t d, int64_t slot, int64_t head_dim) {
+template <class V>
+constexpr int64_t key_at(int64_t d, int64_t slot) {
+  return (d / 2 * kKvPage + slot) * 2 + d % 2;
+}
+template <class V>
+constexpr int64_t value_at(int64_t d, int64_t slot, int64_t head_dim) {
   return (slot / 2 * head_dim + d) * 2 + slot % 2;
 }
 
@@ -34,11 +38,11 @@ void store_plain(const KvStore& t) {
   for_vectors<V>(t.head_dim, [&](int64_t d, int n) {
     typename To::T x[V::kLanes];
     To::template store<V>(x, load<V>(t.k + d, n));
-    for (int i = 0; i < n; ++i) keys[key_at(d + i, t.slot)] = x[i];
+    for (int i = 0; i < n; ++i) keys[key_at<V>(d + i, t.slot)] = x[i];
     To::template store<V>(x, load<V>(t.v + d, n));
-    for (int i = 0; i < n; ++i) values[value_at(d + i, t.slot, t.head_dim)] = x[i];
+    for (int i = 0; i < n; ++i) values[value_at<V>(d + i, t.slot, t.head_dim)] = x[i];
   });
-  if (t.head_dim % 2 != 0) keys[key_at(t.head_dim, t.slot)] = 0;  // the last pair's other half
+  if (t.head_dim % 2 != 0) keys[key_at<V>(t.head_dim, t.slot)] = 0;  // the last pair's other half
 }
 
 template <class V>
@@ -61,9 +65,9 @@ void store_q8(const KvStore& t) {
   for (int64_t b = 0; b < n_blocks; ++b) {
     int8_t q[32];
     key_scales[b * kKvPage + t.slot] = quantize_block_q8<V>(t.k + 32 * b, q);
-    for (int i = 0; i < 32; ++i) keys[key_at(32 * b + i, t.slot)] = q[i];
-    value_scales[value_at(b, t.slot, n_blocks)] = quantize_block_q8<V>(t.v + 32 * b, q);
-    for (int i = 0; i < 32; ++i) values[value_at(32 * b + i, t.slot, n)] = q[i];
+    for (int i = 0; i < 32; ++i) keys[key_at<V>(32 * b + i, t.slot)] = q[i];
+    value_scales[value_at<V>(b, t.slot, n_blocks)] = quantize_block_q8<V>(t.v + 32 * b, q);
+    for (int i = 0; i < 32; ++i) values[value_at<V>(32 * b + i, t.slot, n)] = q[i];
   }
 }
 

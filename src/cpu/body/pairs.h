@@ -128,7 +128,7 @@ struct PageUnits {
   const typename Cache::T* numbers;
   int64_t ahead;
   typename A::Unit load(int64_t at) const {
-    if constexpr (kAhead) __builtin_prefetch(reinterpret_cast<const char*>(numbers + at) + ahead, 0, 2);
+    if constexpr (kAhead) __builtin_prefetch(reinterpret_cast<const char*>(numbers + at) + ahead);
     if constexpr (kNative<A, Cache>) {
       return A::load(numbers + at);
     } else {

@@ -11,6 +11,8 @@ constexpr int64_t kStreamBytes = 128 << 10;
 // With many columns: as many units as stay in a core's cache while the columns pass by.
 constexpr int64_t kTileBytes = 64 << 10;
 constexpr int64_t kManyColumns = 16;
+// Rows of float matrices come together in blocks (body/row_matmul.h).
+constexpr int64_t kFloatRows = 64;
 
 class MatMulStep final : public Step {
  public:
@@ -26,7 +28,8 @@ class MatMulStep final : public Step {
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       const PackedMatrix& w = *outputs_[i].weight;
       const int64_t even = (w.units() + 2 * run.team - 1) / (2 * run.team);  // every member gets something
-      int64_t grain = std::clamp<int64_t>(bytes / w.unit_bytes(), 1, even);
+      const bool float_blocks = !w.in_panels() && n_cols_ >= kManyColumns;
+      int64_t grain = std::clamp<int64_t>(float_blocks ? kFloatRows : bytes / w.unit_bytes(), 1, even);
       // A few rows share the loads of their columns; two panels do.
       grain = w.in_panels() ? (grain + 1) / 2 * 2 : (grain + 7) / 8 * 8;
       for (int64_t u = 0; u < w.units(); u += grain) chunks_.push_back({i, u, std::min(u + grain, w.units())});

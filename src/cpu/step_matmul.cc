@@ -8,9 +8,9 @@ namespace {
 // Weights handed out at a time when few columns make the product a matter of reading them: long enough for one
 // contiguous stream per core, short enough to even out cores of different speed.
 constexpr int64_t kStreamBytes = 128 << 10;
-// With many columns: as many units as stay in a core's cache while the columns pass by; more of floats, whose rows share
-// the loads of columns.
-constexpr int64_t kPanelBytes = 64 << 10, kRowBytes = 256 << 10;
+// With many columns: as many panels as stay in a core's cache while the columns pass by; rows of float matrices come
+// together in blocks (body/row_matmul.h).
+constexpr int64_t kTileBytes = 64 << 10, kFloatRows = 64;
 constexpr int64_t kManyColumns = 16;
 // What a waiting member fetches of its first chunk, and how much of it at a time.
 constexpr int64_t kFetchBytes = 128 << 10, kFetchPiece = 2 << 10;
@@ -27,11 +27,11 @@ class MatMulStep final : public Step {
     if (n_cols_ == 0) return;
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       const PackedMatrix& w = *outputs_[i].weight;
-      const int64_t bytes = n_cols_ < kManyColumns ? kStreamBytes : w.in_panels() ? kPanelBytes : kRowBytes;
+      const int64_t bytes = n_cols_ < kManyColumns ? kStreamBytes : kTileBytes;
       const int64_t even = (w.units() + 2 * run.team - 1) / (2 * run.team);  // every member gets something
-      int64_t grain = std::clamp<int64_t>(bytes / w.unit_bytes(), 1, even);
-      // A few rows share the loads of their columns; two panels do.
-      grain = w.in_panels() ? (grain + 1) / 2 * 2 : (grain + 7) / 8 * 8;
+      const bool float_blocks = !w.in_panels() && n_cols_ >= kManyColumns;
+      int64_t grain = std::clamp<int64_t>(float_blocks ? kFloatRows : bytes / w.unit_bytes(), 1, even);
+      if (!w.in_panels()) grain = (grain + 7) / 8 * 8;  // a few rows share the loads of their columns
       for (int64_t u = 0; u < w.units(); u += grain) chunks_.push_back({i, u, std::min(u + grain, w.units())});
     }
   }

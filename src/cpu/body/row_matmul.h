@@ -7,21 +7,27 @@
 
 namespace minnow::body {
 
-// One column: row after row is one contiguous stream, fetched this many bytes ahead.
+// So few columns that they stay in the first-level cache: row after row is one contiguous stream, fetched this many bytes
+// ahead.
 inline constexpr int64_t kStreamAhead = 6144;
+inline constexpr int64_t kStreamInputBytes = 32 << 10;
 
-template <class V, class Source>
+template <class V, class Source, int C = V::kTileColumns>
 void stream_rows(const RowMatMul& m) {
+  if constexpr (C > 1) {
+    if (m.n_cols < C) return stream_rows<V, Source, C - 1>(m);
+  }
   using T = typename Source::T;
   using Unit = typename Source::Unit;
   constexpr int64_t kPiece = kBlock<Unit>;
+  const int64_t stride = Unit::row_stride(m.k);
   const T* w = static_cast<const T*>(m.w) + m.row_begin * m.k;
   for (int64_t r = m.row_begin; r < m.row_end; ++r, w += m.k) {
     for (int64_t at = 0; at < m.k; at += kPiece) {
       const int64_t n = m.k - at < kPiece ? m.k - at : kPiece;
       const auto* x = static_cast<const typename Unit::T*>(m.x) + at;
       const Ahead ahead{reinterpret_cast<const char*>(w + at) + kStreamAhead, 0, Unit::kStep * sizeof(T)};
-      row_tile<V, Source, 1, 1, true>({w + at, 0, x, 0, n, m.y + r, 0, at == 0}, ahead);
+      row_tile<V, Source, 1, C, true>({w + at, 0, x, stride, n, m.y + r, m.y_stride, at == 0}, ahead);
     }
   }
 }
@@ -151,7 +157,9 @@ inline constexpr int64_t kManyColumns = 17;
 
 template <class V, class Source>
 void row_matmul(const RowMatMul& m) {
-  if (m.n_cols == 1) return stream_rows<V, Source>(m);
+  const int64_t input_bytes = m.n_cols * m.k * static_cast<int64_t>(sizeof(typename Source::Unit::T));
+  const bool stays = m.n_cols <= V::kTileColumns && input_bytes <= kStreamInputBytes;
+  if (m.n_cols == 1 || stays) return stream_rows<V, Source>(m);
   if (m.n_cols < kManyColumns) return few_columns<V, Source>(m);
   many_columns<V, Source>(m);
 }

@@ -91,32 +91,31 @@ struct Ahead {
   int64_t step;    // bytes from step to step
 };
 
-// out[r] = the sum of acc[r]'s lanes; in one order for every R.
-template <class V, int R>
-inline __attribute__((always_inline)) void lane_sums(const typename V::F (&acc)[R], float* out) {
+// out[i] = the sum of acc[i]'s lanes, added in the same order for every N and i.
+template <class V, int N>
+inline __attribute__((always_inline)) void lane_sums(const typename V::F (&acc)[N], float* out) {
   if constexpr (requires { &V::sum4; }) {
-    static_assert(R == 4 || R == 1);
-    if constexpr (R == 4) {
-      V::sum4(out, acc[0], acc[1], acc[2], acc[3]);
-    } else {
-      float sums[4];
-      V::sum4(sums, acc[0], V::zero(), V::zero(), V::zero());
-      out[0] = sums[0];
+    constexpr int kFours = N / 4 * 4;
+#pragma GCC unroll 8
+    for (int i = 0; i < kFours; i += 4) V::sum4(out + i, acc[i], acc[i + 1], acc[i + 2], acc[i + 3]);
+    if constexpr (kFours < N) {
+      float rest[4];
+      const auto at = [&](int i) { return i < N ? acc[i < N ? i : 0] : V::zero(); };
+      V::sum4(rest, at(kFours), at(kFours + 1), at(kFours + 2), at(kFours + 3));
+      for (int i = kFours; i < N; ++i) out[i] = rest[i - kFours];
     }
   } else {
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) out[r] = V::sum(acc[r]);
+#pragma GCC unroll 32
+    for (int i = 0; i < N; ++i) out[i] = V::sum(acc[i]);
   }
 }
 
 template <class V, class Source, int R, int C, bool kFetch>
 inline __attribute__((always_inline)) void row_tile(const RowTile<Source>& t, Ahead ahead) {
   using Unit = typename Source::Unit;
-  typename V::F acc[C][R];
-#pragma GCC unroll 8
-  for (int c = 0; c < C; ++c)
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) acc[c][r] = V::zero();
+  typename V::F acc[C * R];
+#pragma GCC unroll 32
+  for (int i = 0; i < C * R; ++i) acc[i] = V::zero();
 
   int64_t i = 0;
   for (; i + Unit::kStep <= t.n; i += Unit::kStep) {
@@ -131,7 +130,7 @@ inline __attribute__((always_inline)) void row_tile(const RowTile<Source>& t, Ah
     for (int c = 0; c < C; ++c) {
       const auto x = Unit::load(t.x + c * t.x_stride + i);
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) acc[c][r] = Unit::dot(acc[c][r], w[r], x);
+      for (int r = 0; r < R; ++r) acc[c * R + r] = Unit::dot(acc[c * R + r], w[r], x);
     }
   }
   if (i < t.n) {
@@ -139,16 +138,16 @@ inline __attribute__((always_inline)) void row_tile(const RowTile<Source>& t, Ah
     for (int r = 0; r < R; ++r) {
       const auto w = load_part<Source>(t.w + r * t.w_stride + i, n);
 #pragma GCC unroll 8
-      for (int c = 0; c < C; ++c) acc[c][r] = Unit::dot(acc[c][r], w, Unit::load_n(t.x + c * t.x_stride + i, n));
+      for (int c = 0; c < C; ++c) acc[c * R + r] = Unit::dot(acc[c * R + r], w, Unit::load_n(t.x + c * t.x_stride + i, n));
     }
   }
+  float sums[C * R];
+  lane_sums<V, C * R>(acc, sums);
 #pragma GCC unroll 8
   for (int c = 0; c < C; ++c) {
-    float sums[R];
-    lane_sums<V, R>(acc[c], sums);
     float* y = t.y + c * t.y_stride;
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) y[r] = t.first ? sums[r] : y[r] + sums[r];
+    for (int r = 0; r < R; ++r) y[r] = t.first ? sums[c * R + r] : y[r] + sums[c * R + r];
   }
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 namespace minnow {
 
@@ -35,7 +36,11 @@ class Patience {
   // Returns when `value` differs from `old`. Who changes it calls value.notify_all().
   template <typename T>
   void wait_for_change(const std::atomic<T>& value, T old) {
-    for (int i = pauses(); i > 0; --i) {
+    wait_for_change(value, old, pauses());
+  }
+  template <typename T>
+  void wait_for_change(const std::atomic<T>& value, T old, int most_pauses) {
+    for (int i = most_pauses; i > 0; --i) {
       if (value.load(std::memory_order_acquire) != old) return;
       pause();
     }
@@ -57,12 +62,13 @@ class Patience {
   std::atomic<int> pauses_;
 };
 
-// All n threads meet, again and again.
+// All n threads meet, again and again. When two of them met on one CPU, looking would only keep the other from coming,
+// and the next wait sleeps soon.
 class Barrier {
  public:
   struct Broken {};  // thrown at those who wait when one of them will not come
 
-  explicit Barrier(int n, int most_pauses = Patience::kMost) : n_(n), patience_(most_pauses) {}
+  explicit Barrier(int n, int most_pauses = Patience::kMost);
 
   // Throws Broken once break_up() was called. While others are awaited, `idle` is called again and again until it returns
   // false; it should be short.
@@ -71,12 +77,23 @@ class Barrier {
   void break_up();
   // As new. Nobody may be inside.
   void repair();
+  // Two arrived on one CPU in this phase or the one before.
+  bool crowded() const {
+    return phase_.load(std::memory_order_relaxed) - shared_seat_.load(std::memory_order_relaxed) <= kStep;
+  }
   Patience& patience() { return patience_; }
 
  private:
   static constexpr uint32_t kBrokenBit = 1, kStep = 2;  // of phase_
+  static constexpr uint32_t kNever = 1u << 31;
+  struct alignas(64) Seat {
+    std::atomic<uint32_t> phase{kNever};  // in which somebody arrived last on this CPU
+  };
+  void take_seat(uint32_t phase);
 
   const int n_;
+  std::vector<Seat> seats_;  // by CPU
+  std::atomic<uint32_t> shared_seat_{kNever};  // the last phase in which two arrived on one CPU
   alignas(64) std::atomic<int> arrived_{0};  // not on the line that the others look at
   alignas(64) std::atomic<uint32_t> phase_{0};
   alignas(64) Patience patience_;

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/topology.h"
+
 namespace minnow {
 namespace {
 
@@ -67,6 +69,32 @@ TEST(Barrier, SeparatesPhasesAtAnyPatience) {
     for (std::size_t m = 0; m < kThreads; ++m) threads.emplace_back(member, m);
     for (auto& thread : threads) thread.join();
     EXPECT_EQ(wrong, 0);
+  }
+}
+
+// Two threads meet some times on these CPUs; whether the barrier found them crowded in the end.
+bool crowded_on(int first_cpu, int second_cpu) {
+  Barrier barrier(2);
+  std::atomic<bool> bound{false};
+  const auto member = [&] {
+    bound.wait(false);
+    for (int phase = 0; phase < 100; ++phase) barrier.arrive_and_wait();
+  };
+  std::thread a(member), b(member);
+  bind(a, {first_cpu});
+  bind(b, {second_cpu});
+  bound = true;
+  bound.notify_all();
+  a.join();
+  b.join();
+  return barrier.crowded();
+}
+
+TEST(Barrier, KnowsWhenItsThreadsShareACpu) {
+  const auto cpus = allowed_cpus();
+  EXPECT_TRUE(crowded_on(cpus[0], cpus[0]));
+  if (cpus.size() > 1) {
+    EXPECT_FALSE(crowded_on(cpus[0], cpus[1]));
   }
 }
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/page_memory.h"
 #include "base/thread_pool.h"
+#include "base/topology.h"
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/options.h"
@@ -29,7 +30,7 @@ void doctor(const Arguments& a) {
   const PackedCache::Usage kept = cache.usage();
   const std::string folder = cache.settings().folder.string();
   if (a.json) {
-    fmt::print("{}\n", Json{{"version", MINNOW_VERSION}, {"cores", available_cores()}, {"threads", threads},
+    fmt::print("{}\n", Json{{"version", MINNOW_VERSION}, {"cores", available_cores()}, {"topology", describe(this_machine())}, {"threads", threads},
                             {"cpu_features", cpu_features()}, {"kernels_available", isas}, {"kernels", std::string(name(isa))},
                             {"available_memory_bytes", available_memory()},
                             {"packed_cache", {{"folder", folder}, {"files", kept.files}, {"bytes", kept.bytes}, {"limit_bytes", cache.limit()}}},
@@ -40,7 +41,9 @@ void doctor(const Arguments& a) {
     return;
   }
   fmt::print("minnow {}\n\n", MINNOW_VERSION);
-  fmt::print("cores          {}\n", available_cores());
+  fmt::print("threads        {} by default\n", available_cores());
+  fmt::print("topology       {}{}\n", describe(this_machine()),
+             team_bindings(this_machine(), threads).empty() ? "" : "; each thread keeps to the fast cores of its cluster");
   fmt::print("memory free    {}\n", format_bytes(available_memory()));
   fmt::print("CPU features   {}\n", fmt::join(cpu_features(), " "));
   fmt::print("kernels        {} of {} (MINNOW_ISA forces a lower level)\n", name(isa), fmt::join(isas, ", "));
@@ -64,7 +67,7 @@ void doctor(const Arguments& a) {
 void add_doctor(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   CLI::App* c = app.add_subcommand("doctor", "what this machine can do and what minnow will use");
-  c->add_option("-t,--threads", a->n_threads, "threads (default: all cores)")->check(CLI::Range(1, 1024));
+  c->add_option("-t,--threads", a->n_threads, "threads (default: one per fast core, see topology)")->check(CLI::Range(1, 1024));
   declare_json(*c, a->json);
   c->footer("Example:\n  minnow doctor --json");
   c->callback([a] { doctor(*a); });

@@ -152,7 +152,7 @@ void add_quantize(CLI::App& app) {
                 "PATTERN=TYPE for tensors whose name the regular expression finds; repeatable, the first counts")
       ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   c->add_flag("--pure", a->pure, "the recipe's main type for every matrix");
-  c->add_option("-t,--threads", a->n_threads, "threads that encode (default: all cores)")->check(CLI::Range(1, 1024));
+  c->add_option("-t,--threads", a->n_threads, "threads that encode (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));
   c->add_flag("--dry-run", a->dry_run, "print what would become what, write nothing");
   declare_json(*c, a->json);
   c->footer(help_footer);  // made when asked for

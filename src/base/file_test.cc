@@ -45,6 +45,32 @@ class FileTest : public testing::Test {
   fs::path folder_;
 };
 
+TEST_F(FileTest, IdentityChangesWithTheFileAndOnlyThen) {
+  const auto path = write("a", "hello");
+  const FileIdentity first = MappedFile::open(path)->identity();
+  EXPECT_EQ(first.size, 5u);
+  EXPECT_EQ(first, MappedFile::open(path)->identity());
+  const auto modified = fs::last_write_time(path);
+  ::usleep(20'000);  // a tick of the file system's clock
+  write("a", "world");
+  fs::last_write_time(path, modified);
+  EXPECT_NE(first, MappedFile::open(path)->identity()) << "also when its time of modification was set back";
+}
+
+TEST_F(FileTest, OwnersAreTheirFiles) {
+  const auto map = MappedFile::open(write("a", "hello"));
+  EXPECT_EQ(MappedFile::owned_by(map), map.get());
+  EXPECT_EQ(MappedFile::owned_by(std::make_shared<int>(1)), nullptr);
+  EXPECT_EQ(MappedFile::owned_by(nullptr), nullptr);
+}
+
+TEST_F(FileTest, PopulatingChangesNothingButWhatIsThere) {
+  const auto map = MappedFile::open(write("a", std::string(100'000, 'x')));
+  populate_pages(map->bytes());
+  populate_pages({});
+  EXPECT_EQ(map->bytes()[99'999], std::byte{'x'});
+}
+
 TEST_F(FileTest, AMapShowsTheBytesOfTheFile) {
   const auto path = write("a", "hello");
   const auto map = MappedFile::open(path);

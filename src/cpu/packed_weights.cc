@@ -72,6 +72,7 @@ struct Packer {
     std::atomic<bool> going{true};
     std::mutex telling;
     uint64_t told = 0;
+    for (const WeightMatrix& m : matrices) told += unit_bytes(m.tensor) == 0 ? m.tensor.bytes() : 0;  // nothing to do
     pool.run([&](int member) {
       for (std::size_t i = next.fetch_add(1); i < runs.size() && going; i = next.fetch_add(1)) {
         const Run& run = runs[i];
@@ -160,14 +161,19 @@ PackedWeights::PackedWeights(const std::vector<WeightMatrix>& matrices, ThreadPo
     offsets_.push_back(bytes_);
     bytes_ += packed_bytes(m.tensor.dtype, m.tensor.shape);
   }
-  if (bytes_ == 0) return;
+  uint64_t all_bytes = 0;
+  for (const WeightMatrix& m : matrices) all_bytes += m.tensor.bytes();
+  if (bytes_ == 0) {
+    if (progress) progress(all_bytes);
+    return;
+  }
   const PackedCache cache(settings);
   std::string manifest;
   if (!settings.folder.empty() && bytes_ >= settings.min_bytes) manifest = packed_manifest(matrices, settings.settled);
   if (!manifest.empty()) mapped_ = cache.find(manifest, bytes_);
   found_ = mapped_ != nullptr;
   const Packer pack{matrices, pool, progress};
-  if (!found_ && !manifest.empty()) draft_ = cache.begin(manifest, bytes_);
+  if (!found_ && !manifest.empty() && bytes_ <= available_memory()) draft_ = cache.begin(manifest, bytes_);
   if (draft_) {
     const std::vector<Run> runs = cut_into_runs(matrices, offsets_, bytes_, true);
     uint64_t room = kRunBytes;  // and two panels that are cut by its ends
@@ -178,11 +184,16 @@ PackedWeights::PackedWeights(const std::vector<WeightMatrix>& matrices, ThreadPo
                                 return draft_->write(run.begin, {out + (run.begin - run.first()), run.end - run.begin});
                               });
     if (written) mapped_ = draft_->map();
-    if (mapped_) publisher_ = std::thread([this] { draft_->publish(); });
+    if (mapped_) {
+      publisher_ = std::thread([this] { draft_->publish(); });
+    } else {
+      draft_.reset();  // the disk is full; its part of the file is given back
+    }
   }
   if (mapped_) {
     data_ = mapped_.get();
     populate({data_, bytes_}, pool);
+    if (found_ && progress) progress(all_bytes);
     return;
   }
   memory_ = PageMemory::allocate(bytes_, "packed weights");

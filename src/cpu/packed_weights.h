@@ -28,7 +28,7 @@ std::string packed_manifest(const std::vector<WeightMatrix>& matrices, std::chro
 
 class PackedWeights {
  public:
-  // `progress` (may be empty) is told how many bytes of the matrices' files are done; one call at a time.
+  // `progress` (may be empty) is told how many bytes of the matrices as they came are done; one call at a time.
   // Throws as PackedMatrix does, and kLimit for lack of memory.
   PackedWeights(const std::vector<WeightMatrix>& matrices, ThreadPool& pool, const PackedCacheSettings& cache,
                 const std::function<void(uint64_t)>& progress);

@@ -96,16 +96,19 @@ TEST_F(PackedWeightsTest, ManyRunsAndThreadsGiveTheSameBytes) {
   EXPECT_TRUE(right(packed, all));
 }
 
-TEST_F(PackedWeightsTest, ProgressReachesTheBytesOfThePackedMatrices) {
+TEST_F(PackedWeightsTest, ProgressReachesTheBytesOfAllMatrices) {
   write_file(1);
   uint64_t last = 0, wanted = 0;
   const auto all = matrices();
-  for (const WeightMatrix& m : all) wanted += packed_bytes(m.tensor.dtype, m.tensor.shape) > 0 ? m.tensor.bytes() : 0;
-  PackedWeights(all, pool_, {}, [&](uint64_t done) {
-    EXPECT_GE(done, last);
-    last = done;
-  });
-  EXPECT_EQ(last, wanted);
+  for (const WeightMatrix& m : all) wanted += m.tensor.bytes();
+  for (const PackedCacheSettings& settings : {PackedCacheSettings(), settings_, settings_}) {
+    last = 0;
+    PackedWeights(all, pool_, settings, [&](uint64_t done) {
+      EXPECT_GE(done, last);
+      last = done;
+    });
+    EXPECT_EQ(last, wanted);
+  }
 }
 
 TEST_F(PackedWeightsTest, AChangedFileIsNoticedEvenWhenItsTimesAndSizeAreNot) {

@@ -1,4 +1,5 @@
 // The small parts: the matcher of special tokens, the index, the word cache, NFC.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -32,6 +33,22 @@ TEST(SpecialTokenMatcher, WithoutTokensFindsNone) {
   SpecialTokenMatcher matcher;
   matcher.add("", 1);
   EXPECT_EQ(matcher.next("abc").id, kNoToken);
+}
+
+TEST(TokenIndex, FindsManyAtOnceAsOneByOne) {
+  std::vector<std::string> words;
+  for (int i = 0; i < 5000; ++i) words.push_back(fmt::format("{}w{}", std::string(static_cast<std::size_t>(i % 23), 'x'), i % 4000));
+  std::vector<std::string_view> keys(words.begin(), words.begin() + 4500), texts(words.begin() + 100, words.end());
+  texts.insert(texts.end(), {"", "absent", "xx"});
+  const TokenIndex index(keys);
+  std::vector<TokenId> ids(texts.size(), 77);
+  index.find_all(texts, ids);
+  for (std::size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(ids[i], index.find(texts[i])) << texts[i];
+  EXPECT_EQ(ids.back(), kNoToken);
+  EXPECT_EQ(index.key(4), keys[4]);
+  EXPECT_EQ(index.find("xxxxw4"), 4);
+  TokenIndex().find_all(texts, ids);
+  EXPECT_EQ(ids, std::vector<TokenId>(ids.size(), kNoToken));
 }
 
 TEST(TokenIndex, TakesTheFirstOfEqualKeysAndLeavesEmptyOnesOut) {

@@ -20,7 +20,7 @@ struct MachineLimits {
 };
 
 // With all members of the pool at once; takes about `seconds` in all. The best of several short runs: other load only
-// ever makes a run slower.
+// ever makes a run slower. Memory by the clock, since the cores share it; multiplication by each thread's CPU time.
 MachineLimits measure_limits(ThreadPool& pool, Isa isa, double seconds = 0.6);
 
 // The rate that bounds products with weights of this type: 8-bit for quantized ones, bf16 for BF16 where there is an

@@ -13,7 +13,8 @@ namespace {
 
 constexpr int64_t kReadBytes = int64_t{512} << 20;
 constexpr int64_t kPage = 4096;
-constexpr int64_t kRateRounds = 100'000;
+constexpr int64_t kRateRounds = 10'000;
+constexpr double kRateSeconds = 0.004;
 
 using Clock = std::chrono::steady_clock;
 
@@ -24,25 +25,34 @@ double thread_seconds() {
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-// What the members do in a second together, each at its best of several runs. By CPU time: other load takes time away,
-// not the rate. More members than cores share the cores.
+// What the members do in a second together. By CPU time: other load takes time away, not the rate. Of runs of some
+// milliseconds each member's median counts, since the time of a short one is rough where the machine is a guest.
+// More members than cores share the cores.
 double multiply_rate_of(ThreadPool& pool, double seconds, double (*kernel)(int64_t, int64_t*)) {
-  std::vector<double> best(static_cast<std::size_t>(pool.size()));
+  std::vector<double> rates(static_cast<std::size_t>(pool.size()));
   pool.run([&](int member) {
-    double& mine = best[static_cast<std::size_t>(member)];
     volatile double sink = 0;
+    std::vector<double> runs;
+    int64_t rounds = kRateRounds;
     const double end = thread_seconds() + seconds;
-    for (double start = thread_seconds(); start < end;) {
+    for (double start = thread_seconds(); start < end || runs.empty();) {
       int64_t operations = 0;
-      sink = kernel(kRateRounds, &operations);
+      sink = kernel(rounds, &operations);
       const double now = thread_seconds();
-      mine = std::max(mine, static_cast<double>(operations) / (now - start));
+      if (operations == 0) return;  // the instruction set has no such product
+      if (now - start >= kRateSeconds) {
+        runs.push_back(static_cast<double>(operations) / (now - start));
+      } else {
+        rounds *= 2;
+      }
       start = now;
     }
     (void)sink;
+    std::nth_element(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(runs.size() / 2), runs.end());
+    rates[static_cast<std::size_t>(member)] = runs[runs.size() / 2];
   });
   double total = 0;
-  for (const double b : best) total += b;
+  for (const double r : rates) total += r;
   return total * std::min(1.0, static_cast<double>(available_cores()) / pool.size());
 }
 

@@ -19,8 +19,8 @@ struct MachineLimits {
   double f32_ops_per_second = 0;     // multiplies and adds of f32
 };
 
-// With all members of the pool at once; takes about `seconds` in all. The best of several short runs: other load only
-// ever makes a run slower.
+// With all members of the pool at once; takes about `seconds` in all. Memory by the clock, the best of several passes,
+// since other load only ever makes one slower; multiplication by each thread's CPU time, the median of several runs.
 MachineLimits measure_limits(ThreadPool& pool, Isa isa, double seconds = 0.6);
 
 // The rate that bounds products with weights of this type: 8-bit for quantized ones, bf16 for BF16 where there is an

@@ -128,7 +128,7 @@ std::string rendered(const std::vector<Column>& columns, const std::vector<Bench
   std::string text = "|", rule = "|";
   const auto cell = [](std::string value) {
     std::replace(value.begin(), value.end(), '|', '/');
-    return " " + printable(value) + " |";
+    return fmt::format(" {} |", printable(value));
   };
   for (const Column& c : columns) {
     text += cell(c.header);
@@ -168,13 +168,15 @@ std::string bench_table(const std::vector<BenchRecord>& records, TableStyle styl
   std::set<std::string> machines, models;
   for (const BenchRecord& r : records) {
     machines.insert(machine_of(r));
+    if (r.dtype.empty()) continue;  // of the start only time and memory are known
     models.insert(fmt::format("{}: {}, {} parameters, KV {}", model_of(r), r.dtype, format_count(static_cast<uint64_t>(r.n_parameters)), r.kv));
   }
+  if (models.empty()) models.insert(model_of(records.front()));
   std::string text;
   for (const auto* lines : {&machines, &models}) {
     for (const std::string& line : *lines) text += printable(line) + (style == TableStyle::kMarkdown ? "  \n" : "\n");
   }
-  text += "\n" + rendered(columns_of(records), records, style);
+  text += fmt::format("\n{}", rendered(columns_of(records), records, style));
   std::string notes;
   for (const BenchRecord& r : records) notes += remarks(r);
   return notes.empty() ? text : text + "\n" + notes;

@@ -28,7 +28,7 @@ std::string last_words(const std::string& text) {
   }
   while (line.ends_with(" | ") || line.ends_with(' ')) line.pop_back();
   if (line.ends_with(" |")) line.resize(line.size() - 2);
-  return line.size() > kShownError ? "…" + line.substr(line.size() - kShownError) : line;
+  return line.size() > kShownError ? fmt::format("…{}", line.substr(line.size() - kShownError)) : line;
 }
 
 class Comparison {

@@ -58,7 +58,7 @@ double tokens_per_second_in(const std::string& output, const BenchTest& test) {
   for (const PeerRow& row : rows) {
     const double rate = rate_of(row, test);
     if (rate > 0) return rate;
-    if (others.size() < 100) others += (others.empty() ? "" : ", ") + name_of(row);
+    if (others.size() < 100) others += fmt::format("{}{}", others.empty() ? "" : ", ", name_of(row));
   }
   if (rows.empty()) {
     throw Error(ErrorCode::kInvalidInput, "its output has no tokens/s that minnow knows how to read",

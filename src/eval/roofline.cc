@@ -91,7 +91,7 @@ class PackedGroup {
 
 std::string joined(const std::vector<std::string>& roles) {
   std::string text;
-  for (std::size_t i = 0; i < roles.size(); ++i) text += (i == 0 ? "" : ", ") + roles[i];
+  for (std::size_t i = 0; i < roles.size(); ++i) text.append(i == 0 ? "" : ", ").append(roles[i]);
   return text;
 }
 

@@ -162,7 +162,8 @@ std::string shell_quote(std::string_view text) {
       quoted += c;
     }
   }
-  return quoted + "'";
+  quoted += "'";
+  return quoted;
 }
 
 }  // namespace minnow

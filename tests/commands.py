@@ -229,6 +229,13 @@ def measuring(c, model, small):
         b = json.loads(c.ok("bench", path, "-p", 32, "-n", 8, "-t", 2, "-r", 2, "--json"))
         for key in ("prompt_tokens_per_second", "generation_tokens_per_second", "load_seconds", "peak_rss_bytes"):
             c.check(b.get(key, 0) > 0, f"bench --json has {key}")
+    tests = json.loads(c.ok("bench", small, "-p", "16,24", "-n", 4, "-d", "0,64", "-s", "1,2", "-t", "1,2", "-r", 1, "--json"))["tests"]
+    names = [t["test"]["name"] for t in tests]
+    c.check(names[:8] == ["pp16", "pp16 d64", "pp24", "pp24 d64", "tg4", "tg4 x2", "tg4 d64", "tg4 d64 x2"], f"bench makes every combination: {names}")
+    c.check([t["threads"] for t in tests] == [1] * 8 + [2] * 8 and all(len(t["runs"]) == 1 for t in tests), "bench measures each number of threads")
+    points = json.loads(c.ok("bench", small, "--roofline", "-d", 64, "-t", 1, "--json"))["roofline"]
+    c.check({p["columns"] for p in points} == {1, 4, 8, 16, 512} and all(p["seconds"] > 0 for p in points), "--roofline measures every shape")
+    c.check({"attention"} < {p["what"] for p in points}, "--roofline measures matrices and attention")
     shown = json.loads(c.ok("show", model, "--json"))
     c.check(shown["architecture"] == "llama" and shown["class"] == "micro" and shown["kv_bytes"] > 0, "show --json")
     c.check("blk.0.attn_q.weight" in c.ok("show", model, "--tensors", "--metadata"), "show --tensors")
@@ -241,6 +248,42 @@ def measuring(c, model, small):
     c.check(d["kernels"] in d["kernels_available"] and d["read_bytes_per_second"] > 1e8, "doctor --json")
     bad = subprocess.run([c.minnow, "doctor"], capture_output=True, text=True, env={**os.environ, "MINNOW_ISA": "z80"})
     c.check(bad.returncode == 1 and "z80" in bad.stderr and "choose one of" in bad.stderr, "an unknown MINNOW_ISA is refused")
+
+
+def peers(c, model):
+    """bench beside programs that only say that they are fast."""
+    kept = c.folder / "kept.jsonl"
+    good = "good=echo '[{\"n_prompt\":{prompt},\"n_gen\":{generate},\"avg_ts\":2.5}]'"
+    batched = ("batched=echo '|  PP | TG | B | S_PP t/s | S_TG t/s |'; echo '|---|---|---|---|---|'; "
+               "echo '| 0 | {generate} | {sequences} | 0 | 1.25 |' # {depth}")
+    r = c.call("bench", model, "-p", 16, "-n", 4, "-s", "1,2", "-t", 1, "-r", 2, "-o", kept, "--note", "a note", "--peer", good,
+               "--peer", batched, "--peer", "broken=echo {prompt} no such model >&2; exit 3", "--json")
+    tests = json.loads(r.stdout)["tests"]
+    c.check(r.returncode == 0 and r.stderr.count("\n") == 1 and "peer broken: exit code 3: 16 no such model" in r.stderr,
+            f"a peer that fails is told once: {r.stderr!r}")
+    c.check([[p["name"] for p in t["peers"]] for t in tests] == [["good", "broken"], ["good", "batched"], ["batched"]],
+            "peers take part in the tests that they can run")
+    for t in tests:
+        quotients = [ours / t["peers"][-1 if t["test"]["sequences"] > 1 else 0]["runs"][0] for ours in t["runs"]]
+        c.check(all(abs(a - b) < 1e-6 * a for a, b in zip(quotients, t["ratio"]["runs"])), "ratios are to the best peer")
+        c.check(len(t["runs"]) == 2 and t["peak_rss_bytes"] > 0 and t["load_seconds"] > 0, "minnow's own runs are measured")
+    hang = c.call("bench", model, "-p", 16, "-n", 0, "-t", 1, "-r", 2, "--peer", "hang=sleep 30; : {prompt}", "--peer-timeout", 2, "--json")
+    c.check("hang: ended after 2 s" in hang.stderr and hang.returncode == 0, f"a peer that hangs is ended: {hang.stderr!r}")
+    start = json.loads(c.ok("bench", model, "-p", 0, "-n", 0, "--start", "-t", 1, "-r", 2, "--peer", "nap=sleep 3", "--json"))["tests"]
+    c.check(len(start) == 1 and start[0]["seconds"] > 0 and start[0]["ratio"]["min"] > 0, "--start times whole processes")
+    shown = c.ok("bench", "--show", kept)
+    c.check("pp16" in shown and "tg4 x2" in shown and "failed" in shown and "exit code 3" in shown, f"--show prints the table again: {shown}")
+    c.check("| test |" in c.ok("bench", "--show", kept, "--markdown"), "--markdown")
+    c.check([t["note"] for t in json.loads(c.ok("bench", "--show", kept, "--json"))["tests"]] == ["a note"] * 3, "--note is kept")
+    kept.write_text("{}\n")
+    c.refused(1, ["kept.jsonl: line 1", "test"], "bench", "--show", kept)
+    c.refused(2, ["MODEL is required"], "bench")
+    c.refused(2, ["whole pages", "use 128"], "bench", model, "-d", 100)
+    c.refused(2, ["nothing to measure"], "bench", model, "-p", 0, "-n", 0)
+    c.refused(2, ["{modell}", "{model}"], "bench", model, "--peer", "x {modell}")
+    c.refused(2, ["--peer-pattern", "group"], "bench", model, "--peer", "x {prompt}", "--peer-pattern", "abc")
+    c.refused(2, ["--threads"], "bench", model, "-t", "0")
+    c.refused(2, ["context", "too short"], "bench", model, "-p", 512, "-c", 100)
 
 
 def embedding(c, model):
@@ -298,6 +341,7 @@ def main():
         converting(c, model)
         small = quantizing(c, model)
         measuring(c, model, small)
+        peers(c, model)
         embedding(c, model)
         ranking(c, model)
         families(c)

@@ -23,7 +23,7 @@ void Barrier::take_seat(uint32_t phase) {
   }
 }
 
-void Barrier::arrive_and_wait() {
+void Barrier::arrive_and_wait(const std::function<bool()>& idle) {
   const uint32_t phase = phase_.load(std::memory_order_acquire);
   if ((phase & kBrokenBit) != 0) throw Broken{};
   take_seat(phase);
@@ -33,6 +33,7 @@ void Barrier::arrive_and_wait() {
     if (n_ > 1) phase_.notify_all();
     return;
   }
+  while (idle && phase_.load(std::memory_order_acquire) == phase && idle()) {}
   patience_.wait_for_change(phase_, phase, crowded() ? Patience::kCrowded : patience_.pauses());
   if ((phase_.load(std::memory_order_acquire) & kBrokenBit) != 0) throw Broken{};
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace minnow {
@@ -69,8 +70,9 @@ class Barrier {
 
   explicit Barrier(int n, int most_pauses = Patience::kMost);
 
-  // Throws Broken once break_up() was called.
-  void arrive_and_wait();
+  // Throws Broken once break_up() was called. While others are awaited, `idle` is called again and again until it returns
+  // false; it should be short.
+  void arrive_and_wait(const std::function<bool()>& idle = {});
   // Releases all who wait, and all who will.
   void break_up();
   // As new. Nobody may be inside.

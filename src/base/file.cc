@@ -33,11 +33,12 @@ class Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
 
-  uint64_t regular_file_size(const std::filesystem::path& path) const {
+  FileIdentity regular_file(const std::filesystem::path& path) const {
     struct stat info {};
     if (::fstat(fd_, &info) != 0) fail_io("inspect", path);
     if (!S_ISREG(info.st_mode)) fail(ErrorCode::kIo, "{}: not a regular file", path.string());
-    return static_cast<uint64_t>(info.st_size);
+    const auto nanoseconds = [](const timespec& t) { return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; };
+    return {static_cast<uint64_t>(info.st_size), nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
   }
 
  private:
@@ -59,7 +60,8 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   const Descriptor file(path);
   std::shared_ptr<MappedFile> mapped(new MappedFile, Unmap{});
   mapped->path_ = path;
-  mapped->size_ = file.regular_file_size(path);
+  mapped->identity_ = file.regular_file(path);
+  mapped->size_ = mapped->identity_.size;
   if (mapped->size_ > 0) {
     void* data = ::mmap(nullptr, mapped->size_, PROT_READ, MAP_SHARED, file.get(), 0);
     if (data == MAP_FAILED) fail_io("map", path);
@@ -82,13 +84,20 @@ void MappedFile::release(std::span<const std::byte> part) {
   if (!pages.empty()) ::madvise(pages.data(), pages.size(), MADV_DONTNEED);
 }
 
-bool MappedFile::is_owner(const std::shared_ptr<const void>& owner) {
-  return std::get_deleter<Unmap>(owner) != nullptr;
+const MappedFile* MappedFile::owned_by(const std::shared_ptr<const void>& owner) {
+  return std::get_deleter<Unmap>(owner) == nullptr ? nullptr : static_cast<const MappedFile*>(owner.get());
+}
+
+void populate_pages(std::span<const std::byte> part) {
+#ifdef MADV_POPULATE_READ
+  const auto pages = inner_pages(part);
+  if (!pages.empty()) ::madvise(pages.data(), pages.size(), MADV_POPULATE_READ);
+#endif
 }
 
 std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes) {
   const Descriptor file(path);
-  const uint64_t size = file.regular_file_size(path);
+  const uint64_t size = file.regular_file(path).size;
   if (size > max_bytes) {
     fail(ErrorCode::kLimit, "{}: {} bytes, more than the {} allowed for such a file", path.string(), size,
          max_bytes);

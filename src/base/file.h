@@ -11,6 +11,13 @@
 
 namespace minnow {
 
+// What changes when a file does: its size, and when its contents and its inode were last changed, in nanoseconds since 1970.
+struct FileIdentity {
+  uint64_t size = 0;
+  int64_t modified = 0, changed = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
+
 // A whole file mapped read-only. Shared owners keep the map alive (tensors hold one).
 class MappedFile {
  public:
@@ -23,6 +30,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
+  // As it was when the file was opened.
+  const FileIdentity& identity() const { return identity_; }
 
   // Tells the kernel that these bytes (a part of bytes()) will be read soon and in order.
   static void will_need(std::span<const std::byte> part);
@@ -30,7 +39,9 @@ class MappedFile {
   static void release(std::span<const std::byte> part);
   // Whether what this pointer keeps alive is a mapped file. Memory of any other kind must not be released: an
   // anonymous page comes back as zeros.
-  static bool is_owner(const std::shared_ptr<const void>& owner);
+  static bool is_owner(const std::shared_ptr<const void>& owner) { return owned_by(owner) != nullptr; }
+  // That file; nullptr when it is anything else.
+  static const MappedFile* owned_by(const std::shared_ptr<const void>& owner);
 
  private:
   struct Unmap {
@@ -38,9 +49,14 @@ class MappedFile {
   };
   MappedFile() = default;
   std::filesystem::path path_;
+  FileIdentity identity_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+// Brings all of a mapping's pages into this process at once, which costs a fraction of what faults one by one do. What
+// cannot be had yet comes when it is touched.
+void populate_pages(std::span<const std::byte> part);
 
 // The whole file as text. Throws kNotFound, kIo, or kLimit when it is longer than max_bytes.
 std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes);

@@ -42,4 +42,7 @@ inline constexpr std::size_t kMaxStopStrings = 16;
 inline constexpr std::size_t kMaxDryBreakers = 64;       // dry_sequence_breakers of one request
 inline constexpr std::size_t kMaxDryBreakerBytes = 256;  // each of them
 
+inline constexpr std::size_t kMaxCommandOutput = 4u << 20;  // of a peer's benchmark, each stream
+inline constexpr uint64_t kMaxRecordsFileBytes = 64ull << 20;  // of kept benchmark results
+
 }  // namespace minnow::limits

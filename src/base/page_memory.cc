@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -19,17 +20,20 @@ uint64_t number_in(const char* path, uint64_t fallback) {
   return file >> value ? value : fallback;
 }
 
+// The value after `key` in a file of lines "key  number kB", in bytes; `fallback` when there is none.
+uint64_t kibibytes_of(const char* path, std::string_view key, uint64_t fallback) {
+  std::ifstream file(path);
+  for (std::string word, rest; file >> word; std::getline(file, rest)) {
+    uint64_t kib = 0;
+    if (word == key && file >> kib) return kib * 1024;
+  }
+  return fallback;
+}
+
 }  // namespace
 
 uint64_t available_memory() {
-  uint64_t available = UINT64_MAX;
-  std::ifstream info("/proc/meminfo");
-  for (std::string key, unit; info >> key;) {
-    uint64_t kib = 0;
-    info >> kib;
-    std::getline(info, unit);
-    if (key == "MemAvailable:") available = kib * 1024;
-  }
+  uint64_t available = kibibytes_of("/proc/meminfo", "MemAvailable:", UINT64_MAX);
   const uint64_t limit = number_in("/sys/fs/cgroup/memory.max", UINT64_MAX);
   if (limit != UINT64_MAX) {
     const uint64_t used = number_in("/sys/fs/cgroup/memory.current", 0);
@@ -38,11 +42,15 @@ uint64_t available_memory() {
   return available;
 }
 
+uint64_t total_memory() { return kibibytes_of("/proc/meminfo", "MemTotal:", 0); }
+
 uint64_t peak_resident_memory() {
   struct rusage usage {};
   getrusage(RUSAGE_SELF, &usage);
-  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  return kibibytes_of("/proc/self/status", "VmHWM:", static_cast<uint64_t>(usage.ru_maxrss) * 1024);
 }
+
+void reset_peak_resident_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 std::shared_ptr<PageMemory> PageMemory::allocate(uint64_t bytes, const char* purpose) {
   const uint64_t available = available_memory();

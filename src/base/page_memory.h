@@ -27,7 +27,11 @@ class PageMemory {
 
 // Memory that could be had now without swapping, in bytes: the kernel's estimate, or what the cgroup leaves.
 uint64_t available_memory();
-// Largest resident set of this process so far, in bytes.
+// Memory of the machine in bytes; 0 when not known.
+uint64_t total_memory();
+// Largest resident set of this process, in bytes, since its start or the last reset_peak_resident_memory().
 uint64_t peak_resident_memory();
+// Counts anew from what is resident now, where the system lets it (Linux, /proc); otherwise nothing changes.
+void reset_peak_resident_memory();
 
 }  // namespace minnow

@@ -13,6 +13,7 @@ namespace minnow {
 namespace {
 
 constexpr int64_t kRedrawMs = 100;
+constexpr int64_t kQuietMs = 300;  // work of less is over before a bar could be read
 constexpr std::size_t kMaxBar = 30, kMinBar = 8;  // columns inside the brackets
 constexpr const char* kWipeLine = "\r\x1b[K";
 
@@ -66,15 +67,15 @@ std::string progress_line(const ProgressState& state, std::size_t columns) {
 }
 
 Progress::Progress(std::string label, uint64_t total, ProgressUnit unit)
-    : Progress({std::move(label), 0, total, unit, 0}, stderr, ::isatty(STDERR_FILENO) == 1) {}
+    : Progress({std::move(label), 0, total, unit, 0}, stderr, ::isatty(STDERR_FILENO) == 1, kQuietMs) {}
 
-Progress::Progress(ProgressState start, std::FILE* stream, bool draws)
-    : state_(std::move(start)), stream_(stream), draws_(draws) {
+Progress::Progress(ProgressState start, std::FILE* stream, bool draws, int64_t quiet_ms)
+    : state_(std::move(start)), stream_(stream), draws_(draws), next_draw_ms_(quiet_ms) {
   state_.label = printable(state_.label);
 }
 
 Progress::~Progress() {
-  if (!draws_) return;
+  if (!drawn_) return;
   if (state_.total > 0 && done() >= state_.total) {
     draw();
     std::fputc('\n', stream_);
@@ -96,6 +97,7 @@ void Progress::advance(uint64_t n) {
 
 void Progress::draw() {
   const std::lock_guard lock(drawing_);
+  drawn_ = true;
   ProgressState state = state_;
   state.done = done();
   state.seconds = std::chrono::duration<double>(Clock::now() - start_).count();

@@ -24,13 +24,14 @@ struct ProgressState {
 // bar gives way first. Without a total: what is done and the rate.
 std::string progress_line(const ProgressState& state, std::size_t columns);
 
-// Draws at most ten times a second, and nothing at all when the stream is not a terminal. Any thread may call
+// Draws at most ten times a second, and nothing at all when the stream is not a terminal or the work is done in no time. Any thread may call
 // advance(). The line is left standing when all the work was done, and wiped otherwise.
 class Progress {
  public:
   Progress(std::string label, uint64_t total, ProgressUnit unit);
-  // As above, with the stream and whether to draw on it; of `start` the label, total and unit count.
-  Progress(ProgressState start, std::FILE* stream, bool draws);
+  // As above, with the stream, whether to draw on it, and after how many milliseconds of work at the earliest; of `start` the
+  // label, total and unit count.
+  Progress(ProgressState start, std::FILE* stream, bool draws, int64_t quiet_ms = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -47,7 +48,8 @@ class Progress {
   const bool draws_;
   const Clock::time_point start_ = Clock::now();
   std::atomic<uint64_t> done_{0};
-  std::atomic<int64_t> next_draw_ms_{0};  // after start_
+  std::atomic<int64_t> next_draw_ms_;  // after start_
+  std::atomic<bool> drawn_{false};
   std::mutex drawing_;
 };
 

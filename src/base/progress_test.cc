@@ -62,6 +62,19 @@ TEST(Progress, WritesNothingWhenItDoesNotDraw) {
             "");
 }
 
+TEST(Progress, ShortWorkIsNotShown) {
+  const auto run = [](int64_t quiet_ms, int wait_ms) {
+    return written([&](std::FILE* stream) {
+      Progress progress({"x", 0, 10, ProgressUnit::kItems, 0}, stream, true, quiet_ms);
+      progress.advance(5);
+      std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
+      progress.advance(5);
+    });
+  };
+  EXPECT_EQ(run(60'000, 0), "");
+  EXPECT_NE(run(5, 10).find("100%"), std::string::npos);
+}
+
 TEST(Progress, LeavesTheLineOfFinishedWorkAndWipesTheOther) {
   const auto run = [](uint64_t n) {
     return written([&](std::FILE* stream) {

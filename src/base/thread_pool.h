@@ -33,7 +33,7 @@ class ThreadPool {
   // When one throws, no further ranges are begun and the first exception is thrown again here.
   void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
   // For use inside a job: every member must call it equally often.
-  void barrier() { barrier_.arrive_and_wait(); }
+  void barrier(const std::function<bool()>& idle = {}) { barrier_.arrive_and_wait(idle); }
 
  private:
   void work(int member);

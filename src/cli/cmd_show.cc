@@ -202,7 +202,7 @@ void show(const Arguments& a) {
   if (a.families) return show_families(a.json);
   if (a.model.empty()) throw Error(ErrorCode::kUsage, "MODEL is required", "or list what minnow runs with --families");
   const auto kv = kv_type_from_name(a.kv);
-  if (!kv) fail(ErrorCode::kUsage, "--kv {}: unknown type; choose f32, f16 or q8_0", a.kv);
+  if (!kv) fail(ErrorCode::kUsage, "--kv {}: unknown type; choose f32, f16, bf16 or q8_0", a.kv);
   if (show_tensors_only(a)) return;
   Facts f{load_model(a.model, {.tokenizer = a.tokenizer}), a.n_ctx, 0, {}};
   if (f.n_ctx == 0) f.n_ctx = std::min(f.model.config.n_ctx_train, kDefaultContext);
@@ -225,7 +225,7 @@ void add_show(CLI::App& app) {
   CLI::App* c = app.add_subcommand("show", "what a model file holds and what it needs");
   c->add_option("MODEL", a->model, "a .gguf or .safetensors file, a folder with safetensors, or a llama2.c .bin file");
   c->add_option("-c,--ctx", a->n_ctx, "context to compute the memory for (default: the model's, at most 8192)")->check(CLI::Range(1, 1 << 27));
-  c->add_option("--kv", a->kv, "type of the KV cache: f32, f16 or q8_0")->capture_default_str();
+  c->add_option("--kv", a->kv, "type of the KV cache: f32, f16, bf16 or q8_0")->capture_default_str();
   c->add_option("--tokenizer", a->tokenizer, "tokenizer file or folder, when it does not come with the model");
   c->add_flag("--tensors", a->tensors, "list the tensors");
   c->add_flag("--metadata", a->metadata, "list the metadata");

@@ -18,8 +18,9 @@ struct ModelArguments {
   std::string kv = "f16";
   int n_sequences = 1;
   int64_t n_batch = 512;
+  bool no_cache = false;
 
-  void declare(CLI::App& command);          // MODEL, --tokenizer, -c/--ctx, -t/--threads, --kv, -b/--batch-size
+  void declare(CLI::App& command);          // MODEL, --tokenizer, -c/--ctx, -t/--threads, --kv, -b/--batch-size, --no-cache
   EngineOptions engine_options() const;
   std::shared_ptr<const Model> load() const;
   // Loads the model with a progress bar; `seconds` (may be null) receives the time until it is ready to run.

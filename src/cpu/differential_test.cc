@@ -58,7 +58,7 @@ void compare_levels(Random& random, DType dtype) {
   test::PackedMemory memory(p.weight);
   const PackedMatrix packed("w", p.weight, memory.data(), pool);
   const double deviation = std::exp2(static_cast<double>(between(random, -10, 6)));
-  const test::Columns x(random, kernels_for(Isa::kBaseline), packed.in_panels(), p.n_cols, p.k, deviation);
+  const test::Columns x(random, kernels_for(Isa::kBaseline), packed.input(), p.n_cols, p.k, deviation);
   const test::Decoded decoded(p.weight);
   const std::string what = fmt::format("{} {}x{}, {} columns", name(dtype), p.rows, p.k, p.n_cols);
 
@@ -66,7 +66,7 @@ void compare_levels(Random& random, DType dtype) {
   std::vector<float> baseline, fused;
   for (const Isa isa : available_isas()) {
     std::vector<float> y(want.size());
-    packed.multiply(kernels_for(isa), x.column(0, p.k), p.n_cols, y.data(), 0, packed.units());
+    packed.multiply(kernels_for(isa), x.column(0), p.n_cols, y.data(), 0, packed.units());
     if (isa == Isa::kBaseline) baseline = y;
     for (std::size_t i = 0; i < y.size(); ++i) {
       ASSERT_NEAR(y[i], want[i].value, want[i].bound) << name(isa) << " " << what << ", output " << i;
@@ -254,12 +254,14 @@ TEST(Differential, QuantizedActivationsAreTheSame) {
   for (int64_t t = 0; t < n_tries; ++t) {
     const int64_t k = 32 * between(random, 1, 12);
     const auto x = test::normals(random, k, std::exp2(static_cast<double>(between(random, -30, 30))));
-    std::vector<ActBlock> baseline;
-    for (const Isa isa : available_isas()) {
-      std::vector<ActBlock> y(static_cast<std::size_t>(k / 32));
-      kernels_for(isa).quantize(x.data(), y.data(), k);
-      if (isa == Isa::kBaseline) baseline = y;
-      ASSERT_EQ(std::memcmp(y.data(), baseline.data(), y.size() * sizeof(ActBlock)), 0) << name(isa);
+    for (const auto form : {MatMulInput::kBlocks32, MatMulInput::kBlocks256}) {
+      const auto bytes = static_cast<std::size_t>(input_row_bytes(form, k));
+      std::vector<ActBlock256> baseline(k / 32), y(k / 32);
+      for (const Isa isa : available_isas()) {
+        to_input(kernels_for(isa), form, x.data(), y.data(), k);
+        if (isa == Isa::kBaseline) baseline = y;
+        ASSERT_EQ(std::memcmp(y.data(), baseline.data(), bytes), 0) << name(isa);
+      }
     }
   }
 }
@@ -278,13 +280,13 @@ double largest_magnitude(const std::vector<float>& q, const std::vector<float>& 
 }
 
 // Pages are the same to the bit; attention over them is an average of values, whose weights are off by what the scores
-// and the exponential are.
+// and the exponential are; and, where numbers are rounded to bf16, by up to 2^-8 for each of query, key, weight, value.
 void compare_attention(Random& random) {
-  const auto type = static_cast<KvType>(random.below(3));
+  const auto type = static_cast<KvType>(random.below(4));
   const auto d = static_cast<int32_t>(type == KvType::kQ8_0 ? 32 * between(random, 1, 8) : 4 * between(random, 1, 64));
   const auto length = static_cast<int32_t>(between(random, 1, 3 * kKvPage));
   const auto n_q = static_cast<int32_t>(between(random, 1, kAttentionRows));
-  const int64_t element = type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1;
+  const int64_t element = type == KvType::kF32 ? 4 : type == KvType::kQ8_0 ? 1 : 2;
   const int64_t part = d * kKvPage * element + (type == KvType::kQ8_0 ? d / 32 * kKvPage * 4 : 0);
   const auto q = test::normals(random, n_q * d);
   const auto k = test::normals(random, length * d), v = test::normals(random, length * d);
@@ -292,9 +294,11 @@ void compare_attention(Random& random) {
   const int32_t page_order[] = {2, 0, 1};
   const auto scale = static_cast<float>(1 / std::sqrt(d));
 
-  const double score_error =
-      (d / 4.0 + 16) * test::kUnit * scale * largest_magnitude(q, k, static_cast<std::size_t>(d));
-  const double bound = 2 * 6 * (score_error + length * test::kUnit);  // normal values are below 6
+  const double magnitude = scale * largest_magnitude(q, k, static_cast<std::size_t>(d));
+  const auto bound = [&](double rounding) {
+    const double score_error = ((d / 4.0 + 16) * test::kUnit + 2 * rounding) * magnitude;
+    return 2 * 6 * (score_error + length * test::kUnit + 2 * rounding);  // normal values are below 6
+  };
 
   std::vector<char> baseline_pages;
   std::vector<float> baseline;
@@ -321,7 +325,8 @@ void compare_attention(Random& random) {
     }
     ASSERT_EQ(pages, baseline_pages) << name(isa);
     for (std::size_t i = 0; i < y.size(); ++i) {
-      ASSERT_NEAR(y[i], baseline[i], bound) << name(isa) << ", head of " << d << ", " << length << " positions";
+      const bool bf16 = kernels.bf16_products && type != KvType::kF32;
+      ASSERT_NEAR(y[i], baseline[i], bound(bf16 ? 0x1p-8 : 0)) << name(isa) << ", head of " << d << ", " << length << " positions";
     }
   }
 }

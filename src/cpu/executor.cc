@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "cpu/pack.h"
+#include "cpu/packed_weights.h"
 #include "cpu/step.h"
 #include "cpu/step_experts.h"
 #include "graph/passes.h"
@@ -30,14 +31,17 @@ Tensor expert_of(const Tensor& t, int64_t e) {
 }
 
 int64_t n_matrices(const Shape& shape) { return shape.rank() == 3 ? shape[0] : 1; }
-Shape matrix_shape(const Shape& shape) { return {shape[shape.rank() - 2], shape.last()}; }
 
-// Bytes of the quantized, or gathered, input of a product with at most `max` rows.
+// Bytes of the converted, or gathered, input of a product with at most `max` rows.
 int64_t input_bytes(const Graph& graph, const Node& n, StepSize max) {
   if (n.op != Op::kMatMul && n.op != Op::kExpertMatMul) return 0;
   const int64_t k = graph.node(n.inputs[1]).shape.last();
-  if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * (k / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock));
-  return max.tokens * n.shape[1] * std::max<int64_t>(k * 4, (k / kActColumns + 1) * static_cast<int64_t>(sizeof(ActBlock)));
+  int64_t converted = 0;
+  for (const auto form : {MatMulInput::kBf16, MatMulInput::kBlocks32, MatMulInput::kBlocks256}) {
+    converted = std::max(converted, input_row_bytes(form, k));
+  }
+  if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * converted;
+  return max.tokens * n.shape[1] * std::max(converted, input_row_bytes(MatMulInput::kF32, k));
 }
 
 // The node whose value a chain of views shows.
@@ -99,6 +103,8 @@ Executor::Executor(const Graph& graph, ExecutorOptions options)
 
 Executor::~Executor() = default;
 
+uint64_t Executor::packed_bytes() const { return packed_->bytes(); }
+bool Executor::found_packed() const { return packed_->found(); }
 uint64_t Executor::scratch_bytes() const { return values_->size(); }
 
 void Executor::pack_weights() {
@@ -116,37 +122,38 @@ void Executor::pack_weights() {
       }
     }
   }
+  std::vector<WeightMatrix> matrices;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Tensor& t = nodes[i].constant;
     if (!is_matrix[i]) continue;
-    packed_bytes_ += static_cast<uint64_t>(n_matrices(t.shape)) * minnow::packed_bytes(t.dtype, matrix_shape(t.shape));
+    for (int64_t e = 0; e < n_matrices(t.shape); ++e) {
+      matrices.push_back({nodes[i].name, t.shape.rank() == 3 ? expert_of(t, e) : t});
+    }
   }
-  packed_memory_ = PageMemory::allocate(packed_bytes_, "packed weights");
+  packed_ = std::make_unique<PackedWeights>(matrices, pool_, options_.cache, options_.progress);
+
   matrices_.resize(nodes.size());
   experts_.resize(nodes.size());
   vectors_.resize(nodes.size());
-  uint64_t offset = 0, done = 0;
+  std::size_t next = 0;
+  const auto take = [&] {
+    const WeightMatrix& m = matrices[next];
+    return PackedMatrix(m.name, m.tensor, packed_->panels(next++), half_input(kernels_, options_.exact));
+  };
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Tensor& t = nodes[i].constant;
     if (is_vector[i]) vectors_[i] = Tensor::from_f32(to_f32(t), t.shape);
     if (!is_matrix[i]) continue;
-    const auto pack = [&](const Tensor& matrix) {
-      std::byte* memory = packed_memory_->data() + offset;
-      offset += minnow::packed_bytes(matrix.dtype, matrix.shape);
-      return PackedMatrix(nodes[i].name, matrix, memory, pool_);
-    };
     if (t.shape.rank() == 3) {
-      for (int64_t e = 0; e < t.shape[0]; ++e) experts_[i].push_back(pack(expert_of(t, e)));
+      for (int64_t e = 0; e < t.shape[0]; ++e) experts_[i].push_back(take());
     } else {
-      matrices_[i] = std::make_unique<PackedMatrix>(pack(t));
+      matrices_[i] = std::make_unique<PackedMatrix>(take());
     }
-    done += t.bytes();
-    if (options_.progress) options_.progress(done);
   }
 }
 
-bool Executor::multiplies_panels(NodeId weight) const {
-  return matrices_[index(weight)] ? matrices_[index(weight)]->in_panels() : experts_[index(weight)][0].in_panels();
+MatMulInput Executor::input_form(NodeId weight) const {
+  return matrices_[index(weight)] ? matrices_[index(weight)]->input() : experts_[index(weight)][0].input();
 }
 
 void Executor::compile() {
@@ -154,13 +161,17 @@ void Executor::compile() {
   const StepSize max{options_.max_tokens, options_.max_outputs};
   const MemoryPlan plan = plan_memory(graph_, max);
 
-  // After the values comes room for one quantized input, shared by the products that read it.
+  // After the values comes room for one converted input, shared by the products that read it.
   int64_t act_bytes = 0;
   for (const Node& n : nodes) act_bytes = std::max(act_bytes, input_bytes(graph_, n, max));
   values_ = PageMemory::allocate(static_cast<uint64_t>(plan.bytes + act_bytes), "values between steps");
-  auto* quantized = reinterpret_cast<ActBlock*>(values_->data() + plan.bytes);
-  NodeId quantized_node = kNoNode, gathered_node = kNoNode;  // what it holds at the moment
-  bool gathered_quantized = false;
+  std::byte* converted = values_->data() + plan.bytes;
+  struct Held {
+    NodeId node = kNoNode;
+    bool for_experts = false;  // gathered by expert
+    MatMulInput form{};
+    bool operator==(const Held&) const = default;
+  } held;  // what it holds at the moment
   std::map<NodeId, std::shared_ptr<ExpertPlan>> plans;  // by route
 
   const auto value = [&](NodeId id) -> Value {
@@ -185,7 +196,7 @@ void Executor::compile() {
       case Op::kMatMul: {
         // Neighbours that multiply the same input become one step.
         const NodeId x = n.inputs[0];
-        const bool panels = multiplies_panels(n.inputs[1]);
+        const MatMulInput form = input_form(n.inputs[1]);
         std::vector<MatMulOutput> outputs;
         std::size_t last = i;
         for (std::size_t j = i; j < nodes.size(); ++j) {
@@ -193,17 +204,17 @@ void Executor::compile() {
           if (op == Op::kWeight || op == Op::kReshape) continue;
           if (op != Op::kMatMul || nodes[j].inputs[0] != x) break;
           const PackedMatrix& w = *matrices_[index(nodes[j].inputs[1])];
-          if (w.in_panels() != panels) break;
+          if (w.input() != form) break;
           outputs.push_back({&w, value(static_cast<NodeId>(j))});
           last = j;
         }
         const int64_t row_dim = graph_.node(x).shape[0];
-        if (panels && quantized_node != x) {
-          schedule.add(make_quantize_step(value(x), row_dim, quantized), {value(x)}, {});
-          quantized_node = x;
-          gathered_node = kNoNode;
+        const bool convert = form != MatMulInput::kF32;
+        if (const Held wanted{x, false, form}; convert && held != wanted) {
+          schedule.add(make_input_step(value(x), row_dim, form, converted), {value(x)}, {});
+          held = wanted;
         }
-        const void* input = panels ? static_cast<const void*>(quantized) : value(x).data;
+        const void* input = convert ? static_cast<const void*>(converted) : value(x).data;
         schedule.add(make_matmul_step(input, row_dim, std::move(outputs)), {}, {});
         i = last;
         break;
@@ -234,16 +245,13 @@ void Executor::compile() {
       }
       case Op::kExpertMatMul: {
         const NodeId x = n.inputs[0], w = n.inputs[1];
-        const bool panels = multiplies_panels(w);
         const auto& routing = plans.at(n.inputs[2]);
-        if (gathered_node != x || gathered_quantized != panels) {
+        if (const Held wanted{x, true, input_form(w)}; held != wanted) {
           const bool sorted = graph_.node(x).shape.rank() == 3;
-          schedule.add(make_expert_input_step({value(x), graph_.node(x).shape.last(), sorted, panels, quantized}, routing), {}, {});
-          gathered_node = x;
-          gathered_quantized = panels;
-          quantized_node = kNoNode;
+          schedule.add(make_expert_input_step({value(x), graph_.node(x).shape.last(), sorted, wanted.form, converted}, routing), {}, {});
+          held = wanted;
         }
-        schedule.add(make_expert_matmul_step(experts_[index(w)], quantized, value(id), routing), {}, {});
+        schedule.add(make_expert_matmul_step(experts_[index(w)], converted, value(id), routing), {}, {});
         break;
       }
       case Op::kExpertSum:
@@ -291,8 +299,17 @@ std::span<const float> Executor::run(const Batch& batch, KvCache* kv) {
   const RunContext run{kernels_, batch, positions_, segments_, size, kv, pool_.size()};
   for (const auto& step : steps_) step->begin(run);
   pool_.run([&](int member) {
+    std::size_t next = 0;  // step that reads weights
+    int piece = 0;         // fetched of them so far
     for (std::size_t s = 0; s < steps_.size(); ++s) {
-      if (barrier_before_[s]) pool_.barrier();
+      if (barrier_before_[s]) {
+        if (next < s) {
+          next = s;
+          piece = 0;
+        }
+        while (next < steps_.size() && !steps_[next]->reads_weights()) ++next;
+        pool_.barrier([&] { return next < steps_.size() && steps_[next]->fetch(run, member, piece++); });
+      }
       steps_[s]->work(run, member);
     }
   });

@@ -11,6 +11,7 @@
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
 #include "cpu/kv_cache.h"
+#include "cpu/packed_cache.h"
 #include "graph/batch.h"
 #include "graph/graph.h"
 
@@ -18,6 +19,8 @@ namespace minnow {
 
 class Step;
 class PackedMatrix;
+enum class MatMulInput : uint8_t;
+class PackedWeights;
 
 const Kernels& kernels_for(Isa isa);
 
@@ -26,8 +29,12 @@ struct ExecutorOptions {
   Isa isa = Isa::kBaseline;
   int64_t max_tokens = 512;  // largest batch, in tokens
   int64_t max_outputs = 32;  // most output rows in one batch
+  // F16 and BF16 weights are multiplied in f32 even where the CPU has a faster unit for bf16, which rounds inputs (and
+  // F16 weights) to 8 bits of mantissa.
+  bool exact = false;
   // Told how many bytes of weights are ready so far; may be empty.
   std::function<void(uint64_t)> progress;
+  PackedCacheSettings cache = {};  // of packed weights
 };
 
 class Executor {
@@ -44,21 +51,22 @@ class Executor {
   const Graph& graph() const { return graph_; }
   ThreadPool& pool() { return pool_; }
   // Bytes of packed weights and of values between steps.
-  uint64_t packed_bytes() const { return packed_bytes_; }
+  uint64_t packed_bytes() const;
+  // Whether they were found in the cache.
+  bool found_packed() const;
   uint64_t scratch_bytes() const;
 
  private:
   void pack_weights();
   void compile();
-  bool multiplies_panels(NodeId weight) const;
+  MatMulInput input_form(NodeId weight) const;
   void validate(const Batch& batch, const KvCache* kv) const;
 
   Graph graph_;  // fused
   ExecutorOptions options_;
   const Kernels& kernels_;
   ThreadPool pool_;
-  uint64_t packed_bytes_ = 0;
-  std::shared_ptr<PageMemory> packed_memory_;
+  std::unique_ptr<PackedWeights> packed_;
   std::shared_ptr<PageMemory> values_;
   std::vector<std::unique_ptr<PackedMatrix>> matrices_;  // by node; null for nodes that are not matmul weights
   std::vector<std::vector<PackedMatrix>> experts_;       // by node: the matrices of a weight [E, N, K]

@@ -183,6 +183,10 @@ ExecutorOptions options(Isa isa, int threads) {
   return {
       .n_threads = threads, .isa = isa, .max_tokens = kMaxTokens, .max_outputs = kMaxTokens, .progress = {}};
 }
+ExecutorOptions exact(ExecutorOptions o) {
+  o.exact = true;
+  return o;
+}
 
 class ExecutorAt : public test::EveryIsa {};
 INSTANTIATE_TEST_SUITE_P(, ExecutorAt, testing::ValuesIn(available_isas()), test::isa_name);
@@ -205,11 +209,24 @@ TEST_P(ExecutorAt, AgreesWithAFloat64InterpreterOfTheGraph) {
   const auto sequences = some_sequences();
   for (const Model* model : {&kFloats, &kSimpleBlocks, &kSuperBlocks}) {
     const Graph graph = GraphMaker(*model).make();
-    Executor executor(graph, options(GetParam(), 2));
+    Executor executor(graph, exact(options(GetParam(), 2)));
     const Logits got = outputs(executor, KvType::kF32, sequences, 100, true);
     // A value that lies between two 8-bit codes may fall to the other side here than in f64: that is a step
     // of 1 in 127 for one input of many, and may send a token to another expert where two are nearly equal.
     EXPECT_LT(relative_error(got, graph, sequences), model == &kFloats ? 3e-6 : 2e-2);
+  }
+}
+
+TEST_P(ExecutorAt, WeightsOf16BitsRoundTheirInputsOnlyWhenThatIsFasterAndExactnessIsNotAskedFor) {
+  const auto sequences = some_sequences();
+  const Graph graph = GraphMaker(kFloats).make();
+  Executor executor(graph, options(GetParam(), 2));
+  const double error = relative_error(outputs(executor, KvType::kF32, sequences, 100, true), graph, sequences);
+  if (kernels().round_bf16 == nullptr) {
+    EXPECT_LT(error, 3e-6);
+  } else {
+    EXPECT_GT(error, 1e-4);
+    EXPECT_LT(error, 8e-3);  // about 2^-9 for each input, over some layers
   }
 }
 
@@ -332,13 +349,13 @@ TEST(Executor, TellsHowManyBytesOfWeightsAreReady) {
 TEST(KvCache, Q8NeedsHeadsOfWholeBlocks) {
   EXPECT_THROW(KvCache({{2, 80}}, KvType::kQ8_0, 1), Error);
   EXPECT_NO_THROW(KvCache({{2, 96}}, KvType::kQ8_0, 1));
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0})
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kQ8_0})
     EXPECT_EQ(kv_type_from_name(name(type)), type);
   EXPECT_EQ(kv_type_from_name("q3"), std::nullopt);
 }
 
 TEST(KvCache, PagesHeadsAndLayersDoNotOverlap) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kQ8_0}) {
     const KvCache cache({{2, 32}, {0, 0}, {3, 64}}, type, 3);
     std::vector<std::pair<const char*, const char*>> parts;
     uint64_t total = 0;

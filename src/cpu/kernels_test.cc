@@ -205,29 +205,64 @@ TEST_P(RowKernels, RopeRotatesPairsAndCopiesTheRest) {
   }
 }
 
+// The codes of a block and its scale, whatever else the form of block holds.
+template <typename Block>
+void expect_nearest_codes(const Block& block, const float* x, int n) {
+  float largest = 0;
+  for (int i = 0; i < n; ++i) largest = std::max(largest, std::abs(x[i]));
+  ASSERT_EQ(block.d, largest / 127.0f);
+  for (int i = 0; i < Block::kColumns; ++i) {
+    if (i >= n) {
+      ASSERT_EQ(block.q[i], 0);
+      continue;
+    }
+    // The same at every instruction set: each operation on the way is correctly rounded.
+    ASSERT_EQ(block.q[i], largest > 0 ? std::nearbyint(x[i] * (127.0f / largest)) : 0);
+    ASSERT_LE(std::abs(static_cast<double>(block.q[i]) * block.d - x[i]), block.d * 0.5 + largest * 4 * kUnit);
+  }
+}
+
+int sum_of(const int8_t* q, int n) {
+  int sum = 0;
+  for (int i = 0; i < n; ++i) sum += q[i];
+  return sum;
+}
+
+std::vector<float> any_activations(Random& random, int t, int64_t n) {
+  auto x = normals(random, n, std::exp2(static_cast<double>(between(random, -20, 20))));
+  if (t % 5 == 0) std::fill_n(x.begin(), std::min<int64_t>(n, 256), 0.0f);
+  return x;
+}
+
 TEST_P(RowKernels, QuantizeTakesTheNearestCodesAndSumsThem) {
   Random random(5);
   for (int t = 0; t < test::tries(200); ++t) {
     const int64_t blocks = between(random, 1, 9);
-    auto x = normals(random, blocks * 32, std::exp2(static_cast<double>(between(random, -20, 20))));
-    if (t % 5 == 0) std::fill_n(x.begin(), 32, 0.0f);
-    std::vector<ActBlock> y(static_cast<std::size_t>(blocks));
-    kernels().quantize(x.data(), y.data(), blocks * 32);
+    const auto x = any_activations(random, t, blocks * 32);
+    std::vector<ActBlock32> y(static_cast<std::size_t>(blocks));
+    kernels().quantize_32(x.data(), y.data(), blocks * 32);
     for (std::size_t b = 0; b < y.size(); ++b) {
-      const float* v = x.data() + 32 * b;
-      float largest = 0;
-      for (int i = 0; i < 32; ++i) largest = std::max(largest, std::abs(v[i]));
-      ASSERT_EQ(y[b].d, largest / 127.0f);
-      int32_t sum[2] = {0, 0};
-      for (int i = 0; i < 32; ++i) {
-        // The same at every instruction set: each operation on the way is correctly rounded.
-        ASSERT_EQ(y[b].q[i], largest > 0 ? std::nearbyint(v[i] * (127.0f / largest)) : 0);
-        ASSERT_LE(std::abs(static_cast<double>(y[b].q[i]) * y[b].d - v[i]),
-                  y[b].d * 0.5 + largest * 4 * kUnit);
-        sum[i / 16] += y[b].q[i];
+      expect_nearest_codes(y[b], x.data() + 32 * b, 32);
+      ASSERT_EQ(y[b].neg_sum, -sum_of(y[b].q, 32));
+      ASSERT_EQ(y[b].d_sum, y[b].d * static_cast<float>(sum_of(y[b].q, 32)));
+    }
+  }
+}
+
+TEST_P(RowKernels, QuantizeInLongBlocksFillsTheLastOneUp) {
+  Random random(7);
+  for (int t = 0; t < test::tries(100); ++t) {
+    const int64_t n = 64 * between(random, 1, 17);
+    const auto x = any_activations(random, t, n);
+    std::vector<ActBlock256> y(static_cast<std::size_t>((n + 255) / 256));
+    kernels().quantize_256(x.data(), y.data(), n);
+    for (std::size_t b = 0; b < y.size(); ++b) {
+      expect_nearest_codes(y[b], x.data() + 256 * b, static_cast<int>(std::min<int64_t>(256, n - 256 * static_cast<int64_t>(b))));
+      for (int i = 0; i < 16; ++i) {
+        ASSERT_EQ(y[b].neg_sum[i], -sum_of(y[b].q + 16 * i, 16));
+        ASSERT_EQ(y[b].sum16[i], sum_of(y[b].q + 16 * i, 16));
+        ASSERT_EQ(y[b].sum32[i / 2], sum_of(y[b].q + i / 2 * 32, 32));
       }
-      ASSERT_EQ(y[b].sum[0], sum[0]);
-      ASSERT_EQ(y[b].sum[1], sum[1]);
     }
   }
 }
@@ -237,8 +272,8 @@ TEST_P(RowKernels, QuantizeOfTheSmallestNumbersIsNotOffByMoreThanThey) {
     std::vector<float> x(32);
     for (std::size_t i = 0; i < 32; ++i) x[i] = largest * (static_cast<float>(i) - 15.5f) / 16.5f;
     x[31] = largest;
-    ActBlock y;
-    kernels().quantize(x.data(), &y, 32);
+    ActBlock32 y;
+    kernels().quantize_32(x.data(), &y, 32);
     for (std::size_t i = 0; i < 32; ++i) {
       ASSERT_GE(y.q[i], -127);
       ASSERT_LE(std::abs(static_cast<double>(y.q[i]) * y.d - x[i]), y.d * 0.51 + 4e-36)
@@ -250,7 +285,9 @@ TEST_P(RowKernels, QuantizeOfTheSmallestNumbersIsNotOffByMoreThanThey) {
 TEST_P(RowKernels, TheYardsticksCountTheirWork) {
   std::vector<float> memory(2048, 1.0f);
   EXPECT_GT(kernels().read_memory(memory.data(), 8192), 0);
-  for (const auto rate : {kernels().int8_rate, kernels().f32_rate}) {
+  EXPECT_EQ(kernels().bf16_rate == nullptr, kernels().matmul_bf16_as_bf16 == nullptr);
+  for (const auto rate : {kernels().int8_rate, kernels().bf16_rate, kernels().f32_rate}) {
+    if (rate == nullptr) continue;
     int64_t once = 0, twice = 0;
     EXPECT_TRUE(std::isfinite(rate(100, &once)));
     rate(200, &twice);

@@ -11,13 +11,14 @@ std::string_view name(KvType type) {
   switch (type) {
     case KvType::kF32: return "f32";
     case KvType::kF16: return "f16";
+    case KvType::kBf16: return "bf16";
     case KvType::kQ8_0: return "q8_0";
   }
   return "?";
 }
 
 std::optional<KvType> kv_type_from_name(std::string_view text) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kQ8_0}) {
     if (name(type) == text) return type;
   }
   return std::nullopt;
@@ -42,15 +43,17 @@ std::vector<KvLayer> kv_layers(const Graph& graph) {
 }
 
 int64_t KvCache::part_bytes(const KvLayer& l, KvType type) {
+  const int64_t numbers = (l.head_dim + 1) / 2 * 2 * kKvPage;
   switch (type) {
-    case KvType::kF32: return l.head_dim * kKvPage * 4;
-    case KvType::kF16: return l.head_dim * kKvPage * 2;
+    case KvType::kF32: return numbers * 4;
+    case KvType::kF16:
+    case KvType::kBf16: return numbers * 2;
     case KvType::kQ8_0: return l.head_dim * kKvPage + l.head_dim / 32 * kKvPage * 4;
   }
   return 0;
 }
 
-int64_t KvCache::page_bytes(const KvLayer& l, KvType type) {
+int64_t KvCache::layer_bytes(const KvLayer& l, KvType type) {
   return l.is_conv ? l.head_dim * kKvPage * static_cast<int64_t>(sizeof(float)) : l.n_kv_heads * 2 * part_bytes(l, type);
 }
 
@@ -76,7 +79,7 @@ uint64_t KvCache::bytes_for(const std::vector<KvLayer>& layers, KvType type, int
   const auto pages = static_cast<uint64_t>((positions + kKvPage - 1) / kKvPage);
   Checked total = 0;
   for (const KvLayer& l : layers) {
-    total = total + Checked(pages) * static_cast<uint64_t>(page_bytes(l, type));
+    total = total + Checked(pages) * static_cast<uint64_t>(layer_bytes(l, type));
   }
   if (!total.ok()) fail(ErrorCode::kLimit, "KV cache of {} positions is too large", positions);
   return total.value();
@@ -86,10 +89,9 @@ KvCache::KvCache(std::vector<KvLayer> layers, KvType type, int64_t n_pages)
     : layers_(std::move(layers)), type_(type), n_pages_(n_pages) {
   const uint64_t bytes = bytes_for(layers_, type, n_pages * kKvPage);
   memory_ = PageMemory::allocate(bytes, "KV cache");
-  int64_t offset = 0;
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    layer_offset_.push_back(offset);
-    offset += page_stride(static_cast<int32_t>(l)) * n_pages;
+  for (const KvLayer& l : layers_) {
+    layer_offset_.push_back(page_bytes_);
+    page_bytes_ += layer_bytes(l, type);
   }
 }
 

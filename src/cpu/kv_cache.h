@@ -15,7 +15,7 @@
 
 namespace minnow {
 
-std::string_view name(KvType type);                            // "f32", "f16", "q8_0"
+std::string_view name(KvType type);                            // "f32", "f16", "bf16", "q8_0"
 std::optional<KvType> kv_type_from_name(std::string_view name);
 
 // Keys and values of n_kv_heads heads; or, for a short convolution, its inputs: one row of head_dim f32 per position.
@@ -41,17 +41,19 @@ class KvCache {
   // Page p of this layer and head lies page_stride(layer) * p bytes after the returned address.
   char* k_base(int32_t layer, int64_t head) const;
   char* v_base(int32_t layer, int64_t head) const { return k_base(layer, head) + part_bytes(layer_at(layer), type_); }
-  int64_t page_stride(int32_t layer) const { return page_bytes(layer_at(layer), type_); }
+  int64_t page_stride(int32_t) const { return page_bytes_; }
   // The row of a convolution's input at a position of the sequence that has these pages.
   float* conv_row(int32_t layer, std::span<const int32_t> pages, int64_t position) const;
 
  private:
   const KvLayer& layer_at(int32_t l) const { return layers_[static_cast<std::size_t>(l)]; }
-  static int64_t page_bytes(const KvLayer& layer, KvType type);
+  static int64_t layer_bytes(const KvLayer& layer, KvType type);  // of one page
   // Keys, or values, of one page and head.
   static int64_t part_bytes(const KvLayer& layer, KvType type);
   std::vector<KvLayer> layers_;
-  std::vector<int64_t> layer_offset_;
+  // All layers of a page lie together, so that a short context touches few of the large pages that the kernel clears.
+  std::vector<int64_t> layer_offset_;  // in a page
+  int64_t page_bytes_ = 0;
   KvType type_;
   int64_t n_pages_;
   std::shared_ptr<PageMemory> memory_;

@@ -130,7 +130,7 @@ void take(const BlockNVFP4& b, Parts& parts) {
 }
 void take(const BlockQ1_0& b, Parts& parts) {
   parts.d = b.d;
-  take_codes<BlockQ1_0::kSize>(parts, [&](int i) { return (b.qs[i / 8] >> (i % 8) & 1) << 1; });
+  take_codes<BlockQ1_0::kSize>(parts, [&](int i) { return b.qs[i / 8] >> (i % 8) & 1; });
 }
 void take(const BlockQ2_0& b, Parts& parts) {
   parts.d = b.d;
@@ -179,25 +179,32 @@ void take(const BlockIQ3_S& b, Parts& parts) {
   take_points(b, b.d, [&](int g) { return b.scales[g / 4] >> (4 * (g / 2 % 2)) & 15; }, parts);
 }
 
-// 32 codes of one row into a plane, four columns at a time.
-template <int kBits, int kAt>
-void put_plane(const uint8_t* codes, std::byte* plane, int row) {
-  constexpr Plane kPlane{kBits, kAt};
-  uint32_t lanes[8] = {};
+// 32 codes of one row, four columns at a time.
+template <int kBits>
+void put_codes(const uint8_t* codes, std::byte* out, int row) {
+  constexpr CodeBits::Groups kGroups = CodeBits{kBits}.groups();
+  uint32_t lanes[kBits] = {};
+#pragma GCC unroll 8
   for (int g = 0; g < 8; ++g) {
     uint32_t four;
     std::memcpy(&four, codes + 4 * g, 4);
-    four = (four >> kAt) & (static_cast<uint32_t>(kPlane.mask()) * 0x01010101u);
-    lanes[kPlane.vector(g)] |= four << kPlane.shift(g);
+#pragma GCC unroll 3
+    for (int i = 0; i < kGroups.group[g].n; ++i) {
+      const CodeBits::Piece& p = kGroups.group[g].piece[i];
+      lanes[p.vector] |= ((four >> p.to) & ((1u << p.bits) - 1) * 0x01010101u) << p.from;
+    }
   }
-  for (int v = 0; v < kBits; ++v) std::memcpy(plane + 64 * v + 4 * row, &lanes[v], 4);
+  for (int v = 0; v < kBits; ++v) std::memcpy(out + 64 * v + 4 * row, &lanes[v], 4);
 }
 
 template <PanelType kType>
 void put(const Parts& parts, int row, std::byte* step) {
   constexpr PanelFormat f = panel_format(kType);
   const auto put_bytes = [&](const uint8_t* bytes, std::byte* to) {
-    for (int i = 0; i < f.subs(); ++i) to[i * kPanelRows + row] = static_cast<std::byte>(bytes[i]);
+    for (int i = 0; i < f.subs(); ++i) {
+      const int at = f.integer_scales() ? i / 2 * (2 * kPanelRows) + 2 * row + i % 2 : i * kPanelRows + row;
+      to[at] = static_cast<std::byte>(bytes[i]);
+    }
   };
   if constexpr (f.one_scale()) std::memcpy(step + f.scale_at(), &parts.f32_scale, 4);
   if constexpr (f.has_f16_scale()) std::memcpy(step + f.scale_at() + 2 * row, &parts.d, 2);
@@ -205,11 +212,7 @@ void put(const Parts& parts, int row, std::byte* step) {
   if constexpr (f.has_byte_scales()) put_bytes(parts.scales, step + f.byte_scales_at());
   if constexpr (f.has_byte_mins()) put_bytes(parts.mins, step + f.byte_mins_at());
   for (int block = 0; block < f.columns / 32; ++block) {
-    std::byte* low = step + block * f.code_bytes();
-    put_plane<f.low.bits, f.low.at>(parts.codes + 32 * block, low, row);
-    if constexpr (f.high.bits > 0) {
-      put_plane<f.high.bits, f.high.at>(parts.codes + 32 * block, low + f.low.bytes(), row);
-    }
+    put_codes<f.codes.bits>(parts.codes + 32 * block, step + (2 * block + row / kHalfRows) * f.code_bytes(), row % kHalfRows);
   }
 }
 

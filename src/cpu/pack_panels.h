@@ -1,4 +1,4 @@
-// Blocks of 16 rows to panels (panels.h).
+// Blocks of 32 rows to panels (panels.h).
 #pragma once
 
 #include <cstddef>

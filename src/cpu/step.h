@@ -36,6 +36,10 @@ class Step {
   // A row-wise step divides the tokens among the members always in the same way and reads, of other steps' values,
   // only the same tokens: between two of them no barrier is needed.
   virtual bool row_wise() const { return false; }
+  // A member that waits before a step that reads weights, or before an earlier one, brings piece 0, 1, ... of what it will
+  // read first into its cache. False when there is no such piece.
+  virtual bool reads_weights() const { return false; }
+  virtual bool fetch(const RunContext&, int /*member*/, int /*piece*/) const { return false; }
 };
 
 // Where a node's value lies: f32, [rows, width] with the token (or output) dimension outermost.
@@ -56,14 +60,14 @@ inline Share share_of(int64_t n, int member, int team) { return {n * member / te
 std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, const std::vector<Value>& inputs,
                                         Value output);
 
-// x to ActBlocks, for the integer products. row_dim (kTokensDim or kOutputsDim) says how many rows it has.
-std::unique_ptr<Step> make_quantize_step(Value x, int64_t row_dim, ActBlock* y);
+// x in the form that a product reads. row_dim (kTokensDim or kOutputsDim) says how many rows it has.
+std::unique_ptr<Step> make_input_step(Value x, int64_t row_dim, MatMulInput form, std::byte* y);
 
 struct MatMulOutput {
   const PackedMatrix* weight;
   Value y;
 };
-// Several products with the same input: rows of floats, or of ActBlocks when the weights are in panels.
+// Several products with the same input, in the form that all of the weights want.
 std::unique_ptr<Step> make_matmul_step(const void* x, int64_t row_dim, std::vector<MatMulOutput> outputs);
 
 // Writing keys and values to the cache (row-wise), and attention over it.

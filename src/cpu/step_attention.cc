@@ -35,6 +35,9 @@ class KvStoreStep final : public Step {
   int64_t n_kv_heads_, head_dim_;
 };
 
+// Queries of one sequence times the heads of one KV head are computed together, as a tile. Where there are too few tiles
+// for the team, as for one token of a model with few KV heads, a tile is cut into segments of positions; who finishes the
+// last of them folds them together. A segment's result is the same whoever computes it (body/attention.h).
 class AttentionStep final : public Step {
  public:
   AttentionStep(const AttentionAttrs& attrs, Value q, Value out, int64_t n_heads, int64_t n_kv_heads, int team)
@@ -43,24 +46,23 @@ class AttentionStep final : public Step {
 
   void begin(const RunContext& run) override {
     next_.store(0, std::memory_order_relaxed);
+    tiles_.clear();
     items_.clear();
-    // Heads of a group read the same keys, so they go together unless that leaves members without work.
-    const auto sequences = static_cast<int64_t>(run.batch.sequences.size());
-    int64_t heads = std::min<int64_t>(group_, kAttentionRows);
-    if (run.size.tokens == sequences && sequences * n_kv_heads_ < run.team) {
-      heads = std::max<int64_t>(1, heads * sequences * n_kv_heads_ / run.team);
-    }
-    const auto tile = static_cast<int32_t>(std::max<int64_t>(1, kAttentionRows / heads));
+    const int64_t heads = std::min<int64_t>(group_, kAttentionRows);
+    const auto queries = static_cast<int32_t>(kAttentionRows / heads);
     for (const SequenceSlice& s : run.batch.sequences) {
       // The last tiles see the most keys: they go first, so that no member is left with a long one at the end.
-      for (int32_t t = (s.count - 1) / tile * tile; t >= 0; t -= tile) {
+      for (int32_t t = (s.count - 1) / queries * queries; t >= 0; t -= queries) {
         for (int64_t kv_head = 0; kv_head < n_kv_heads_; ++kv_head) {
           for (int64_t h = 0; h < group_; h += heads) {
-            items_.push_back({&s, t, std::min(tile, s.count - t), kv_head, kv_head * group_ + h, std::min(heads, group_ - h)});
+            tiles_.push_back({&s, t, std::min(queries, s.count - t), kv_head, kv_head * group_ + h, std::min(heads, group_ - h)});
           }
         }
       }
     }
+    const bool split = run.team > 1 && tiles_.size() < 2 * static_cast<std::size_t>(run.team);
+    for (std::size_t i = 0; i < tiles_.size(); ++i) add_items(i, split);
+    if (split) make_room_for_parts();
   }
 
   void work(const RunContext& run, int member) override {
@@ -72,44 +74,94 @@ class AttentionStep final : public Step {
   }
 
  private:
-  struct Item {
+  struct Tile {
     const SequenceSlice* sequence;
     int32_t first_query, n_queries;  // within the slice
     int64_t kv_head, first_head, n_heads;
+    // When it is computed in segments: these, and where their results lie.
+    int32_t first_segment = 0, n_segments = 0;
+    int64_t parts = 0;
   };
+  struct Item {
+    std::size_t tile;
+    int32_t segment;  // kWhole, or which one
+  };
+  static constexpr int32_t kWhole = -1;
 
+  struct Visible {
+    int32_t begin, end;
+  };
   // The positions that the query at `position` sees, of a sequence of `length`.
-  void visible(int32_t position, int32_t length, int32_t* begin, int32_t* end) const {
+  Visible visible(int32_t position, int32_t length) const {
     const int32_t reach = attrs_.causal ? attrs_.window - 1 : attrs_.window / 2;
-    *begin = attrs_.window > 0 ? std::max(0, position - reach) : 0;
-    *end = attrs_.causal ? position + 1 : attrs_.window > 0 ? std::min(length, position + reach + 1) : length;
+    return {attrs_.window > 0 ? std::max(0, position - reach) : 0,
+            attrs_.causal ? position + 1 : attrs_.window > 0 ? std::min(length, position + reach + 1) : length};
+  }
+
+  void add_items(std::size_t index, bool split) {
+    Tile& tile = tiles_[index];
+    const SequenceSlice& s = *tile.sequence;
+    const int32_t first = s.past + tile.first_query, length = s.past + s.count;
+    tile.first_segment = visible(first, length).begin / kKvSegment;
+    const int32_t last = (visible(first + tile.n_queries - 1, length).end - 1) / kKvSegment;
+    if (!split || last == tile.first_segment) {
+      items_.push_back({index, kWhole});
+      return;
+    }
+    tile.n_segments = last - tile.first_segment + 1;
+    for (int32_t segment = tile.first_segment; segment <= last; ++segment) items_.push_back({index, segment});
+  }
+
+  void make_room_for_parts() {
+    int64_t floats = 0;
+    for (Tile& t : tiles_) {
+      t.parts = floats;
+      floats += t.n_segments * t.n_queries * t.n_heads * attention_partial_floats(head_dim_);
+    }
+    if (parts_.size() < static_cast<std::size_t>(floats)) parts_.resize(static_cast<std::size_t>(floats));
+    if (missing_.size() < tiles_.size()) missing_ = std::vector<std::atomic<int32_t>>(tiles_.size());
+    for (std::size_t i = 0; i < tiles_.size(); ++i) missing_[i].store(tiles_[i].n_segments, std::memory_order_relaxed);
   }
 
   void compute(const RunContext& run, const Item& item, int member) {
+    const Tile& tile = tiles_[item.tile];
     const float* q[kAttentionRows];
     float* out[kAttentionRows];
     int32_t begin[kAttentionRows], end[kAttentionRows];
     int32_t n = 0;
-    for (int32_t t = item.first_query; t < item.first_query + item.n_queries; ++t) {
-      const int32_t position = item.sequence->past + t;
-      const int64_t row = item.sequence->first + t;
-      for (int64_t h = item.first_head; h < item.first_head + item.n_heads; ++h, ++n) {
+    for (int32_t t = tile.first_query; t < tile.first_query + tile.n_queries; ++t) {
+      const int64_t row = tile.sequence->first + t;
+      const Visible v = visible(tile.sequence->past + t, tile.sequence->past + tile.sequence->count);
+      for (int64_t h = tile.first_head; h < tile.first_head + tile.n_heads; ++h, ++n) {
         q[n] = q_.row(row) + h * head_dim_;
         out[n] = out_.row(row) + h * head_dim_;
-        visible(position, item.sequence->past + item.sequence->count, &begin[n], &end[n]);
+        begin[n] = v.begin;
+        end[n] = v.end;
       }
     }
-    run.kernels.attention({run.kv->type(), static_cast<int32_t>(head_dim_), n, q, out, begin, end, attrs_.scale,
-                           attrs_.softcap, item.sequence->pages.data(), run.kv->k_base(attrs_.layer, item.kv_head),
-                           run.kv->v_base(attrs_.layer, item.kv_head), run.kv->page_stride(attrs_.layer),
-                           scratch_.data() + member * attention_scratch_floats(head_dim_)});
+    const AttentionTask task{run.kv->type(), static_cast<int32_t>(head_dim_), n, q, out, begin, end, attrs_.scale,
+                             attrs_.softcap, tile.sequence->pages.data(), run.kv->k_base(attrs_.layer, tile.kv_head),
+                             run.kv->v_base(attrs_.layer, tile.kv_head), run.kv->page_stride(attrs_.layer),
+                             scratch_.data() + member * attention_scratch_floats(head_dim_)};
+    if (item.segment == kWhole) {
+      run.kernels.attention(task);
+      return;
+    }
+    float* parts = parts_.data() + tile.parts;
+    const int64_t part_floats = n * attention_partial_floats(head_dim_);
+    run.kernels.attention_segment(task, item.segment, parts + (item.segment - tile.first_segment) * part_floats);
+    if (missing_[item.tile].fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      run.kernels.attention_fold(task, parts, tile.n_segments);
+    }
   }
 
   AttentionAttrs attrs_;
   Value q_, out_;
   int64_t group_, n_kv_heads_, head_dim_;
-  std::vector<float> scratch_;
+  std::vector<float> scratch_, parts_;
+  std::vector<Tile> tiles_;
   std::vector<Item> items_;
+  std::vector<std::atomic<int32_t>> missing_;  // segments of each tile that are not computed yet
   std::atomic<int64_t> next_{0};
 };
 

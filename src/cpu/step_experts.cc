@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace minnow {
 namespace {
@@ -84,11 +83,7 @@ class ExpertInputStep final : public Step {
     const Share share = share_of(run.size.tokens * plan_->n_used, member, run.team);
     for (int64_t i = share.begin; i < share.end; ++i) {
       const float* x = in_.sorted ? in_.x.data + i * in_.k : in_.x.row(plan_->token_of[static_cast<std::size_t>(i)]);
-      if (in_.quantize) {
-        run.kernels.quantize(x, static_cast<ActBlock*>(in_.out) + i * (in_.k / kActColumns), in_.k);
-      } else {
-        std::memcpy(static_cast<float*>(in_.out) + i * in_.k, x, static_cast<std::size_t>(in_.k) * sizeof(float));
-      }
+      to_input(run.kernels, in_.form, x, in_.out + i * input_row_bytes(in_.form, in_.k), in_.k);
     }
   }
 
@@ -99,10 +94,10 @@ class ExpertInputStep final : public Step {
 
 class ExpertMatMulStep final : public Step {
  public:
-  ExpertMatMulStep(const std::vector<PackedMatrix>& weights, const void* x, Value y, std::shared_ptr<const ExpertPlan> plan)
-      : weights_(weights), x_(static_cast<const std::byte*>(x)), y_(y), plan_(std::move(plan)) {
+  ExpertMatMulStep(const std::vector<PackedMatrix>& weights, const std::byte* x, Value y, std::shared_ptr<const ExpertPlan> plan)
+      : weights_(weights), x_(x), y_(y), plan_(std::move(plan)) {
     const PackedMatrix& w = weights_[0];
-    row_bytes_ = w.in_panels() ? w.k() / kActColumns * static_cast<int64_t>(sizeof(ActBlock)) : w.k() * static_cast<int64_t>(sizeof(float));
+    row_bytes_ = input_row_bytes(w.input(), w.k());
     grain_ = std::clamp<int64_t>(kExpertChunkBytes / w.unit_bytes(), 1, w.units());
   }
 
@@ -168,7 +163,7 @@ std::unique_ptr<Step> make_expert_plan_step(Value route, std::shared_ptr<ExpertP
 std::unique_ptr<Step> make_expert_input_step(const ExpertInput& input, std::shared_ptr<const ExpertPlan> plan) {
   return std::make_unique<ExpertInputStep>(input, std::move(plan));
 }
-std::unique_ptr<Step> make_expert_matmul_step(const std::vector<PackedMatrix>& weights, const void* x, Value y,
+std::unique_ptr<Step> make_expert_matmul_step(const std::vector<PackedMatrix>& weights, const std::byte* x, Value y,
                                               std::shared_ptr<const ExpertPlan> plan) {
   return std::make_unique<ExpertMatMulStep>(weights, x, y, std::move(plan));
 }

@@ -29,18 +29,19 @@ std::unique_ptr<Step> make_route_step(const RouteAttrs& attrs, Value logits, Val
 // Fills the plan from the route; one member works.
 std::unique_ptr<Step> make_expert_plan_step(Value route, std::shared_ptr<ExpertPlan> plan);
 
-// Rows of x for the products: of [T, K] gathered into sorted order, of [T, k, K] as they lie (`sorted`). As ActBlocks
-// when `quantize`, else as floats. `out` has room for T * k rows.
+// Rows of x for the products: of [T, K] gathered into sorted order, of [T, k, K] as they lie (`sorted`). In the form
+// that the products read. `out` has room for T * k rows.
 struct ExpertInput {
   Value x;
   int64_t k;
-  bool sorted, quantize;
-  void* out;
+  bool sorted;
+  MatMulInput form;
+  std::byte* out;
 };
 std::unique_ptr<Step> make_expert_input_step(const ExpertInput& input, std::shared_ptr<const ExpertPlan> plan);
 
 // `weights` has one matrix per expert, all of one shape; x from make_expert_input_step.
-std::unique_ptr<Step> make_expert_matmul_step(const std::vector<PackedMatrix>& weights, const void* x, Value y,
+std::unique_ptr<Step> make_expert_matmul_step(const std::vector<PackedMatrix>& weights, const std::byte* x, Value y,
                                               std::shared_ptr<const ExpertPlan> plan);
 std::unique_ptr<Step> make_expert_sum_step(Value x, Value route, Value y, std::shared_ptr<const ExpertPlan> plan);
 

@@ -165,9 +165,9 @@ std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, co
   }
 }
 
-std::unique_ptr<Step> make_quantize_step(Value x, int64_t row_dim, ActBlock* y) {
-  return step_over(row_dim, [=](const RunContext& run, int64_t r) {
-    run.kernels.quantize(x.row(r), y + r * (x.width / kActColumns), x.width);
+std::unique_ptr<Step> make_input_step(Value x, int64_t row_dim, MatMulInput form, std::byte* y) {
+  return step_over(row_dim, [=, row_bytes = input_row_bytes(form, x.width)](const RunContext& run, int64_t r) {
+    to_input(run.kernels, form, x.row(r), y + r * row_bytes, x.width);
   });
 }
 

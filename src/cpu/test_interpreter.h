@@ -124,14 +124,21 @@ class Interpreter {
     return y;
   }
 
-  // Quantized weights see quantized activations: the codes nearest to x, of 127 steps either side per 32
-  // values.
-  static Values quantized(Values x) {
-    for (std::size_t b = 0; b < x.size(); b += kActColumns) {
+  // What the weights of a product see of its input: quantized ones the codes nearest to x, of 127 steps either side in blocks of 32 or
+  // 256 values of a row of k.
+  Values multiplied(const Node& n) const {
+    const Node& weight = node(n, 1);
+    Values x = in(n, 0);
+    if (!is_quantized(weight.constant.dtype)) return x;
+    const auto k = static_cast<std::size_t>(weight.shape.last());
+    const std::size_t block = info(weight.constant.dtype).block_size == 32 ? 32 : 256;
+    for (std::size_t begin = 0; begin < x.size();) {
+      const std::size_t end = std::min(begin + block, (begin / k + 1) * k);
       double largest = 0;
-      for (std::size_t i = b; i < b + kActColumns; ++i) largest = std::max(largest, std::abs(x[i]));
+      for (std::size_t i = begin; i < end; ++i) largest = std::max(largest, std::abs(x[i]));
       const double d = largest / 127;
-      for (std::size_t i = b; i < b + kActColumns; ++i) x[i] = d > 0 ? std::nearbyint(x[i] / d) * d : 0;
+      for (std::size_t i = begin; i < end; ++i) x[i] = d > 0 ? std::nearbyint(x[i] / d) * d : 0;
+      begin = end;
     }
     return x;
   }
@@ -189,7 +196,7 @@ class Interpreter {
 
   // Pairs in the order of tokens and slots.
   Values expert_matmul(const Node& n) const {
-    const Values x = is_quantized(node(n, 1).constant.dtype) ? quantized(in(n, 0)) : in(n, 0);
+    const Values x = multiplied(n);
     const auto k = static_cast<std::size_t>(n.shape[1]), rows = static_cast<std::size_t>(n.shape[2]);
     const auto width = static_cast<std::size_t>(node(n, 1).shape[2]);
     const bool per_pair = node(n, 0).shape.rank() == 3;
@@ -217,7 +224,7 @@ class Interpreter {
   }
 
   Values matmul(const Node& n) const {
-    const Values x = is_quantized(node(n, 1).constant.dtype) ? quantized(in(n, 0)) : in(n, 0);
+    const Values x = multiplied(n);
     const Values& w = in(n, 1);
     const auto k = static_cast<std::size_t>(node(n, 1).shape[1]);
     Values y;

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 #include "base/error.h"
@@ -69,6 +70,11 @@ int32_t page_count(const EngineOptions& o, const std::vector<KvLayer>& layers) {
   return static_cast<int32_t>(std::min<int64_t>(INT32_MAX, std::max(one, std::min(one * o.n_sequences, affordable))));
 }
 
+std::shared_ptr<const Tokenizer> build_tokenizer(const std::shared_ptr<const Model>& model) {
+  if (!model->tokenizer) return nullptr;
+  return Tokenizer::build(SharedSpec(model, &*model->tokenizer));
+}
+
 }  // namespace
 
 struct Engine::Impl {
@@ -76,17 +82,20 @@ struct Engine::Impl {
       : model(std::move(m)),
         options(with_defaults(std::move(o), *model)),
         graph(build_graph(*model, options.n_ctx, options.output)),
-        tokenizer(model->tokenizer ? Tokenizer::build(*model->tokenizer) : nullptr),
+        tokenizer_made(std::async(std::launch::async, build_tokenizer, model)),
         n_outputs(output_rows(options = fitted(options, graph), graph)),
         width(graph.node(graph.output()).shape.last()),
         executor(graph, {.n_threads = options.n_threads,
                                                       .isa = chosen_isa(),
                                                       .max_tokens = options.n_batch,
                                                       .max_outputs = n_outputs,
-                                                      .progress = options.load_progress}),
+                                                      .exact = options.kv_type == KvType::kF32,
+                                                      .progress = options.load_progress,
+                                                      .cache = options.packed_cache}),
         kv(kv_layers(executor.graph()), options.kv_type, page_count(options, kv_layers(executor.graph()))),
         scheduler({options.n_sequences, options.n_batch, n_outputs, options.reuse_prefixes, sees_both_sides(graph)},
                   static_cast<int32_t>(kv.n_pages())) {
+    tokenizer = tokenizer_made.get();
     worker = std::thread([this] { loop(); });
   }
 
@@ -110,6 +119,7 @@ struct Engine::Impl {
   std::shared_ptr<const Model> model;
   EngineOptions options;
   Graph graph;
+  std::future<std::shared_ptr<const Tokenizer>> tokenizer_made;  // beside the weights
   std::shared_ptr<const Tokenizer> tokenizer;
   int64_t n_outputs;
   int64_t width;  // of an output row
@@ -268,6 +278,7 @@ std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
 }
 
 const Model& Engine::model() const { return *impl_->model; }
+const EngineOptions& Engine::options() const { return impl_->options; }
 bool Engine::has_tokenizer() const { return impl_->tokenizer != nullptr; }
 
 const Tokenizer& Engine::tokenizer() const {
@@ -284,9 +295,11 @@ int64_t Engine::max_prompt() const {
 }
 int Engine::n_threads() const { return impl_->options.n_threads; }
 Isa Engine::isa() const { return chosen_isa(); }
+bool Engine::exact() const { return impl_->options.kv_type == KvType::kF32; }
 uint64_t Engine::kv_bytes() const {
   return KvCache::bytes_for(kv_layers(impl_->executor.graph()), impl_->options.kv_type, impl_->kv.n_pages() * kKvPage);
 }
 uint64_t Engine::packed_bytes() const { return impl_->executor.packed_bytes(); }
+bool Engine::found_packed() const { return impl_->executor.found_packed(); }
 
 }  // namespace minnow

@@ -13,6 +13,7 @@
 
 #include "cpu/isa.h"
 #include "cpu/kv_cache.h"
+#include "cpu/packed_cache.h"
 #include "engine/sampler.h"
 #include "models/model.h"
 
@@ -24,12 +25,13 @@ struct EngineOptions {
   int64_t n_ctx = 0;         // positions per sequence; 0: what the model was trained on, at most kDefaultContext
   int n_sequences = 16;      // answered at the same time; more wait their turn
   int64_t n_batch = 512;     // tokens per step
-  KvType kv_type = KvType::kF16;
+  KvType kv_type = KvType::kF16;  // kF32 asks for f32 arithmetic throughout (ExecutorOptions::exact)
   int64_t kv_tokens = 0;     // positions of all sequences together; 0: n_sequences * n_ctx or what memory allows
   int n_threads = 0;         // 0: the cores of this machine
   bool reuse_prefixes = true;  // keep what was computed for prompts that begin alike
   GraphOutput output = GraphOutput::kLogits;  // anything else: requests read their prompt only (max_tokens 0)
   std::function<void(uint64_t bytes)> load_progress;  // weights made ready so far
+  PackedCacheSettings packed_cache = {};  // none unless it names a folder
 };
 inline constexpr int64_t kDefaultContext = 8192;
 
@@ -114,6 +116,7 @@ class Engine {
   std::unique_ptr<Generation> submit(GenerateRequest request);
 
   const Model& model() const;
+  const EngineOptions& options() const;  // with the defaults filled in
   // Throws kNotFound when the model came without one.
   const Tokenizer& tokenizer() const;
   bool has_tokenizer() const;
@@ -122,8 +125,10 @@ class Engine {
   int64_t max_prompt() const;
   int n_threads() const;
   Isa isa() const;
+  bool exact() const;             // F16 and BF16 weights are multiplied in f32 at any price
   uint64_t kv_bytes() const;      // reserved for the cache; resident only where used
   uint64_t packed_bytes() const;  // weights in the kernels' own form
+  bool found_packed() const;      // whether these came from the cache
 
  private:
   struct Impl;

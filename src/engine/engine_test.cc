@@ -1,15 +1,18 @@
 #include "engine/engine.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <thread>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "models/family.h"
 #include "models/random_model.h"
+#include "models/save.h"
 #include "text/tokenizer.h"
 
 namespace minnow {
@@ -208,7 +211,7 @@ TEST(Engine, EveryKvTypeStaysCloseToF32) {
   const auto prompt = random_prompt(90, 6);
   Engine exact(m, small());
   const auto expected = prompt_logits(exact, prompt);
-  for (const auto& [type, bound] : {std::pair{KvType::kF16, 0.02}, std::pair{KvType::kQ8_0, 0.4}}) {
+  for (const auto& [type, bound] : {std::pair{KvType::kF16, 0.1}, std::pair{KvType::kBf16, 0.1}, std::pair{KvType::kQ8_0, 0.4}}) {
     EngineOptions options = small();
     options.kv_type = type;
     Engine engine(m, options);
@@ -232,6 +235,26 @@ TEST(Engine, AnswersManyThreadsAtOnce) {
   }
   for (auto& t : threads) t.join();
   EXPECT_EQ(done, 24);
+}
+
+TEST(Engine, GivesTheSameBitsWithPackedWeightsFromTheCache) {
+  namespace fs = std::filesystem;
+  std::string pattern = (fs::temp_directory_path() / "minnow-engine-test-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const fs::path folder = pattern;
+  save_gguf(random_model({.family = &kQwen3, .n_embd = 256, .n_ff = 512, .dtype = DType::kQ4_K}, 7), folder / "m.gguf");
+  const auto logits = [&](const fs::path& cache, bool found) {
+    EngineOptions options = small();
+    options.packed_cache = {.folder = cache, .min_bytes = 0, .settled = std::chrono::seconds(0)};
+    Engine engine(std::make_shared<const Model>(load_model(folder / "m.gguf")), options);
+    EXPECT_EQ(engine.found_packed(), found);
+    return prompt_logits(engine, random_prompt(40, 1));
+  };
+  const auto without = logits({}, false), first = logits(folder / "packed", false), second = logits(folder / "packed", true);
+  fs::remove_all(folder);
+  ASSERT_FALSE(without.empty());
+  EXPECT_EQ(without, first);
+  EXPECT_EQ(without, second);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "eval/bench.h"
 #include "models/family.h"
 #include "models/random_model.h"
 
@@ -73,14 +72,6 @@ TEST(Perplexity, RefusesWhatCannotBeScored) {
 TEST(NegativeLogLikelihood, OfEqualLogitsIsTheLogOfTheirNumber) {
   const std::vector<float> logits(50, 700.0f);
   EXPECT_NEAR(negative_log_likelihood(logits, 7), std::log(50.0), 1e-12);
-}
-
-TEST(TokenCost, CountsMatricesOnceAndTheEmbeddingOnlyWhenItIsTheOutput) {
-  const TokenCost tied = token_cost(random_model({.family = &kLlama}, 1));
-  const TokenCost untied = token_cost(random_model({.family = &kLlama, .tied = false}, 1));
-  EXPECT_EQ(tied.bytes, untied.bytes);
-  EXPECT_EQ(tied.multiply_adds * 4, tied.bytes);
-  EXPECT_FALSE(tied.mostly_quantized);
 }
 
 }  // namespace

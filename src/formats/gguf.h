@@ -90,6 +90,7 @@ class GgufFile {
 
   uint32_t version() const { return version_; }
   const GgufMetadata& metadata() const { return metadata_; }
+  GgufMetadata take_metadata() && { return std::move(metadata_); }
   const std::vector<GgufTensor>& tensors() const { return tensors_.all(); }
   // nullptr when absent.
   const Tensor* find(std::string_view name) const { return tensors_.find(name); }

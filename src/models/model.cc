@@ -115,8 +115,8 @@ void load_gguf(Model& model) {
   GgufFile file = GgufFile::open(model.path);
   model.config = config_from_gguf(file.metadata());
   for (const auto& t : file.tensors()) model.weights.set(t.name, t.tensor);
-  model.metadata = file.metadata();
   model.file_bytes = file.file_bytes();
+  model.metadata = std::move(file).take_metadata();
 }
 
 // A pooler serves a classifier; without one it is left out, as everywhere else.

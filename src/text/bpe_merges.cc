@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstddef>
 
-#include "text/tokenizer_hash.h"
+#include "base/fast_hash.h"
 
 namespace minnow {
 namespace {
@@ -27,6 +27,10 @@ void BpeMerges::add(uint32_t left, uint32_t right, Merge merge) {
   while (slots_[at].merge.rank != kNone && slots_[at].pair != key) at = (at + 1) & (slots_.size() - 1);
   if (slots_[at].merge.rank == kNone) slots_[at] = {key, merge};
   n_ranks_ = std::max(n_ranks_, merge.rank + 1);
+}
+
+void BpeMerges::prefetch(uint32_t left, uint32_t right) const {
+  __builtin_prefetch(&slots_[hash_number(pair_key(left, right), seed_) & (slots_.size() - 1)], 1);
 }
 
 BpeMerges::Merge BpeMerges::find(uint32_t left, uint32_t right) const {

@@ -22,6 +22,8 @@ class BpeMerges {
 
   // Of a pair that is added twice the first counts. Symbols are below kNone.
   void add(uint32_t left, uint32_t right, Merge merge);
+  // Says that this pair will be added soon.
+  void prefetch(uint32_t left, uint32_t right) const;
   Merge find(uint32_t left, uint32_t right) const;
 
   // Buffers for apply(), kept between calls.

@@ -17,8 +17,8 @@ class BpeTokenizer : public FragmentTokenizer {
   virtual TokenId whole_word(std::string_view) const { return kNoToken; }
 
   void encode_new_word(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const override;
-  // The three parts of spec_.merges[rank] among `index`; throws kInvalidInput unless all exist.
-  void add_listed_merge(std::size_t rank, const TokenIndex& index);
+  // All of spec_.merges, whose three parts are looked up in `index`; throws kInvalidInput unless all exist.
+  void set_listed_merges(const TokenIndex& index);
 
   BpeMerges merges_;
 };

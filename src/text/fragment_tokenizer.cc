@@ -94,8 +94,7 @@ struct FragmentTokenizer::Call {
   bool prefix;  // whether what comes next may get a space before it
 };
 
-FragmentTokenizer::FragmentTokenizer(TokenizerSpec spec)
-    : Tokenizer(std::move(spec)), normalizer_(spec_), all_tokens_(texts_of(spec_)) {
+FragmentTokenizer::FragmentTokenizer(SharedSpec spec) : Tokenizer(std::move(spec)), normalizer_(spec_) {
   Scratch scratch;
   for (TokenId id = 0; id < n_vocab(); ++id) {
     const TokenEntry& token = spec_.tokens[static_cast<std::size_t>(id)];
@@ -117,19 +116,9 @@ void FragmentTokenizer::add_special(const TokenEntry& token, TokenId id, Scratch
   (normalized ? normalized_special_ : all_special_).add(text, id, token.single_word);
 }
 
-void FragmentTokenizer::set_pieces() {
-  std::vector<std::size_t> ends;
-  ends.reserve(spec_.tokens.size());
-  for (const TokenEntry& token : spec_.tokens) {
-    piece_bytes_ += is_verbatim(token.type) ? special_bytes(token) : token_bytes(token);
-    ends.push_back(piece_bytes_.size());
-  }
-  pieces_.reserve(ends.size());
-  std::size_t begin = 0;
-  for (const std::size_t end : ends) {
-    pieces_.push_back(std::string_view(piece_bytes_).substr(begin, end - begin));
-    begin = end;
-  }
+TokenId FragmentTokenizer::find(std::string_view token_text) const {
+  std::call_once(all_tokens_made_, [&] { all_tokens_ = TokenIndex(texts_of(spec_)); });
+  return all_tokens_.find(token_text);
 }
 
 std::vector<TokenId> FragmentTokenizer::encode(std::string_view text, EncodeOptions options) const {
@@ -204,11 +193,10 @@ void FragmentTokenizer::encode_word(std::string_view word, Scratch& scratch,
 
 std::string FragmentTokenizer::piece(TokenId id, bool show_special) const {
   if (!is_valid(id)) return {};
-  const auto index = static_cast<std::size_t>(id);
-  const TokenType type = spec_.tokens[index].type;
-  const bool hidden = is_verbatim(type) && type != TokenType::kUserDefined;
-  if (hidden && !show_special) return {};
-  return std::string(pieces_[index]);
+  const TokenEntry& token = spec_.tokens[static_cast<std::size_t>(id)];
+  if (!is_verbatim(token.type)) return token_bytes(token);
+  if (token.type != TokenType::kUserDefined && !show_special) return {};
+  return special_bytes(token);
 }
 
 }  // namespace minnow

@@ -20,7 +20,7 @@ class FragmentTokenizer : public Tokenizer {
  public:
   std::vector<TokenId> encode(std::string_view text, EncodeOptions options) const override;
   std::string piece(TokenId id, bool show_special) const override;
-  TokenId find(std::string_view token_text) const override { return all_tokens_.find(token_text); }
+  TokenId find(std::string_view token_text) const override;
 
  protected:
   // The best way to write the text up to a place: its probability, and its last token.
@@ -41,7 +41,7 @@ class FragmentTokenizer : public Tokenizer {
     std::unique_ptr<Scratch> next;  // in the pool
   };
 
-  explicit FragmentTokenizer(TokenizerSpec spec);
+  explicit FragmentTokenizer(SharedSpec spec);
 
   // Encodes a text without special tokens in it. `prefix`: here a space is put before it, if the model wants
   // one.
@@ -54,12 +54,8 @@ class FragmentTokenizer : public Tokenizer {
   // The same for special tokens, where they are shown.
   virtual std::string special_bytes(const TokenEntry& token) const { return token.text; }
 
-  // To be called at the end of the constructor of the class that has token_bytes().
-  void set_pieces();
   // From the cache if it is there. Not an empty one.
   void encode_word(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const;
-
-  std::vector<std::string_view> pieces_;  // by id, into piece_bytes_
 
  private:
   class Lease;
@@ -71,18 +67,18 @@ class FragmentTokenizer : public Tokenizer {
   void encode_between(std::string_view text, Call& call) const;
 
   Normalizer normalizer_;
-  TokenIndex all_tokens_;
+  mutable TokenIndex all_tokens_;  // made when it is first asked for
+  mutable std::once_flag all_tokens_made_;
   // Of the text as it is: user-defined tokens, and all. Of the normalized text: the same of those tokens.
   SpecialTokenMatcher user_defined_, all_special_, normalized_user_defined_, normalized_special_;
-  std::string piece_bytes_;
 
   mutable std::mutex pool_mutex_;
   mutable std::unique_ptr<Scratch> pool_;  // a list
 };
 
-std::shared_ptr<const Tokenizer> build_byte_bpe_tokenizer(TokenizerSpec spec);
-std::shared_ptr<const Tokenizer> build_spm_tokenizer(TokenizerSpec spec);
-std::shared_ptr<const Tokenizer> build_unigram_tokenizer(TokenizerSpec spec);
-std::shared_ptr<const Tokenizer> build_wordpiece_tokenizer(TokenizerSpec spec);
+std::shared_ptr<const Tokenizer> build_byte_bpe_tokenizer(SharedSpec spec);
+std::shared_ptr<const Tokenizer> build_spm_tokenizer(SharedSpec spec);
+std::shared_ptr<const Tokenizer> build_unigram_tokenizer(SharedSpec spec);
+std::shared_ptr<const Tokenizer> build_wordpiece_tokenizer(SharedSpec spec);
 
 }  // namespace minnow

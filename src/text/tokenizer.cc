@@ -62,8 +62,12 @@ void check(const TokenizerSpec& spec) {
 }  // namespace
 
 std::shared_ptr<const Tokenizer> Tokenizer::build(TokenizerSpec spec) {
-  check(spec);
-  switch (spec.kind) {
+  return build(std::make_shared<const TokenizerSpec>(std::move(spec)));
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::build(SharedSpec spec) {
+  check(*spec);
+  switch (spec->kind) {
     case TokenizerKind::kSpmBpe:
       return build_spm_tokenizer(std::move(spec));
     case TokenizerKind::kByteBpe:
@@ -76,8 +80,8 @@ std::shared_ptr<const Tokenizer> Tokenizer::build(TokenizerSpec spec) {
   return build_wordpiece_tokenizer(std::move(spec));
 }
 
-Tokenizer::Tokenizer(TokenizerSpec spec)
-    : spec_(std::move(spec)), end_of_generation_(spec_.tokens.size(), false) {
+Tokenizer::Tokenizer(SharedSpec spec)
+    : shared_spec_(std::move(spec)), spec_(*shared_spec_), end_of_generation_(spec_.tokens.size(), false) {
   const auto mark = [&](TokenId id) {
     if (is_valid(id)) end_of_generation_[static_cast<std::size_t>(id)] = true;
   };

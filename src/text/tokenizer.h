@@ -17,12 +17,16 @@ struct EncodeOptions {
   bool continues = false;      // the text goes on from another: no space is put before it (SPM, unigram)
 };
 
+// The words of a vocabulary are many; a tokenizer may share them with the model that they came with.
+using SharedSpec = std::shared_ptr<const TokenizerSpec>;
+
 // Immutable once built; may be used from many threads at once.
 class Tokenizer {
  public:
   // Checks the spec (ids in range, byte tokens well formed, merges whose parts exist) and builds the lookup
   // tables. Throws kInvalidInput or kUnsupported (an unknown pre-tokenizer), naming spec.source.
   static std::shared_ptr<const Tokenizer> build(TokenizerSpec spec);
+  static std::shared_ptr<const Tokenizer> build(SharedSpec spec);
   virtual ~Tokenizer() = default;
 
   // Any bytes are accepted; invalid UTF-8 becomes byte tokens where the vocabulary has them. Linear time.
@@ -45,8 +49,9 @@ class Tokenizer {
   virtual TokenId find(std::string_view token_text) const = 0;
 
  protected:
-  explicit Tokenizer(TokenizerSpec spec);
-  TokenizerSpec spec_;
+  explicit Tokenizer(SharedSpec spec);
+  const SharedSpec shared_spec_;
+  const TokenizerSpec& spec_;
   std::vector<bool> end_of_generation_;
 };
 

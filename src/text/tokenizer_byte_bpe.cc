@@ -12,11 +12,9 @@ namespace {
 
 class ByteBpeTokenizer final : public BpeTokenizer {
  public:
-  explicit ByteBpeTokenizer(TokenizerSpec spec) : BpeTokenizer(std::move(spec)), splitter_(spec_) {
+  explicit ByteBpeTokenizer(SharedSpec spec) : BpeTokenizer(std::move(spec)), splitter_(spec_) {
     for (std::size_t byte = 0; byte < 256; ++byte)
       letter_bytes_[kByteLetters[byte]] = static_cast<int16_t>(byte);
-    set_pieces();
-
     std::vector<std::string_view> mergeable(spec_.tokens.size());
     for (std::size_t id = 0; id < mergeable.size(); ++id) {
       if (is_mergeable(spec_.tokens[id].type)) mergeable[id] = spec_.tokens[id].text;
@@ -28,8 +26,7 @@ class ByteBpeTokenizer final : public BpeTokenizer {
       const TokenId id = index.find(letter);
       byte_symbols_[byte] = static_cast<uint32_t>(id == kNoToken ? n_vocab() : id);
     }
-    merges_ = BpeMerges(spec_.merges.size());
-    for (std::size_t rank = 0; rank < spec_.merges.size(); ++rank) add_listed_merge(rank, index);
+    set_listed_merges(index);
     if (spec_.ignore_merges) index_whole_words();
   }
 
@@ -80,9 +77,18 @@ class ByteBpeTokenizer final : public BpeTokenizer {
   }
 
   void index_whole_words() {
-    std::vector<std::string_view> words(spec_.tokens.size());
-    for (std::size_t id = 0; id < words.size(); ++id) {
-      if (spec_.tokens[id].type == TokenType::kNormal) words[id] = pieces_[id];
+    std::vector<std::size_t> ends;
+    ends.reserve(spec_.tokens.size());
+    for (const TokenEntry& token : spec_.tokens) {
+      if (token.type == TokenType::kNormal) word_bytes_ += token_bytes(token);
+      ends.push_back(word_bytes_.size());
+    }
+    std::vector<std::string_view> words;
+    words.reserve(ends.size());
+    std::size_t begin = 0;
+    for (const std::size_t end : ends) {
+      words.push_back(std::string_view(word_bytes_).substr(begin, end - begin));
+      begin = end;
     }
     whole_words_ = TokenIndex(std::move(words));
   }
@@ -97,11 +103,12 @@ class ByteBpeTokenizer final : public BpeTokenizer {
   std::array<int16_t, kByteLettersEnd> letter_bytes_ = no_letters();
   std::array<uint32_t, 256> byte_symbols_{};
   TokenIndex whole_words_;
+  std::string word_bytes_;  // that it points into
 };
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> build_byte_bpe_tokenizer(TokenizerSpec spec) {
+std::shared_ptr<const Tokenizer> build_byte_bpe_tokenizer(SharedSpec spec) {
   return std::make_shared<ByteBpeTokenizer>(std::move(spec));
 }
 

@@ -19,8 +19,7 @@ constexpr std::size_t kBytes = 256;
 // of pieces without being one.
 class SpmTokenizer final : public BpeTokenizer {
  public:
-  explicit SpmTokenizer(TokenizerSpec spec) : BpeTokenizer(std::move(spec)), bytes_(spec_) {
-    set_pieces();
+  explicit SpmTokenizer(SharedSpec spec) : BpeTokenizer(std::move(spec)), bytes_(spec_) {
     collect_part_characters();
     symbols_ = TokenIndex(symbol_texts());
     space_symbol_ = symbol_of(kSpaceSymbol);
@@ -28,8 +27,7 @@ class SpmTokenizer final : public BpeTokenizer {
     if (spec_.merges.empty()) {
       add_merges_by_score();
     } else {
-      merges_ = BpeMerges(spec_.merges.size());
-      for (std::size_t rank = 0; rank < spec_.merges.size(); ++rank) add_listed_merge(rank, symbols_);
+      set_listed_merges(symbols_);
     }
   }
 
@@ -173,7 +171,7 @@ class SpmTokenizer final : public BpeTokenizer {
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> build_spm_tokenizer(TokenizerSpec spec) {
+std::shared_ptr<const Tokenizer> build_spm_tokenizer(SharedSpec spec) {
   return std::make_shared<SpmTokenizer>(std::move(spec));
 }
 

@@ -17,9 +17,8 @@ constexpr TokenId kUnreached = -2;
 
 class UnigramTokenizer final : public FragmentTokenizer {
  public:
-  explicit UnigramTokenizer(TokenizerSpec spec)
+  explicit UnigramTokenizer(SharedSpec spec)
       : FragmentTokenizer(std::move(spec)), splitter_(spec_), bytes_(spec_) {
-    set_pieces();
     double lowest = std::numeric_limits<double>::max();
     std::vector<std::string> texts;
     for (const TokenEntry& token : spec_.tokens) {
@@ -112,7 +111,7 @@ class UnigramTokenizer final : public FragmentTokenizer {
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> build_unigram_tokenizer(TokenizerSpec spec) {
+std::shared_ptr<const Tokenizer> build_unigram_tokenizer(SharedSpec spec) {
   return std::make_shared<UnigramTokenizer>(std::move(spec));
 }
 

@@ -26,8 +26,7 @@ namespace {
 
 class WordPieceTokenizer final : public FragmentTokenizer {
  public:
-  explicit WordPieceTokenizer(TokenizerSpec spec) : FragmentTokenizer(std::move(spec)), splitter_(spec_) {
-    set_pieces();
+  explicit WordPieceTokenizer(SharedSpec spec) : FragmentTokenizer(std::move(spec)), splitter_(spec_) {
     std::vector<std::string_view> first(spec_.tokens.size()), further(spec_.tokens.size());
     for (std::size_t id = 0; id < spec_.tokens.size(); ++id) {
       const TokenEntry& token = spec_.tokens[id];
@@ -89,7 +88,7 @@ class WordPieceTokenizer final : public FragmentTokenizer {
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> build_wordpiece_tokenizer(TokenizerSpec spec) {
+std::shared_ptr<const Tokenizer> build_wordpiece_tokenizer(SharedSpec spec) {
   return std::make_shared<WordPieceTokenizer>(std::move(spec));
 }
 

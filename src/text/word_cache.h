@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "formats/tokenizer_spec.h"
-#include "text/tokenizer_hash.h"
+#include "base/fast_hash.h"
 
 namespace minnow {
 

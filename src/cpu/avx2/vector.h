@@ -18,8 +18,8 @@ struct VectorOf {
   using Sums = __m256i;  // of products of bytes: 16 bits for each pair of them
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 2, kTileColumns = 6;    // float products
-  static constexpr int kPanelColumns = 4;                  // integer products
-  static constexpr bool kPanelPair = false;
+  static constexpr int kPanelVectors = 1, kPanelColumns = 6;  // integer products
+  static constexpr int kStreamVectors = 4;                 // the same for one column
   static constexpr int kScoreRows = 4, kScoreVectors = 2;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
   static constexpr bool kWideSums = false;
@@ -35,6 +35,16 @@ struct VectorOf {
   static void store_f16(uint16_t* p, F x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
+  // a, b, a, b, ... and p[0], p[0], p[1], p[1], ...
+  static F set_two(const float* p) {
+    double both;
+    __builtin_memcpy(&both, p, 8);
+    return _mm256_castpd_ps(_mm256_set1_pd(both));
+  }
+  static F load_twice(const float* p) {
+    const __m256 four = _mm256_castps128_ps256(_mm_loadu_ps(p));
+    return _mm256_permutevar8x32_ps(four, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
+  }
   static F load_bf16(const uint16_t* p) {
     const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
@@ -42,11 +52,37 @@ struct VectorOf {
   static F load_i8(const int8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
   }
+  // Rounds to nearest even; what is not a number stays so.
+  static void store_bf16(uint16_t* p, F x) {
+    const __m256i bits = _mm256_castps_si256(x);
+    const __m256i last = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(last, _mm256_set1_epi32(0x7FFF)));
+    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    const __m256i high = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), words);
+  }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
     const __m256i wide = _mm256_cvtps_epi32(x);
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+  }
+
+  // q[i] = x[i] * inverse, as store_i8, for 32 values; and minus the sums of the first 16 and the last 16 of q.
+  static void store_codes(int8_t* q, const float* x, F inverse, int32_t* neg_sums) {
+    const auto whole = [&](const float* p) { return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(p), inverse)); };
+    const __m256i words0 = _mm256_packs_epi32(whole(x), whole(x + 8)), words1 = _mm256_packs_epi32(whole(x + 16), whole(x + 24));
+    // Packing works on halves: fours of bytes come out as 0 2 4 6 1 3 5 7.
+    const __m256i codes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(words0, words1), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), codes);
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), codes);
+    const __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(-1));
+    const __m256i eights = _mm256_add_epi32(fours, _mm256_srli_epi64(fours, 32));
+    const __m256i sixteens = _mm256_add_epi32(eights, _mm256_unpackhi_epi64(eights, eights));
+    neg_sums[0] = _mm_cvtsi128_si32(_mm256_castsi256_si128(sixteens));
+    neg_sums[1] = _mm_cvtsi128_si32(_mm256_extracti128_si256(sixteens, 1));
   }
 
   static F add(F a, F b) { return _mm256_add_ps(a, b); }
@@ -64,6 +100,12 @@ struct VectorOf {
   }
   // a < b ? yes : no, lane by lane
   static F select_less(F a, F b, F yes, F no) { return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
+  static bool any_less(F a, F b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0; }
+  // a[0] + a[1], a[2] + a[3], ..., then those of b.
+  static F add_neighbours(F a, F b) {
+    const __m256 sums = _mm256_hadd_ps(a, b);  // two of a, two of b, two of a, two of b
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(sums), 0xD8));
+  }
   static float sum(F x) {
     const __m128 q = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     const __m128 d = _mm_add_ps(q, _mm_movehl_ps(q, q));
@@ -76,6 +118,9 @@ struct VectorOf {
   }
 
   static I set_i(int32_t x) { return _mm256_set1_epi32(x); }
+  static I load_all(const void* p) { return word(p); }  // the same 32 bits in every lane
+  static I add_i(I a, I b) { return _mm256_add_epi32(a, b); }
+  static I sub_i(I a, I b) { return _mm256_sub_epi32(a, b); }
   static F to_f(I x) { return _mm256_cvtepi32_ps(x); }
   static F as_f(I x) { return _mm256_castsi256_ps(x); }
   static I load_u8(const uint8_t* p) {
@@ -115,6 +160,15 @@ struct VectorOf {
   static I widen(I acc, Sums sums) {
     return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
   }
+  // Two signed bytes for each lane, as its 16-bit halves.
+  static I load_pairs(const void* p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  // acc + a[0] * b[0] + a[1] * b[1] of 16-bit halves
+  static I dot_pairs(I acc, I a, I b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
+  // The low or high halves as factors for add_scaled: acc + sums * scales.
+  using Scales = I;
+  static Scales low_scales(I pairs) { return _mm256_blend_epi16(_mm256_slli_epi32(pairs, 16), pairs, 0x55); }
+  static Scales high_scales(I pairs) { return _mm256_blend_epi16(pairs, _mm256_srli_epi32(pairs, 16), 0x55); }
+  static I add_scaled(I acc, Sums sums, Scales scales) { return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, scales)); }
 
  protected:
   using Words = uint16_t __attribute__((vector_size(32)));

@@ -14,8 +14,8 @@ struct Vector {
   using Sums = int16_t __attribute__((vector_size(16)));  // of products of bytes: 16 bits for each pair of them
   static constexpr int kLanes = 4;
   static constexpr int kTileRows = 2, kTileColumns = 4;    // float products
-  static constexpr int kPanelColumns = 2;                  // integer products
-  static constexpr bool kPanelPair = false;
+  static constexpr int kPanelVectors = 2, kPanelColumns = 2;  // integer products
+  static constexpr int kStreamVectors = 4;                 // the same for one column
   static constexpr int kScoreRows = 2, kScoreVectors = 2;  // attention
   static constexpr int kFullBias = 0;                      // dot_full removes the offset of 128 itself
   static constexpr bool kWideSums = false;
@@ -43,12 +43,27 @@ struct Vector {
   static void store_f16(uint16_t* p, F x) {
     for (int i = 0; i < 4; ++i) p[i] = f32_to_f16(x[i]);
   }
+  // a, b, a, b, ... and p[0], p[0], p[1], p[1], ...
+  static F set_two(const float* p) { return F{p[0], p[1], p[0], p[1]}; }
+  static F load_twice(const float* p) { return F{p[0], p[0], p[1], p[1]}; }
   static F load_bf16(const uint16_t* p) { return as_f(I{p[0], p[1], p[2], p[3]} << 16); }
   static F load_i8(const int8_t* p) { return to_f(I{p[0], p[1], p[2], p[3]}); }
+  static void store_bf16(uint16_t* p, F x) {
+    for (int i = 0; i < 4; ++i) p[i] = f32_to_bf16(x[i]);
+  }
   // Rounds to nearest even and saturates.
   static void store_i8(int8_t* p, F x) {
     const F r = round(min(max(x, set(-128)), set(127)));
     for (int i = 0; i < 4; ++i) p[i] = static_cast<int8_t>(r[i]);
+  }
+
+  // q[i] = x[i] * inverse, as store_i8, for 32 values; and minus the sums of the first 16 and the last 16 of q.
+  static void store_codes(int8_t* q, const float* x, F inverse, int32_t* neg_sums) {
+    for (int i = 0; i < 32; i += kLanes) store_i8(q + i, mul(load(x + i), inverse));
+    for (int h = 0; h < 2; ++h) {
+      neg_sums[h] = 0;
+      for (int i = 0; i < 16; ++i) neg_sums[h] -= q[16 * h + i];
+    }
   }
 
   static F add(F a, F b) { return a + b; }
@@ -65,6 +80,12 @@ struct Vector {
   static F pow2(F n) { return as_f((__builtin_convertvector(n, I) + 127) << 23); }
   // a < b ? yes : no, lane by lane
   static F select_less(F a, F b, F yes, F no) { return a < b ? yes : no; }
+  static bool any_less(F a, F b) {
+    const I less = a < b;
+    return (less[0] | less[1] | less[2] | less[3]) != 0;
+  }
+  // a[0] + a[1], a[2] + a[3], ..., then those of b.
+  static F add_neighbours(F a, F b) { return F{a[0] + a[1], a[2] + a[3], b[0] + b[1], b[2] + b[3]}; }
   static float sum(F x) { return (x[0] + x[2]) + (x[1] + x[3]); }
   static float max_lane(F x) {
     const float a = x[0] > x[1] ? x[0] : x[1], b = x[2] > x[3] ? x[2] : x[3];
@@ -72,6 +93,13 @@ struct Vector {
   }
 
   static I set_i(int32_t x) { return I{x, x, x, x}; }
+  static I load_all(const void* p) {  // the same 32 bits in every lane
+    int32_t x;
+    __builtin_memcpy(&x, p, 4);
+    return set_i(x);
+  }
+  static I add_i(I a, I b) { return a + b; }
+  static I sub_i(I a, I b) { return a - b; }
   static F to_f(I x) { return __builtin_convertvector(x, F); }
   static F as_f(I x) { return reinterpret_cast<F>(x); }
   static I load_u8(const uint8_t* p) { return I{p[0], p[1], p[2], p[3]}; }
@@ -104,6 +132,21 @@ struct Vector {
     const auto pairs = reinterpret_cast<I>(sums);
     return acc + (pairs >> 16) + ((pairs << 16) >> 16);
   }
+  // Two signed bytes for each lane, as its 16-bit halves.
+  static I load_pairs(const void* p) {
+    int8_t b[8];
+    __builtin_memcpy(b, p, 8);
+    return reinterpret_cast<I>(Sums{b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]});
+  }
+  // acc + a[0] * b[0] + a[1] * b[1] of 16-bit halves
+  static I dot_pairs(I acc, I a, I b) {
+    return acc + low_scales(a) * low_scales(b) + high_scales(a) * high_scales(b);
+  }
+  // The low or high halves as factors for add_scaled: acc + sums * scales.
+  using Scales = I;
+  static Scales low_scales(I pairs) { return (pairs << 16) >> 16; }
+  static Scales high_scales(I pairs) { return pairs >> 16; }
+  static I add_scaled(I acc, Sums sums, Scales scales) { return acc + widen(I{}, sums) * scales; }
 
  private:
   static I as_i(F x) { return reinterpret_cast<I>(x); }

@@ -1,227 +1,283 @@
 // Attention over a paged KV cache, page by page with a running softmax (Milakov and Gimelshein 2018; FlashAttention).
-// Pages begin at multiples of kKvPage in every sequence, so a query's result does not depend on how the prompt was cut
-// into chunks or on what else is in the batch.
+// Pages and segments begin at multiples of their size in every sequence, and each segment's result is folded into that
+// of those before, so a query's result does not depend on how the prompt was cut into chunks, on what else is in the
+// batch, or on who computed which segment.
 #pragma once
 
-#include "cpu/body/elementwise.h"
+#include "cpu/body/attention_page.h"
+#include "cpu/body/attention_tile.h"
 
 namespace minnow::body {
 
-template <class V>
-struct KvF32 {
-  using T = float;
-  static constexpr bool kScaled = false;
-  static typename V::F load(const T* p) { return V::load(p); }
-};
-template <class V>
-struct KvF16 {
-  using T = uint16_t;
-  static constexpr bool kScaled = false;
-  static typename V::F load(const T* p) { return V::load_f16(p); }
-};
-template <class V>
-struct KvQ8 {
-  using T = int8_t;
-  static constexpr bool kScaled = true;
-  static typename V::F load(const T* p) { return V::load_i8(p); }
+inline constexpr int kMaximumAt = 0, kSumAt = 1, kOutAt = 16;  // in a row of partial results
+
+// Where a call keeps what: a division of its scratch memory.
+template <class A>
+struct Scratch {
+  using V = typename A::V;
+  int64_t q_stride, row_pairs, partial_floats;
+  typename A::Number *q, *keys, *values, *weights;
+  float *scores, *sums, *partial, *total;
+  RunningSoftmax<V>* softmax;
+
+  Scratch(float* memory, int64_t head_dim)
+      : q_stride((head_dim + A::kUnit - 1) / A::kUnit * A::kUnit),
+        row_pairs((head_dim + V::kLanes - 1) / V::kLanes * V::kLanes),
+        partial_floats((head_dim + 15) / 16 * 16 + kOutAt) {
+    static_assert(attention_partial_floats(33) == 48 + kOutAt, "said again here: no function is shared (README.md)");
+    auto address = reinterpret_cast<uintptr_t>(memory);
+    const auto take = [&](int64_t bytes) {
+      const uintptr_t at = (address + 63) / 64 * 64;
+      address = at + static_cast<uintptr_t>(bytes);
+      return at;
+    };
+    constexpr int64_t kRows = kAttentionRows, kNumber = sizeof(typename A::Number), kFloat = sizeof(float);
+    q = reinterpret_cast<typename A::Number*>(take(kRows * q_stride * kNumber));
+    keys = reinterpret_cast<typename A::Number*>(take((head_dim + 1) / 2 * 2 * kKvPage * kNumber));
+    values = reinterpret_cast<typename A::Number*>(take(row_pairs * kKvPage * kNumber));
+    weights = reinterpret_cast<typename A::Number*>(take(kRows * kKvPage * kNumber));
+    scores = reinterpret_cast<float*>(take(V::kScoreRows * kKvPage * kFloat));
+    sums = reinterpret_cast<float*>(take(kRows * row_pairs / V::kLanes * A::kAcc * kFloat));
+    partial = reinterpret_cast<float*>(take(kRows * partial_floats * kFloat));
+    total = reinterpret_cast<float*>(take(kRows * partial_floats * kFloat));
+    softmax = reinterpret_cast<RunningSoftmax<V>*>(take(kRows * static_cast<int64_t>(sizeof(RunningSoftmax<V>))));
+  }
 };
 
-template <class V, class Kv>
-inline typename V::F load_kv(const typename Kv::T* p, int n) {
-  if (n == V::kLanes) return Kv::load(p);
-  typename Kv::T padded[V::kLanes] = {};
-  for (int i = 0; i < n; ++i) padded[i] = p[i];
-  return Kv::load(padded);
+template <int kN>
+struct Rows {
+  static constexpr int kCount = kN;
+};
+// Calls f(first row, Rows<number of rows>) for n rows, V::kScoreRows at a time.
+template <class V, class F>
+inline void for_row_blocks(int n, F f) {
+  static_assert(V::kScoreRows <= 4);
+  int m = 0;
+  for (; m + V::kScoreRows <= n; m += V::kScoreRows) f(m, Rows<V::kScoreRows>{});
+  if (n - m == 3) f(m, Rows<3>{});
+  if (n - m == 2) f(m, Rows<2>{});
+  if (n - m == 1) f(m, Rows<1>{});
 }
 
-// scores[m][j] = q[m] . k[j] for M queries and all positions of a page, kScoreVectors vectors of positions at a time.
-template <class V, class Kv, int M>
-inline __attribute__((always_inline)) void page_scores(const float* const* q, const char* page, int64_t head_dim,
-                                                       float* scores) {
-  constexpr int kNv = V::kScoreVectors;
-  const auto* k = reinterpret_cast<const typename Kv::T*>(page);
-  const auto* scales = reinterpret_cast<const float*>(page + head_dim * kKvPage * static_cast<int64_t>(sizeof(*k)));
-  for (int j = 0; j < kKvPage; j += kNv * V::kLanes) {
-    typename V::F acc[M][kNv], total[M][kNv];
-#pragma GCC unroll 4
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
-      for (int v = 0; v < kNv; ++v) acc[m][v] = total[m][v] = V::zero();
-    for (int64_t d = 0; d < head_dim; ++d) {
-      typename V::F kv[kNv];
-#pragma GCC unroll 4
-      for (int v = 0; v < kNv; ++v) kv[v] = Kv::load(k + d * kKvPage + j + v * V::kLanes);
-#pragma GCC unroll 4
-      for (int m = 0; m < M; ++m) {
-        const auto qd = V::set(q[m][d]);
-#pragma GCC unroll 4
-        for (int v = 0; v < kNv; ++v) acc[m][v] = V::fma(qd, kv[v], acc[m][v]);
-      }
-      if (Kv::kScaled && d % 32 == 31) {
-        for (int v = 0; v < kNv; ++v) {
-          const auto s = V::load(scales + d / 32 * kKvPage + j + v * V::kLanes);
-          for (int m = 0; m < M; ++m) {
-            total[m][v] = V::fma(acc[m][v], s, total[m][v]);
-            acc[m][v] = V::zero();
-          }
-        }
-      }
+template <class A>
+void pack_queries(const AttentionTask& t, const Scratch<A>& s) {
+  using V = typename A::V;
+  const float factor = !A::kBase2 ? 1.0f : t.softcap > 0 ? t.scale : t.scale * kLog2E;
+  for (int m = 0; m < t.n_q; ++m) {
+    for (int64_t d = 0; d < t.head_dim; d += A::kUnit) {
+      float padded[A::kUnit] = {};
+      const int64_t n = t.head_dim - d < A::kUnit ? t.head_dim - d : A::kUnit;
+      for (int64_t i = 0; i < n; ++i) padded[i] = t.q[m][d + i] * factor;
+      A::store(s.q + m * s.q_stride + d, A::unit(V::load(padded), V::load(padded + V::kLanes)));
     }
-#pragma GCC unroll 4
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
-      for (int v = 0; v < kNv; ++v) {
-        V::store(scores + m * kKvPage + j + v * V::kLanes, Kv::kScaled ? total[m][v] : acc[m][v]);
-      }
   }
 }
 
-// out[m][d] = out[m][d] * keep[m] + sum over j of p[m][j] * v[j][d] for positions j_begin <= j < j_end of a page.
-template <class V, class Kv, int M>
-inline __attribute__((always_inline)) void page_values(const float* p, const float* keep, const char* page,
-                                                       int64_t head_dim, int j_begin, int j_end, float* out) {
-  const auto* values = reinterpret_cast<const typename Kv::T*>(page);
-  const auto* scales = reinterpret_cast<const float*>(page + head_dim * kKvPage * static_cast<int64_t>(sizeof(*values)));
-  const int64_t n_scales = head_dim / 32;
-  for_vectors<V>(head_dim, [&](int64_t d, int n) {
-    typename V::F acc[M];
-#pragma GCC unroll 4
-    for (int m = 0; m < M; ++m) acc[m] = V::mul(load<V>(out + m * head_dim + d, n), V::set(keep[m]));
-    for (int j = j_begin; j < j_end; ++j) {
-      auto v = load_kv<V, Kv>(values + j * head_dim + d, n);
-      if (Kv::kScaled) v = V::mul(v, V::set(scales[j * n_scales + d / 32]));
-#pragma GCC unroll 4
-      for (int m = 0; m < M; ++m) acc[m] = V::fma(V::set(p[m * kKvPage + j]), v, acc[m]);
+// A page that some of the queries see: slots lo .. hi - 1 of it.
+struct VisiblePage {
+  const char *keys, *values;
+  int64_t begin;  // its first position
+  int lo, hi;
+  int64_t ahead;  // how far the page after it lies
+};
+
+template <class V>
+constexpr int slot_of(int64_t position, int64_t page_begin) {
+  const int64_t slot = position - page_begin;
+  return static_cast<int>(slot < 0 ? 0 : slot > kKvPage ? kKvPage : slot);
+}
+
+template <class A, class Cache>
+void weigh_page(const AttentionTask& t, const Scratch<A>& s, const VisiblePage& page) {
+  using V = typename A::V;
+  const bool convert = Cache::kScaled || (!kNative<A, Cache> && t.n_q > V::kScoreRows);
+  if (convert) convert_keys<A, Cache>(page.keys, t.head_dim, page.ahead, s.keys);
+  const auto* stored = reinterpret_cast<const typename Cache::T*>(page.keys);
+  for_row_blocks<V>(t.n_q, [&](int first, auto rows) {
+    constexpr int kM = decltype(rows)::kCount;
+    const QueryRows<A> q{s.q + first * s.q_stride, s.q_stride, (t.head_dim + 1) / 2};
+    if (convert) {
+      page_scores<A, kM>(q, PackedUnits<A>{s.keys}, s.scores);
+    } else if constexpr (!Cache::kScaled) {
+      if (first == 0) {
+        page_scores<A, kM>(q, PageUnits<A, Cache, true>{stored, page.ahead}, s.scores);
+      } else {
+        page_scores<A, kM>(q, PageUnits<A, Cache, false>{stored, 0}, s.scores);
+      }
     }
-#pragma GCC unroll 4
-    for (int m = 0; m < M; ++m) store<V>(out + m * head_dim + d, acc[m], n);
+    for (int m = 0; m < kM; ++m) {
+      page_weights<A>(s.scores + m * kKvPage, {t.scale, t.softcap}, slot_of<V>(t.begin[first + m], page.begin),
+                      slot_of<V>(t.end[first + m], page.begin), s.softmax + first + m, s.weights + (first + m) * kKvPage);
+    }
   });
 }
 
-// Turns the scores of one query on one page into weights, relative to the new running maximum. Returns the factor
-// by which what was summed before shrinks.
-template <class V>
-inline float page_softmax(float* s, const AttentionTask& t, int m, int64_t page_begin, float* maximum, float* sum) {
-  const float infinity = __builtin_inff();
-  const int lo = static_cast<int>(t.begin[m] > page_begin ? t.begin[m] - page_begin : 0);
-  const int hi = static_cast<int>(t.end[m] < page_begin + kKvPage ? t.end[m] - page_begin : kKvPage);
-  auto largest = V::set(-infinity);
-  for (int j = 0; j < kKvPage; j += V::kLanes) {
-    auto v = V::mul(V::load(s + j), V::set(t.scale));
-    if (t.softcap > 0) v = softcapped<V>(v, t.softcap);
-    V::store(s + j, v);
+template <class A, class Cache>
+void add_values(const AttentionTask& t, const Scratch<A>& s, const VisiblePage& page) {
+  using V = typename A::V;
+  // A pair with one slot that nobody sees, and padding, are made by conversion.
+  const bool convert = Cache::kScaled || (!kNative<A, Cache> && t.n_q > V::kScoreRows) || s.row_pairs != t.head_dim ||
+                       page.lo % 2 != 0 || page.hi % 2 != 0;
+  if (convert) {
+    convert_values<A, Cache>(page.values, {t.head_dim, s.row_pairs, page.lo, page.hi}, page.ahead, s.values);
   }
-  for (int j = 0; j < lo && j < kKvPage; ++j) s[j] = -infinity;
-  for (int j = hi < 0 ? 0 : hi; j < kKvPage; ++j) s[j] = -infinity;
-  for (int j = 0; j < kKvPage; j += V::kLanes) largest = V::max(largest, V::load(s + j));
-  const float page_maximum = V::max_lane(largest);
-  const float next = page_maximum > *maximum ? page_maximum : *maximum;
-  if (next == -infinity) {  // nothing visible so far
-    for (int j = 0; j < kKvPage; ++j) s[j] = 0;
-    return 1.0f;
-  }
-  auto total = V::zero();
-  for (int j = 0; j < kKvPage; j += V::kLanes) {
-    const auto p = exp<V>(V::sub(V::load(s + j), V::set(next)));
-    V::store(s + j, p);
-    total = V::add(total, p);
-  }
-  const float keep = *maximum == -infinity ? 0.0f : V::max_lane(exp<V>(V::set(*maximum - next)));
-  *sum = *sum * keep + V::sum(total);
-  *maximum = next;
-  return keep;
+  const auto* stored = reinterpret_cast<const typename Cache::T*>(page.values);
+  for_row_blocks<V>(t.n_q, [&](int first, auto rows) {
+    constexpr int kM = decltype(rows)::kCount;
+    const WeighedValues<A> w{s.weights + first * kKvPage, s.softmax + first, s.row_pairs, page.lo / 2,
+                             (page.hi + 1) / 2, s.sums + first * (s.row_pairs / V::kLanes) * A::kAcc};
+    if (convert) {
+      page_values<A, kM>(w, PackedUnits<A>{s.values});
+    } else if constexpr (!Cache::kScaled) {
+      if (first == 0) {
+        page_values<A, kM>(w, PageUnits<A, Cache, true>{stored, page.ahead});
+      } else {
+        page_values<A, kM>(w, PageUnits<A, Cache, false>{stored, 0});
+      }
+    }
+  });
 }
 
-template <class V, class Kv>
-void attention_pages(const AttentionTask& t) {
-  constexpr int kM = V::kScoreRows;
-  const int64_t head_dim = t.head_dim;
-  float* scores = t.scratch;
-  float* out = scores + kAttentionRows * kKvPage;
-  float* maximum = out + kAttentionRows * head_dim;
-  float* sum = maximum + kAttentionRows;
-  float keep[kAttentionRows];
+// The positions that any of the queries sees.
+struct Reach {
+  int64_t begin, end;
+};
+template <class V>
+constexpr Reach reach_of(const AttentionTask& t) {
+  Reach r{t.begin[0], t.end[0]};
+  for (int m = 1; m < t.n_q; ++m) {
+    r.begin = t.begin[m] < r.begin ? t.begin[m] : r.begin;
+    r.end = t.end[m] > r.end ? t.end[m] : r.end;
+  }
+  return r;
+}
 
-  int64_t begin = t.begin[0], end = t.end[0];
+// The queries' results of one segment, to rows of partial results.
+template <class A, class Cache>
+void compute_segment(const AttentionTask& t, const Scratch<A>& s, int64_t segment, float* partial) {
+  using V = typename A::V;
+  const Reach reach = reach_of<V>(t);
+  const int64_t from = segment * kKvSegment > reach.begin ? segment * kKvSegment : reach.begin;
+  const int64_t to = (segment + 1) * kKvSegment < reach.end ? (segment + 1) * kKvSegment : reach.end;
+  const int64_t units = s.row_pairs / V::kLanes;
+  for (int64_t i = 0; i < t.n_q * units * A::kAcc; ++i) s.sums[i] = 0;
+  for (int m = 0; m < t.n_q; ++m) s.softmax[m] = {-__builtin_inff(), 1, {}};
+
+  for (int64_t page = from / kKvPage; page * kKvPage < to; ++page) {
+    const int64_t at = t.pages[page] * t.page_stride;
+    const int64_t next = (page + 1) * kKvPage < reach.end ? t.pages[page + 1] * t.page_stride : at;
+    const VisiblePage visible{t.k_base + at, t.v_base + at, page * kKvPage,
+                              slot_of<V>(from, page * kKvPage), slot_of<V>(to, page * kKvPage), next - at};
+    weigh_page<A, Cache>(t, s, visible);
+    add_values<A, Cache>(t, s, visible);
+  }
   for (int m = 0; m < t.n_q; ++m) {
-    begin = t.begin[m] < begin ? t.begin[m] : begin;
-    end = t.end[m] > end ? t.end[m] : end;
-    maximum[m] = -__builtin_inff();
-    sum[m] = 0;
-  }
-  for (int64_t i = 0; i < t.n_q * head_dim; ++i) out[i] = 0;
-
-  for (int64_t page = begin / kKvPage; page * kKvPage < end; ++page) {
-    const int64_t offset = t.pages[page] * t.page_stride;
-    int m = 0;
-    for (; m + kM <= t.n_q; m += kM) page_scores<V, Kv, kM>(t.q + m, t.k_base + offset, head_dim, scores + m * kKvPage);
-    for (; m < t.n_q; ++m) page_scores<V, Kv, 1>(t.q + m, t.k_base + offset, head_dim, scores + m * kKvPage);
-
-    const int64_t page_begin = page * kKvPage;
-    for (m = 0; m < t.n_q; ++m) keep[m] = page_softmax<V>(scores + m * kKvPage, t, m, page_begin, maximum + m, sum + m);
-
-    // Slots outside what some query sees may hold a former sequence's data: they are not read at all.
-    const int lo = static_cast<int>(begin > page_begin ? begin - page_begin : 0);
-    const int hi = static_cast<int>(end < page_begin + kKvPage ? end - page_begin : kKvPage);
-    for (m = 0; m + kM <= t.n_q; m += kM) {
-      page_values<V, Kv, kM>(scores + m * kKvPage, keep + m, t.v_base + offset, head_dim, lo, hi, out + m * head_dim);
-    }
-    for (; m < t.n_q; ++m) {
-      page_values<V, Kv, 1>(scores + m * kKvPage, keep + m, t.v_base + offset, head_dim, lo, hi, out + m * head_dim);
+    float* row = partial + m * s.partial_floats;
+    row[kMaximumAt] = s.softmax[m].maximum;
+    row[kSumAt] = V::sum(V::load(s.softmax[m].sum));
+    for (int64_t u = 0; u < units; ++u) {
+      V::store(row + kOutAt + u * V::kLanes, A::finish(A::load_acc(s.sums + (m * units + u) * A::kAcc)));
     }
   }
-  for (int m = 0; m < t.n_q; ++m) scale<V>(out + m * head_dim, 1.0f / sum[m], t.out[m], head_dim);
+}
+
+// Folds a segment's results into those of the segments before it.
+template <class A>
+void fold_segment(const AttentionTask& t, const Scratch<A>& s, const float* partial) {
+  using V = typename A::V;
+  for (int m = 0; m < t.n_q; ++m) {
+    const float* part = partial + m * s.partial_floats;
+    float* total = s.total + m * s.partial_floats;
+    if (part[kSumAt] == 0) continue;  // saw nothing here
+    const float top = part[kMaximumAt] > total[kMaximumAt] ? part[kMaximumAt] : total[kMaximumAt];
+    const float keep = total[kSumAt] == 0 ? 0.0f : A::factor(total[kMaximumAt] - top);
+    const float join = A::factor(part[kMaximumAt] - top);
+    total[kMaximumAt] = top;
+    total[kSumAt] = total[kSumAt] * keep + part[kSumAt] * join;
+    for (int64_t d = kOutAt; d < kOutAt + s.row_pairs; d += V::kLanes) {
+      V::store(total + d, V::fma(V::load(part + d), V::set(join), V::mul(V::load(total + d), V::set(keep))));
+    }
+  }
+}
+
+template <class A>
+void clear_total(const AttentionTask& t, const Scratch<A>& s) {
+  for (int m = 0; m < t.n_q; ++m) {
+    float* total = s.total + m * s.partial_floats;
+    for (int64_t d = 0; d < kOutAt + s.row_pairs; ++d) total[d] = 0;
+    total[kMaximumAt] = -__builtin_inff();
+  }
+}
+
+template <class A>
+void write_total(const AttentionTask& t, const Scratch<A>& s) {
+  for (int m = 0; m < t.n_q; ++m) {
+    const float* total = s.total + m * s.partial_floats;
+    scale<typename A::V>(total + kOutAt, 1.0f / total[kSumAt], t.out[m], t.head_dim);
+  }
+}
+
+template <class V, bool = V::kBf16Dot>
+struct PairsOf16Bits {
+  using Type = PairsF32<V>;
+};
+template <class V>
+struct PairsOf16Bits<V, true> {
+  using Type = PairsBf16<V>;
+};
+
+template <class Arithmetic, class CacheType>
+struct Way {
+  using A = Arithmetic;
+  using Cache = CacheType;
+};
+// Calls f(Way) with how keys and values of a type are multiplied. An f32 cache is asked for by who wants exact sums.
+template <class V, class F>
+inline void with_way(KvType type, F f) {
+  using Halves = typename PairsOf16Bits<V>::Type;
+  switch (type) {
+    case KvType::kF32: return f(Way<PairsF32<V>, CacheF32>{});
+    case KvType::kF16: return f(Way<Halves, CacheF16>{});
+    case KvType::kBf16: return f(Way<Halves, CacheBf16>{});
+    case KvType::kQ8_0: return f(Way<Halves, CacheQ8>{});
+  }
 }
 
 template <class V>
 void attention(const AttentionTask& t) {
-  switch (t.type) {
-    case KvType::kF32: return attention_pages<V, KvF32<V>>(t);
-    case KvType::kF16: return attention_pages<V, KvF16<V>>(t);
-    case KvType::kQ8_0: return attention_pages<V, KvQ8<V>>(t);
-  }
-}
-
-template <class V>
-inline float quantize_block_q8(const float* x, int8_t* q) {
-  auto largest = V::zero();
-  for (int i = 0; i < 32; i += V::kLanes) largest = V::max(largest, V::abs(V::load(x + i)));
-  const float amax = V::max_lane(largest);
-  const float inverse = inverse_scale<V>(amax);
-  for (int i = 0; i < 32; i += V::kLanes) V::store_i8(q + i, V::mul(V::load(x + i), V::set(inverse)));
-  return amax / 127.0f;
-}
-
-template <class V>
-void kv_store(const KvStore& t) {
-  const int64_t n = t.head_dim;
-  if (t.type == KvType::kF32) {
-    auto* k = static_cast<float*>(t.k_page);
-    auto* v = static_cast<float*>(t.v_page) + t.slot * n;
-    for (int64_t d = 0; d < n; ++d) k[d * kKvPage + t.slot] = t.k[d];
-    for (int64_t d = 0; d < n; ++d) v[d] = t.v[d];
-  } else if (t.type == KvType::kF16) {
-    auto* k = static_cast<uint16_t*>(t.k_page);
-    auto* v = static_cast<uint16_t*>(t.v_page) + t.slot * n;
-    for_vectors<V>(n, [&](int64_t d, int m) {
-      uint16_t half[V::kLanes];
-      V::store_f16(half, load<V>(t.k + d, m));
-      for (int i = 0; i < m; ++i) k[(d + i) * kKvPage + t.slot] = half[i];
-      V::store_f16(half, load<V>(t.v + d, m));
-      for (int i = 0; i < m; ++i) v[d + i] = half[i];
-    });
-  } else {
-    auto* k = static_cast<int8_t*>(t.k_page);
-    auto* v = static_cast<int8_t*>(t.v_page) + t.slot * n;
-    auto* k_scales = reinterpret_cast<float*>(static_cast<char*>(t.k_page) + n * kKvPage);
-    auto* v_scales = reinterpret_cast<float*>(static_cast<char*>(t.v_page) + n * kKvPage) + t.slot * (n / 32);
-    for (int64_t b = 0; b < n / 32; ++b) {
-      int8_t q[32];
-      k_scales[b * kKvPage + t.slot] = quantize_block_q8<V>(t.k + 32 * b, q);
-      for (int i = 0; i < 32; ++i) k[(32 * b + i) * kKvPage + t.slot] = q[i];
-      v_scales[b] = quantize_block_q8<V>(t.v + 32 * b, v + 32 * b);
+  with_way<V>(t.type, [&](auto way) {
+    using A = typename decltype(way)::A;
+    const Scratch<A> s(t.scratch, t.head_dim);
+    const Reach reach = reach_of<V>(t);
+    pack_queries<A>(t, s);
+    clear_total<A>(t, s);
+    for (int64_t segment = reach.begin / kKvSegment; segment * kKvSegment < reach.end; ++segment) {
+      compute_segment<A, typename decltype(way)::Cache>(t, s, segment, s.partial);
+      fold_segment<A>(t, s, s.partial);
     }
-  }
+    write_total<A>(t, s);
+  });
+}
+
+template <class V>
+void attention_segment(const AttentionTask& t, int64_t segment, float* partial) {
+  with_way<V>(t.type, [&](auto way) {
+    using A = typename decltype(way)::A;
+    const Scratch<A> s(t.scratch, t.head_dim);
+    pack_queries<A>(t, s);
+    compute_segment<A, typename decltype(way)::Cache>(t, s, segment, partial);
+  });
+}
+
+template <class V>
+void attention_fold(const AttentionTask& t, const float* partials, int64_t n_segments) {
+  with_way<V>(t.type, [&](auto way) {
+    using A = typename decltype(way)::A;
+    const Scratch<A> s(t.scratch, t.head_dim);
+    clear_total<A>(t, s);
+    for (int64_t i = 0; i < n_segments; ++i) fold_segment<A>(t, s, partials + i * t.n_q * s.partial_floats);
+    write_total<A>(t, s);
+  });
 }
 
 }  // namespace minnow::body

@@ -200,22 +200,35 @@ void rope_interleaved(const float* x, const float* table, float* y, int64_t head
 template <class V>  // V only keeps the copies of different instruction sets apart
 inline float inverse_scale(float amax) { return amax >= 0x1.0p-118f ? 127.0f / amax : 0.0f; }
 
+
 template <class V>
-void quantize(const float* x, ActBlock* y, int64_t k) {
-  for (int64_t b = 0; b < k / 32; ++b, x += 32, ++y) {
+inline void finish(const int32_t* neg_sum, ActBlock32* y) {
+  y->neg_sum = neg_sum[0] + neg_sum[1];
+  y->d_sum = y->d * static_cast<float>(-y->neg_sum);
+  y->unused = 0;
+}
+template <class V>
+inline void finish(const int32_t* neg_sum, ActBlock256* y) {
+  for (int i = 0; i < 16; ++i) y->neg_sum[i] = neg_sum[i];
+  for (int i = 0; i < 16; ++i) y->sum16[i] = static_cast<int16_t>(-neg_sum[i]);
+  for (int i = 0; i < 8; ++i) y->sum32[i] = static_cast<int16_t>(-neg_sum[2 * i] - neg_sum[2 * i + 1]);
+  for (int i = 0; i < 3; ++i) y->unused[i] = 0;
+}
+
+template <class V, class Act>
+void quantize(const float* x, Act* y, int64_t k) {
+  for (int64_t at = 0; at < k; at += Act::kColumns, x += Act::kColumns, ++y) {
+    const int n = static_cast<int>(k - at < Act::kColumns ? k - at : Act::kColumns);
     auto largest = V::zero();
-    for (int i = 0; i < 32; i += V::kLanes) largest = V::max(largest, V::abs(V::load(x + i)));
+    for (int i = 0; i < n; i += V::kLanes) largest = V::max(largest, V::abs(V::load(x + i)));
     const float amax = V::max_lane(largest);
-    const float d = amax / 127.0f;
-    const float inverse = inverse_scale<V>(amax);
-    for (int i = 0; i < 32; i += V::kLanes) V::store_i8(y->q + i, V::mul(V::load(x + i), V::set(inverse)));
-    y->d = d;
-    for (int h = 0; h < 2; ++h) {
-      int32_t sum = 0;
-      for (int i = 0; i < 16; ++i) sum += y->q[16 * h + i];
-      y->sum[h] = sum;
-    }
-    y->unused = 0;
+    const auto inverse = V::set(inverse_scale<V>(amax));
+    int32_t neg_sum[Act::kColumns / 16];
+    for (int i = 0; i < n; i += 32) V::store_codes(y->q + i, x + i, inverse, neg_sum + i / 16);
+    for (int i = n; i < Act::kColumns; ++i) y->q[i] = 0;
+    for (int i = n / 16; i < Act::kColumns / 16; ++i) neg_sum[i] = 0;
+    y->d = amax / 127.0f;
+    finish<V>(neg_sum, y);
   }
 }
 

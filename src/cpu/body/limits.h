@@ -56,6 +56,24 @@ double int8_rate(int64_t rounds, int64_t* operations) {
 }
 
 template <class V>
+double bf16_rate(int64_t rounds, int64_t* operations) {
+  typename V::F acc[kChains];
+#pragma GCC unroll 16
+  for (int i = 0; i < kChains; ++i) acc[i] = V::set(static_cast<float>(i));
+  uint16_t pair[2] = {0x3F80, 0x3C00};  // 1, 2^-7
+  asm volatile("" : "+m"(pair));
+  const auto a = V::set_pair(pair);
+  for (int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) acc[i] = V::dot_bf16(acc[i], a, a);
+  }
+  auto total = acc[0];
+  for (int i = 1; i < kChains; ++i) total = V::add(total, acc[i]);
+  *operations = rounds * kChains * V::kLanes * 2 * 2;
+  return V::sum(total);
+}
+
+template <class V>
 double f32_rate(int64_t rounds, int64_t* operations) {
   typename V::F acc[kChains];
 #pragma GCC unroll 16

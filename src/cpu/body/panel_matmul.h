@@ -1,6 +1,7 @@
-// Products with quantized weights in panels (panels.h): 8-bit integer dot products within a sub-block of 16 or 32
-// columns, scaled into an f32 accumulator per output. Every (row, column) sees the same operations in the same order
-// whatever the tile, so results are equal bit for bit for any batch.
+// Products with quantized weights in panels (panels.h): 8-bit integer dot products. With integer scales, the sums of the
+// sub-blocks of a step are scaled and added up as integers, and become one f32 term of the output; other scales are
+// applied to each sub-block's sum. Every (row, column) sees the same operations in the same order whatever the tile, so
+// results are equal bit for bit for any batch.
 #pragma once
 
 #include "cpu/body/panel_reader.h"
@@ -8,159 +9,258 @@
 namespace minnow::body {
 
 inline constexpr int kPrefetchBytes = 4096;
+// Many columns are done in blocks, whose activations stay in a core's second-level cache while the panels of the task
+// pass by.
+inline constexpr int64_t kActivationBytes = 512 << 10, kMostColumns = 96;
 
-template <class V>
-constexpr int kVectors = kPanelRows / V::kLanes;  // vectors that hold the rows of a panel
-
-// Accumulators of P panels by C columns. Lane i of vector r belongs to row r * kLanes + i of its panel.
-template <class V, int P, int C>
-struct Outputs {
-  typename V::F acc[P][kVectors<V>][C];
-};
-
-// Calls f(p, r) for every vector of rows.
-template <class V, int P, class F>
-inline __attribute__((always_inline)) void for_rows(F f) {
-#pragma GCC unroll 2
-  for (int p = 0; p < P; ++p)
-#pragma GCC unroll 8
-    for (int r = 0; r < kVectors<V>; ++r) f(p, r);
-}
-
-// One sub-block of P panels against C columns: groups 4 * half .. of the 32 columns of `block`. Each activation word is
-// fetched once for all panels.
-template <class V, PanelType kType, int P, int C>
-inline __attribute__((always_inline)) void multiply_sub_block(const uint8_t* const (&w)[P], int block, int half,
-                                                              const ActBlock* const (&x)[C], Outputs<V, P, C>& out) {
+// R vectors of rows from row0 of a panel by C columns. Lane i of vector r belongs to row row0 + r * kLanes + i.
+template <class V, PanelType kType, int R, int C>
+struct PanelTile {
   using Reader = PanelReader<V, kType>;
-  constexpr int kSub = Reader::kSubBlock;
-  const auto sum_of = [&](int c) { return kSub == 32 ? x[c]->sum[0] + x[c]->sum[1] : x[c]->sum[half]; };
+  using Act = typename Reader::Act;
+  using I = typename V::I;
+  using Sums = typename V::Sums;
+  static constexpr int kSubBlock = Reader::kSubBlock;
+  static constexpr PanelFormat kFormat = Reader::kFormat;
+  static constexpr bool kStarts = V::kWideSums && Reader::kOffset != 0;      // the offset is taken out at the start
+  static constexpr bool kCorrects = !V::kWideSums && Reader::kOffset != 0;  // at the end
 
-  // Takes the codes' offset out again.
-  const auto first = [&](int c) { return V::set_i(-Reader::kOffset * sum_of(c)); };
-  typename V::I dot[P][kVectors<V>][C];
-  typename V::Sums sums[P][kVectors<V>][C];  // when narrow: they go over into `dot` before they can overflow
-  constexpr int kGroups = kSub / 4;
+  typename V::F acc[R][C];
+
+  // Products of 16 or 32 columns: groups first .. first + n - 1 of a block of 32. When sums are narrow, `flush` gets
+  // them before they can overflow.
+  template <int kGroups, class Flush>
+  static inline __attribute__((always_inline)) void multiply(const uint8_t* step, int block, int first_group, int row0,
+                                                             const Act* const (&x)[C], int at, Sums (&sums)[R][C], Flush flush) {
 #pragma GCC unroll 8
-  for (int i = 0; i < kGroups; ++i) {
-    const int g = 4 * half + i;
-    typename V::B codes[P][kVectors<V>];
-    for_rows<V, P>([&](int p, int r) { codes[p][r] = Reader::codes(w[p], block, g, r * V::kLanes); });
+    for (int i = 0; i < kGroups; ++i) {
+      const int g = first_group + i;
+      typename V::B codes[R];
 #pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) {
-      for_rows<V, P>([&](int p, int r) {
-        if constexpr (V::kWideSums) {
-          dot[p][r][c] = Reader::dot(i == 0 ? first(c) : dot[p][r][c], codes[p][r], x[c]->q + 4 * g);
-        } else {
-          auto& sum = sums[p][r][c];
-          sum = Reader::dot(i % Reader::kRun == 0 ? V::no_sums() : sum, codes[p][r], x[c]->q + 4 * g);
-          if ((i + 1) % Reader::kRun == 0 || i + 1 == kGroups) {
-            dot[p][r][c] = V::widen(i < Reader::kRun ? first(c) : dot[p][r][c], sum);
+      for (int r = 0; r < R; ++r) codes[r] = Reader::codes(step, block, g, row0 + r * V::kLanes);
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) {
+        const int8_t* q = x[c]->q + at + 32 * block + 4 * g;
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+          if constexpr (!V::kWideSums) {
+            if (i % Reader::kRun == 0) sums[r][c] = V::no_sums();
           }
+          sums[r][c] = Reader::dot(sums[r][c], codes[r], q);
         }
-      });
+      }
+      if constexpr (!V::kWideSums) {
+        if ((i + 1) % Reader::kRun == 0 || i + 1 == kGroups) flush();
+      }
     }
   }
 
-  const int sub = (32 / kSub) * block + half;
-  for_rows<V, P>([&](int p, int r) {
-    const auto scale = Reader::scale(w[p], sub, r * V::kLanes);
+  template <class F>
+  static inline __attribute__((always_inline)) void each(F f) {
 #pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) {
-      out.acc[p][r][c] = V::fma(V::to_f(dot[p][r][c]), V::mul(scale, V::set(x[c]->d)), out.acc[p][r][c]);
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) f(r, c);
+  }
+
+  inline __attribute__((always_inline)) void step_with_integer_scales(const uint8_t* step, int row0,
+                                                                      const Act* const (&x)[C], int at) {
+    constexpr int kPairs = Reader::kSubs / 2;
+    I total[R][C];
+    each([&](int r, int c) { total[r][c] = V::set_i(0); });
+#pragma GCC unroll 1
+    for (int pair = 0; pair < kPairs; ++pair) {
+      I scales[R];
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) scales[r] = Reader::scale_pair(step, pair, row0 + r * V::kLanes);
+#pragma GCC unroll 2
+      for (int half = 0; half < 2; ++half) {
+        typename V::Scales scale[R];
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) scale[r] = half == 0 ? V::low_scales(scales[r]) : V::high_scales(scales[r]);
+        const int sub = 2 * pair + half;
+        Sums sums[R][C];
+        if constexpr (V::kWideSums) {
+#pragma GCC unroll 8
+          for (int c = 0; c < C; ++c) {
+            const I start = Reader::start(x[c], at, sub);
+#pragma GCC unroll 8
+            for (int r = 0; r < R; ++r) sums[r][c] = start;
+          }
+        }
+        const auto flush = [&] { each([&](int r, int c) { total[r][c] = V::add_scaled(total[r][c], sums[r][c], scale[r]); }); };
+        const int block = kSubBlock == 16 ? pair : sub, first = kSubBlock == 16 ? 4 * half : 0;
+        multiply<kSubBlock / 4>(step, block, first, row0, x, at, sums, flush);
+        if constexpr (V::kWideSums) flush();
+      }
     }
-  });
-  if constexpr (Reader::kFormat.has_min) {
-    for_rows<V, P>([&](int p, int r) {
-      const auto min = Reader::min(w[p], sub, r * V::kLanes);
+
+    if constexpr (kCorrects) {
+      I offsets[R][C];
+      add_pairs(offsets, step, row0, x, [](const uint8_t* s, int p, int row) __attribute__((always_inline)) { return Reader::scale_pair(s, p, row); });
+      each([&](int r, int c) { total[r][c] = V::sub_i(total[r][c], Reader::times_offset(offsets[r][c])); });
+    }
+    I mins[R][C];
+    if constexpr (kFormat.has_min) {
+      add_pairs(mins, step, row0, x, [](const uint8_t* s, int p, int row) __attribute__((always_inline)) { return Reader::min_pair(s, p, row); });
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const auto scale = Reader::scale_factor(step, row0 + r * V::kLanes);
+      typename V::F min;
+      if constexpr (kFormat.has_min) min = Reader::min(step, row0 + r * V::kLanes);
 #pragma GCC unroll 8
       for (int c = 0; c < C; ++c) {
-        const float sum = x[c]->d * static_cast<float>(sum_of(c));
-        out.acc[p][r][c] = V::fma(min, V::set(sum), out.acc[p][r][c]);
+        auto y = V::mul(V::to_f(total[r][c]), scale);
+        if constexpr (kFormat.has_min) y = V::fma(V::to_f(mins[r][c]), min, y);
+        acc[r][c] = V::fma(y, V::set(x[c]->d), acc[r][c]);
+      }
+    }
+  }
+
+  // sum over the sub-blocks of what `read` gives of them times the sum of x there.
+  template <class Read>
+  static inline __attribute__((always_inline)) void add_pairs(I (&sums)[R][C], const uint8_t* step, int row0,
+                                                              const Act* const (&x)[C], Read read) {
+    each([&](int r, int c) { sums[r][c] = V::set_i(0); });
+#pragma GCC unroll 1
+    for (int pair = 0; pair < Reader::kSubs / 2; ++pair) {
+      I weights[R];
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) weights[r] = read(step, pair, row0 + r * V::kLanes);
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) {
+        const I sum = Reader::sum_pair(x[c], pair);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) sums[r][c] = V::dot_pairs(sums[r][c], weights[r], sum);
+      }
+    }
+  }
+
+  inline __attribute__((always_inline)) void step_with_float_scales(const uint8_t* step, int row0,
+                                                                    const Act* const (&x)[C], int at) {
+    for (int sub = 0; sub < Reader::kSubs; ++sub) {
+      I dot[R][C];
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) {
+        const I start = Reader::start(x[c], at, sub);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) dot[r][c] = start;
+      }
+      const auto multiply_into_dot = [&](auto groups, int block, int first) __attribute__((always_inline)) {
+        if constexpr (V::kWideSums) {
+          multiply<groups.value>(step, block, first, row0, x, at, dot, [] {});
+        } else {
+          Sums sums[R][C];
+          multiply<groups.value>(step, block, first, row0, x, at, sums,
+                                 [&] { each([&](int r, int c) { dot[r][c] = V::widen(dot[r][c], sums[r][c]); }); });
+        }
+      };
+      if constexpr (kSubBlock == 16) {
+        multiply_into_dot(Groups<4>{}, sub / 2, 4 * (sub % 2));
+      } else {
+#pragma GCC unroll 1
+        for (int block = 0; block < kSubBlock / 32; ++block) multiply_into_dot(Groups<8>{}, sub * (kSubBlock / 32) + block, 0);
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        const auto scale = Reader::scale(step, sub, row0 + r * V::kLanes);
+#pragma GCC unroll 8
+        for (int c = 0; c < C; ++c) acc[r][c] = V::fma(V::to_f(dot[r][c]), V::mul(scale, V::set(x[c]->d)), acc[r][c]);
+      }
+    }
+    if constexpr (kFormat.has_min) {
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        const auto min = Reader::min(step, row0 + r * V::kLanes);
+#pragma GCC unroll 8
+        for (int c = 0; c < C; ++c) acc[r][c] = V::fma(min, V::set(x[c]->d_sum), acc[r][c]);
+      }
+    }
+  }
+
+  // Rows from row0 of a panel, over the whole of K. `fetch`: nobody has read this panel yet.
+  static inline void run(const PanelMatMul& m, int64_t panel, int row0, int64_t column, bool fetch) {
+    constexpr int kColumns = kFormat.columns, kStepBytes = Reader::kStepBytes;
+    const int64_t steps = m.k / kColumns, blocks = (m.k + Act::kColumns - 1) / Act::kColumns;
+    const auto* w = static_cast<const uint8_t*>(m.w) + panel * steps * kStepBytes;
+    const auto* first = static_cast<const Act*>(m.x) + column * blocks;
+    PanelTile tile;
+    each([&](int r, int c) { tile.acc[r][c] = V::zero(); });
+
+    for (int64_t s = 0; s < steps; ++s, w += kStepBytes) {
+      const int64_t block = s * kColumns / Act::kColumns;
+      const int at = kColumns == Act::kColumns ? 0 : static_cast<int>(s * kColumns % Act::kColumns);
+      const Act* x[C];
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) x[c] = first + c * blocks + block;
+      if (fetch) {
+        for (int b = 0; b < kStepBytes; b += 64) __builtin_prefetch(w + b + kPrefetchBytes);
+      }
+      if constexpr (kFormat.integer_scales()) {
+        tile.step_with_integer_scales(w, row0, x, at);
+      } else {
+        tile.step_with_float_scales(w, row0, x, at);
+      }
+    }
+
+    each([&](int r, int c) {
+      const int64_t row = panel * kPanelRows + row0 + r * V::kLanes, left = m.n_rows - row;
+      float* y = m.y + (column + c) * m.y_stride + row;
+      if (left >= V::kLanes) {
+        V::store(y, tile.acc[r][c]);
+      } else if (left > 0) {
+        V::store_n(y, tile.acc[r][c], static_cast<int>(left));
       }
     });
   }
-}
 
-// One step along K; w[p] is the step's part of panel p.
-template <class V, PanelType kType, int P, int C>
-inline __attribute__((always_inline)) void multiply_step(const uint8_t* const (&w)[P], const ActBlock* const (&x0)[C],
-                                                         Outputs<V, P, C>& out) {
-  using Reader = PanelReader<V, kType>;
-  for (int block = 0; block < Reader::kBlocks; ++block) {
-    const ActBlock* x[C];
-#pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) x[c] = x0[c] + block;
-    multiply_sub_block<V, kType, P, C>(w, block, 0, x, out);
-    if constexpr (Reader::kSubBlock == 16) multiply_sub_block<V, kType, P, C>(w, block, 1, x, out);
+ private:
+  template <int kN>
+  struct Groups {
+    static constexpr int value = kN;
+  };
+};
+
+// C columns of all rows of a panel.
+template <class V, PanelType kType, int C>
+inline void panel_columns(const PanelMatMul& m, int64_t panel, int64_t column, bool fetch) {
+  // A single column takes all rows at once: the weights are what is read, as one stream.
+  constexpr int kVectors = C == 1 ? V::kStreamVectors : V::kPanelVectors;
+  for (int row0 = 0; row0 < kPanelRows; row0 += kVectors * V::kLanes) {
+    PanelTile<V, kType, kVectors, C>::run(m, panel, row0, column, fetch && row0 == 0);
   }
 }
 
-// P panels by C columns over the whole of K.
-template <class V, PanelType kType, int P, int C>
-inline void panel_tile(const PanelMatMul& m, int64_t panel, int64_t column) {
-  constexpr int kBlocks = PanelReader<V, kType>::kBlocks, kStepBytes = PanelReader<V, kType>::kStepBytes;
-  const int64_t blocks = m.k / 32, steps = blocks / kBlocks;
-  const auto* first = static_cast<const uint8_t*>(m.w) + panel * steps * kStepBytes;
-  Outputs<V, P, C> out;
-  for_rows<V, P>([&](int p, int r) {
-#pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) out.acc[p][r][c] = V::zero();
-  });
-
-  for (int64_t s = 0; s < steps; ++s) {
-    const ActBlock* x[C];
-#pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) x[c] = m.x + (column + c) * blocks + s * kBlocks;
-    const uint8_t* w[P];
-#pragma GCC unroll 2
-    for (int p = 0; p < P; ++p) w[p] = first + (p * steps + s) * kStepBytes;
-    if (P == 1) {  // one stream that is read once: fetch ahead of what the hardware does
-      for (int b = 0; b < kStepBytes; b += 64) __builtin_prefetch(w[0] + b + kPrefetchBytes);
-    }
-    multiply_step<V, kType, P, C>(w, x, out);
+// The widest tiles; what is left at the end is cut in equal parts.
+template <class V, PanelType kType>
+inline void panel_tiles(const PanelMatMul& m, int64_t panel, int64_t begin, int64_t end) {
+  constexpr int kMost = V::kPanelColumns;
+  for (int64_t c = begin; c < end;) {
+    const int64_t left = end - c;
+    const int64_t n = left >= 2 * kMost ? kMost : left > kMost ? (left + 1) / 2 : left;
+    const bool fetch = c == 0;
+    if (n == 1) panel_columns<V, kType, 1>(m, panel, c, fetch);
+    if constexpr (kMost >= 2) if (n == 2) panel_columns<V, kType, 2>(m, panel, c, fetch);
+    if constexpr (kMost >= 3) if (n == 3) panel_columns<V, kType, 3>(m, panel, c, fetch);
+    if constexpr (kMost >= 4) if (n == 4) panel_columns<V, kType, 4>(m, panel, c, fetch);
+    if constexpr (kMost >= 5) if (n == 5) panel_columns<V, kType, 5>(m, panel, c, fetch);
+    if constexpr (kMost >= 6) if (n == 6) panel_columns<V, kType, 6>(m, panel, c, fetch);
+    c += n;
   }
-
-  for_rows<V, P>([&](int p, int r) {
-    const int64_t row = (panel + p) * kPanelRows + r * V::kLanes;
-    const int64_t left = m.n_rows - row;
-#pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) {
-      float* y = m.y + (column + c) * m.y_stride + row;
-      if (left >= V::kLanes) {
-        V::store(y, out.acc[p][r][c]);
-      } else if (left > 0) {
-        V::store_n(y, out.acc[p][r][c], static_cast<int>(left));
-      }
-    }
-  });
-}
-
-// All columns for P panels.
-template <class V, PanelType kType, int P>
-inline void panel_columns(const PanelMatMul& m, int64_t panel) {
-  int64_t c = 0;
-  constexpr int kColumns = V::kPanelColumns;
-  for (; c + kColumns <= m.n_cols; c += kColumns) panel_tile<V, kType, P, kColumns>(m, panel, c);
-  if constexpr (kColumns > 4) {
-    for (; c + 4 <= m.n_cols; c += 4) panel_tile<V, kType, P, 4>(m, panel, c);
-  }
-  if constexpr (kColumns > 2) {
-    for (; c + 2 <= m.n_cols; c += 2) panel_tile<V, kType, P, 2>(m, panel, c);
-  }
-  for (; c < m.n_cols; ++c) panel_tile<V, kType, P, 1>(m, panel, c);
 }
 
 template <class V, PanelType kType>
 void panel_matmul(const PanelMatMul& m) {
-  int64_t panel = m.panel_begin;
-  if constexpr (V::kPanelPair) {
-    // With few columns the weights are what is read: one contiguous stream is faster than two.
-    if (m.n_cols >= V::kPanelColumns) {
-      for (; panel + 2 <= m.panel_end; panel += 2) panel_columns<V, kType, 2>(m, panel);
-    }
+  using Act = typename PanelReader<V, kType>::Act;
+  constexpr int64_t kLeast = 24;  // columns, whole tiles at every level
+  const int64_t row_bytes = (m.k + Act::kColumns - 1) / Act::kColumns * static_cast<int64_t>(sizeof(Act));
+  const int64_t fit = kActivationBytes / row_bytes / kLeast * kLeast;
+  const int64_t width = fit < kLeast ? kLeast : fit < kMostColumns ? fit : kMostColumns;
+  for (int64_t c = 0; c < m.n_cols; c += width) {
+    const int64_t end = c + width < m.n_cols ? c + width : m.n_cols;
+    for (int64_t panel = m.panel_begin; panel < m.panel_end; ++panel) panel_tiles<V, kType>(m, panel, c, end);
   }
-  for (; panel < m.panel_end; ++panel) panel_columns<V, kType, 1>(m, panel);
 }
 
 }  // namespace minnow::body

@@ -20,6 +20,12 @@ struct Vector : neon_dotprod::VectorOf<Vector> {
   static B to_bf16(F low, F high) {
     return vreinterpretq_u8_bf16(vcvtq_high_bf16_f32(vcvtq_low_bf16_f32(low), high));
   }
+  static void store_b(void* p, B x) { vst1q_u8(static_cast<uint8_t*>(p), x); }
+  // x * 2^n for whole n; beyond 252 it counts as 252. In two steps, each of which is a normal number.
+  static F times_pow2(F x, F n) {
+    const F all = max(min(n, set(252.0f)), set(-252.0f)), half = round(mul(all, set(0.5f)));
+    return mul(mul(x, pow2(half)), pow2(sub(all, half)));
+  }
 };
 
 }  // namespace minnow::neon_i8mm

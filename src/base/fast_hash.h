@@ -1,4 +1,5 @@
-// A fast keyed hash of short texts, for tables whose keys may come from a stranger's vocabulary.
+// A fast keyed hash of short texts. With a random seed: for tables whose keys may come from a stranger. With a fixed one:
+// to tell contents apart, not to withstand somebody who wants them to look alike.
 #pragma once
 
 #include <cstdint>

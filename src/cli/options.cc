@@ -17,7 +17,7 @@ void ModelArguments::declare(CLI::App& c) {
   c.add_option("--tokenizer", tokenizer, "tokenizer file or folder, when it does not come with the model");
   c.add_option("-c,--ctx", n_ctx, "context in tokens (default: the model's, at most 8192)")->check(CLI::Range(1, 1 << 27));
   c.add_option("-t,--threads", n_threads, "threads (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));
-  c.add_option("--kv", kv, "type of the KV cache: f32, f16, bf16 or q8_0; with f32, all arithmetic with float weights is f32, too")->capture_default_str();
+  c.add_option("--kv", kv, "type of the KV cache: f32, f16, bf16 or q8_0")->capture_default_str();
   c.add_option("-b,--batch-size", n_batch, "tokens processed in one step")->capture_default_str()->check(CLI::Range(1, 16384));
   c.add_flag("--no-cache", no_cache, "neither use nor keep packed weights (kept in $MINNOW_CACHE, or in ~/.cache/minnow/packed)");
 }

@@ -84,7 +84,8 @@ constexpr int64_t attention_scratch_floats(int64_t head_dim) {
 inline constexpr int kNumActivations = 6;  // as kNumUnaryFns
 
 struct Kernels {
-  bool bf16_products;  // attention rounds queries, weights of positions, keys and values to bf16, but for an f32 cache
+  // Attention over a bf16 or q8_0 cache rounds queries, keys, what positions weigh and values to bf16, and sums in f32.
+  bool bf16_products;
   void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
   void (*layer_norm)(const float* x, const float* w, const float* bias, float* y, int64_t n, float eps);  // bias or null
   void (*add_scaled)(const float* x, float factor, float* y, int64_t n);  // y += factor * x

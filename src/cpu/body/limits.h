@@ -65,11 +65,13 @@ double bf16_rate(int64_t rounds, int64_t* operations) {
   for (int i = 0; i < kChains; ++i) acc[i] = V::set(static_cast<float>(i));
   for (int64_t r = 0; r < rounds; ++r) {
     asm volatile("" : "+m"(pair));
-#pragma GCC unroll 8
-    for (int g = 0; g < kGroups; ++g) {
-      const auto a = V::set_pair(pair[g]);
 #pragma GCC unroll 16
-      for (int i = 0; i < kChains; ++i) acc[i] = V::dot_bf16(acc[i], a, a);
+    for (int i = 0; i < kChains; ++i) {
+#pragma GCC unroll 8
+      for (int g = 0; g < kGroups; ++g) {
+        const auto a = V::set_pair(pair[g]);
+        acc[i] = V::dot_bf16(acc[i], a, a);
+      }
     }
   }
   auto total = acc[0];

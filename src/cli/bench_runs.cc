@@ -59,7 +59,7 @@ std::vector<BenchRecord> bench_here(const BenchArguments& a, const std::vector<B
     BenchRecord r = record_of_here();
     r.model = a.model.model;
     r.dtype = name(engine->model().main_dtype());
-    r.kv = a.model.kv;
+    r.kv = name(a.model.kv_type());
     r.n_parameters = engine->model().n_parameters();
     r.n_batch = engine->options().n_batch;
     r.threads = threads;

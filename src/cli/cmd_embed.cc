@@ -119,6 +119,7 @@ void add_embed(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   a->model.n_sequences = 16;
   CLI::App* c = app.add_subcommand("embed", "turn texts into vectors");
+  a->model.kv = "f16";  // f32 arithmetic
   a->model.declare(*c);
   c->add_option("TEXT", a->texts, "the texts; none: lines of standard input");
   c->add_option("-f,--file", a->file, "read the texts from a file, one per line");

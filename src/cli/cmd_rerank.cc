@@ -61,6 +61,7 @@ void add_rerank(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   a->model.n_sequences = 16;
   CLI::App* c = app.add_subcommand("rerank", "order documents by how well they answer a query");
+  a->model.kv = "f16";  // f32 arithmetic
   a->model.declare(*c);
   c->add_option("QUERY", a->query, "what is looked for")->required();
   c->add_option("DOCUMENT", a->documents, "the documents");

@@ -17,15 +17,21 @@ void ModelArguments::declare(CLI::App& c) {
   c.add_option("--tokenizer", tokenizer, "tokenizer file or folder, when it does not come with the model");
   c.add_option("-c,--ctx", n_ctx, "context in tokens (default: the model's, at most 8192)")->check(CLI::Range(1, 1 << 27));
   c.add_option("-t,--threads", n_threads, "threads (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));
-  c.add_option("--kv", kv, "type of the KV cache: f32, f16, bf16 or q8_0")->capture_default_str();
+  c.add_option("--kv", kv, "type of the KV cache: f32, f16, bf16, q8_0, or auto: bf16 where the CPU multiplies it, else f16. "
+                 "With f32 and f16, caches and 16-bit weights are multiplied in f32")->capture_default_str();
   c.add_option("-b,--batch-size", n_batch, "tokens processed in one step")->capture_default_str()->check(CLI::Range(1, 16384));
   c.add_flag("--no-cache", no_cache, "neither use nor keep packed weights (kept in $MINNOW_CACHE, or in ~/.cache/minnow/packed)");
 }
 
-EngineOptions ModelArguments::engine_options() const {
+KvType ModelArguments::kv_type() const {
+  if (kv == "auto") return best_kv_type();
   const auto type = kv_type_from_name(kv);
-  if (!type) fail(ErrorCode::kUsage, "--kv {}: unknown type; choose f32, f16, bf16 or q8_0", kv);
-  EngineOptions options{.n_ctx = n_ctx, .n_sequences = n_sequences, .n_batch = n_batch, .kv_type = *type, .n_threads = n_threads};
+  if (!type) fail(ErrorCode::kUsage, "--kv {}: unknown type; choose auto, f32, f16, bf16 or q8_0", kv);
+  return *type;
+}
+
+EngineOptions ModelArguments::engine_options() const {
+  EngineOptions options{.n_ctx = n_ctx, .n_sequences = n_sequences, .n_batch = n_batch, .kv_type = kv_type(), .n_threads = n_threads};
   if (!no_cache) options.packed_cache.folder = default_packed_cache_folder();
   return options;
 }

@@ -15,12 +15,13 @@ struct ModelArguments {
   std::string tokenizer;
   int64_t n_ctx = 0;
   int n_threads = 0;
-  std::string kv = "f16";
+  std::string kv = "auto";  // commands that measure what a model says set "f16" before they declare it
   int n_sequences = 1;
   int64_t n_batch = 512;
   bool no_cache = false;
 
   void declare(CLI::App& command);          // MODEL, --tokenizer, -c/--ctx, -t/--threads, --kv, -b/--batch-size, --no-cache
+  KvType kv_type() const;
   EngineOptions engine_options() const;
   std::shared_ptr<const Model> load() const;
   // Loads the model with a progress bar; `seconds` (may be null) receives the time until it is ready to run.

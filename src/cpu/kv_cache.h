@@ -17,6 +17,9 @@ namespace minnow {
 
 std::string_view name(KvType type);                            // "f32", "f16", "bf16", "q8_0"
 std::optional<KvType> kv_type_from_name(std::string_view name);
+// Whether keys and values of this type are multiplied in f32 even where there is a unit for bf16; an engine multiplies
+// 16-bit weights in the same way.
+constexpr bool computes_in_f32(KvType type) { return type == KvType::kF32 || type == KvType::kF16; }
 
 // Keys and values of n_kv_heads heads; or, for a short convolution, its inputs: one row of head_dim f32 per position.
 struct KvLayer {

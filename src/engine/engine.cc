@@ -89,7 +89,7 @@ struct Engine::Impl {
                                                       .isa = chosen_isa(),
                                                       .max_tokens = options.n_batch,
                                                       .max_outputs = n_outputs,
-                                                      .exact = options.kv_type == KvType::kF32,
+                                                      .exact = computes_in_f32(options.kv_type),
                                                       .progress = options.load_progress,
                                                       .cache = options.packed_cache}),
         kv(kv_layers(executor.graph()), options.kv_type, page_count(options, kv_layers(executor.graph()))),
@@ -295,7 +295,9 @@ int64_t Engine::max_prompt() const {
 }
 int Engine::n_threads() const { return impl_->options.n_threads; }
 Isa Engine::isa() const { return chosen_isa(); }
-bool Engine::exact() const { return impl_->options.kv_type == KvType::kF32; }
+bool Engine::exact() const { return computes_in_f32(impl_->options.kv_type); }
+
+KvType best_kv_type() { return kernels_for(chosen_isa()).bf16_products ? KvType::kBf16 : KvType::kF16; }
 uint64_t Engine::kv_bytes() const {
   return KvCache::bytes_for(kv_layers(impl_->executor.graph()), impl_->options.kv_type, impl_->kv.n_pages() * kKvPage);
 }

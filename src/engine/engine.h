@@ -25,7 +25,7 @@ struct EngineOptions {
   int64_t n_ctx = 0;         // positions per sequence; 0: what the model was trained on, at most kDefaultContext
   int n_sequences = 16;      // answered at the same time; more wait their turn
   int64_t n_batch = 512;     // tokens per step
-  KvType kv_type = KvType::kF16;  // kF32 asks for f32 arithmetic throughout (ExecutorOptions::exact)
+  KvType kv_type = KvType::kF16;  // kF32 and kF16 ask for f32 arithmetic (ExecutorOptions::exact), see best_kv_type
   int64_t kv_tokens = 0;     // positions of all sequences together; 0: n_sequences * n_ctx or what memory allows
   int n_threads = 0;         // 0: the cores of this machine
   bool reuse_prefixes = true;  // keep what was computed for prompts that begin alike
@@ -34,6 +34,9 @@ struct EngineOptions {
   PackedCacheSettings packed_cache = {};  // none unless it names a folder
 };
 inline constexpr int64_t kDefaultContext = 8192;
+
+// The one that an answer is made fastest with: bf16 where the chosen instruction set multiplies it, else f16.
+KvType best_kv_type();
 
 enum class FinishReason : uint8_t {
   kEndOfText,    // the model ended its answer

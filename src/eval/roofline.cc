@@ -145,7 +145,7 @@ std::vector<RooflinePoint> roofline(const Graph& graph, const RooflineOptions& o
   std::vector<RooflinePoint> points;
   for (const auto& [key, group] : groups_of(fused)) {
     if (options.progress) options.progress(joined(group.roles));
-    const PackedGroup packed(group, timer.pool(), half_input(kernels_for(options.isa), options.kv_type == KvType::kF32));
+    const PackedGroup packed(group, timer.pool(), half_input(kernels_for(options.isa), computes_in_f32(options.kv_type)));
     for (const int64_t columns : options.columns) {
       if (group.of_outputs && columns > kMostOutputRows) continue;
       points.push_back(measure(group, packed, columns, timer));

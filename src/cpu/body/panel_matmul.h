@@ -8,7 +8,7 @@
 
 namespace minnow::body {
 
-inline constexpr int kPrefetchBytes = 4096;
+inline constexpr int kPrefetchBytes = 6144;
 // Many columns are done in blocks, whose activations stay in a core's second-level cache while the panels of the task
 // pass by.
 inline constexpr int64_t kActivationBytes = 512 << 10, kMostColumns = 96;

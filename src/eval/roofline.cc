@@ -128,9 +128,9 @@ RooflinePoint measure(const Group& group, const PackedGroup& packed, int64_t col
   p.seconds = timer.run(steps, batch) / static_cast<double>(steps.size());
 
   StepWork work;
-  const DType dtype = group.matrices.front().dtype;
   work.weight_bytes = p.bytes;
-  (is_quantized(dtype) ? work.int8_ops : dtype == DType::kF16 || dtype == DType::kBF16 ? work.bf16_ops : work.f32_ops) = p.operations;
+  const MatMulInput input = w.input();
+  (input == MatMulInput::kF32 ? work.f32_ops : input == MatMulInput::kBf16 ? work.bf16_ops : work.int8_ops) = p.operations;
   const LowerBound bound = lower_bound(work, timer.limits_now());
   p.limit_share = bound.seconds / p.seconds;
   p.memory_bound = bound.by_memory;

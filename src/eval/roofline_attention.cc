@@ -106,7 +106,7 @@ RooflinePoint measure(const Kind& kind, const RooflineOptions& o, int64_t column
 
   const StepWork work = attention_work(kind.attrs, {kTokensDim, kind.n_heads, kind.head_dim}, {kTokensDim, kind.n_kv_heads, kind.head_dim},
                                        o.kv_type, {sequences, count, o.depth});
-  p.operations = work.f32_ops;
+  p.operations = work.f32_ops + work.bf16_ops;
   p.bytes = work.kv_bytes;
   const LowerBound bound = lower_bound(work, timer.limits_now());
   p.limit_share = bound.seconds / p.seconds;

@@ -14,9 +14,10 @@ double experts_hit(int64_t n_experts, int64_t used, double n_tokens) {
   return as_double(n_experts) * (1 - std::pow(missed, n_tokens));
 }
 
-void add_product(StepWork& w, DType type, double matrices_read, double matrix_bytes, double operations) {
+void add_product(StepWork& w, DType type, KvType kv, double matrices_read, double matrix_bytes, double operations) {
   w.weight_bytes += matrices_read * matrix_bytes;
-  (is_quantized(type) ? w.int8_ops : type == DType::kF16 || type == DType::kBF16 ? w.bf16_ops : w.f32_ops) += operations;
+  const bool in_f32 = type == DType::kF32 || computes_in_f32(kv);
+  (is_quantized(type) ? w.int8_ops : in_f32 ? w.f32_ops : w.bf16_ops) += operations;
 }
 
 // Positions that the tokens see, summed over the tokens, and how many different ones.
@@ -53,7 +54,7 @@ StepWork attention_work(const AttentionAttrs& attrs, const Shape& q, const Shape
   StepWork work;
   work.kv_bytes = as_double(shape.sequences) * seen.positions * page / kKvPage;
   // Scores and weighted sums: a multiply and an add for each feature.
-  work.f32_ops = as_double(shape.sequences) * 4 * seen.pairs * as_double(q[1] * q[2]);
+  (computes_in_f32(kv) ? work.f32_ops : work.bf16_ops) = as_double(shape.sequences) * 4 * seen.pairs * as_double(q[1] * q[2]);
   return work;
 }
 
@@ -64,13 +65,13 @@ StepWork step_work(const Graph& graph, KvType kv, StepShape shape) {
     if (n.op == Op::kMatMul) {
       const Node& w = graph.node(n.inputs[1]);
       const double rows = n.shape[0] == kOutputsDim ? as_double(shape.sequences) : tokens;
-      add_product(work, w.constant.dtype, 1, static_cast<double>(w.constant.bytes()), 2 * rows * as_double(w.shape.elements()));
+      add_product(work, w.constant.dtype, kv, 1, static_cast<double>(w.constant.bytes()), 2 * rows * as_double(w.shape.elements()));
     } else if (n.op == Op::kExpertMatMul) {
       const Node& w = graph.node(n.inputs[1]);
       const int64_t experts = w.shape[0], used = n.shape[1];
       const double bytes = static_cast<double>(w.constant.bytes()) / as_double(experts);
       const double operations = 2 * tokens * as_double(used) * as_double(w.shape.elements() / experts);
-      add_product(work, w.constant.dtype, experts_hit(experts, used, tokens), bytes, operations);
+      add_product(work, w.constant.dtype, kv, experts_hit(experts, used, tokens), bytes, operations);
     } else if (n.op == Op::kAttention) {
       work += attention_work(n.get<AttentionAttrs>(), graph.node(n.inputs[0]).shape, graph.node(n.inputs[1]).shape, kv, shape);
     }

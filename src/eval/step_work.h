@@ -21,8 +21,8 @@ struct StepWork {
   double weight_bytes = 0;  // matrices, as they lie in the file, each once
   double kv_bytes = 0;      // keys and values that attention sees, each once
   double int8_ops = 0;      // multiplies and adds with quantized weights
-  double bf16_ops = 0;      // with F16 and BF16 weights
-  double f32_ops = 0;       // with F32 and F16 weights, and attention's
+  double bf16_ops = 0;      // what an engine with this cache type multiplies in bf16, where there is a unit for it
+  double f32_ops = 0;
 
   StepWork& operator+=(const StepWork& o);
 };

@@ -193,6 +193,16 @@ void Executor::compile() {
       case Op::kSegments:
       case Op::kWeight:
       case Op::kReshape: break;
+      case Op::kEmbed: {
+        const Node& table = graph_.node(n.inputs[0]);
+        const Tensor& t = table.constant;
+        if (!info(t.dtype).is_weight) fail(ErrorCode::kUnsupported, "{}: embeddings of type {}", table.name, name(t.dtype));
+        // Where the table is the output projection, too, it is in memory already.
+        std::function<void(int64_t, float*)> row = [t](int64_t r, float* y) { decode_row(t.dtype, t.row(r), y, t.shape.last()); };
+        if (const PackedMatrix* packed = matrices_[index(n.inputs[0])].get()) row = [packed](int64_t r, float* y) { packed->row(r, y); };
+        schedule.add(make_embed_step(graph_.node(n.inputs[1]).op, std::move(row), value(id)), {}, value(id));
+        break;
+      }
       case Op::kMatMul: {
         // Neighbours that multiply the same input become one step.
         const NodeId x = n.inputs[0];

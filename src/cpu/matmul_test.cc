@@ -200,6 +200,26 @@ TEST_P(MatMul, EveryByteMeansWhatTheDecoderSays) {
   }
 }
 
+TEST(PackedMatrix, ARowIsWhatTheDecoderSays) {
+  Random random(19);
+  ThreadPool pool(1);
+  for (const DType dtype : test::kWeightTypes) {
+    const Tensor weight = test::random_matrix(random, dtype, 70, 512);
+    test::PackedMemory memory(weight);
+    const PackedMatrix packed("w", weight, memory.data(), pool);
+    const std::vector<float> want = to_f32(weight);
+    const bool by_points = is_quantized(dtype) && packed.in_panels() && name(dtype).starts_with("IQ") && name(dtype)[2] < '4';
+    for (const int64_t r : {0, 15, 16, 31, 32, 63, 64, 69}) {
+      std::vector<float> y(512);
+      packed.row(r, y.data());
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        const float w = want[static_cast<std::size_t>(r) * 512 + i];
+        ASSERT_NEAR(y[i], w, by_points ? std::abs(w) * 3e-7 : 0) << name(dtype) << ", row " << r << ", column " << i;
+      }
+    }
+  }
+}
+
 TEST(PackedMatrix, IsTheSameForAnyNumberOfThreads) {
   Random random(14);
   for (const DType dtype : test::kBlockTypes) {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cpu/pack_panels.h"
+#include "cpu/unpack_panels.h"
 #include "tensor/codec.h"
 
 namespace minnow {
@@ -104,6 +105,11 @@ PackedMatrix::PackedMatrix(const std::string& name, const Tensor& tensor, std::b
     if (packing != Packing::kGood) worst = packing;
   });
   check_packing(name, dtype_, worst);
+}
+
+void PackedMatrix::row(int64_t r, float* y) const {
+  if (panel_type_) return unpack_row(*panel_type_, data_, r, k_, y);
+  decode_row(dtype_, data_ + r * row_bytes_, y, k_);
 }
 
 void PackedMatrix::multiply(const Kernels& kernels, const void* x, int64_t n_cols, float* y, int64_t begin,

@@ -58,6 +58,9 @@ class PackedMatrix {
     return {data_ + begin * unit_bytes(), static_cast<std::size_t>((end - begin) * unit_bytes())};
   }
 
+  // Row r as floats.
+  void row(int64_t r, float* y) const;
+
   // y[c][r] for all rows of units [begin, end). x: n_cols rows in the form input().
   void multiply(const Kernels& kernels, const void* x, int64_t n_cols, float* y, int64_t begin, int64_t end) const;
 

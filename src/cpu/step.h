@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -56,7 +57,10 @@ struct Share {
 };
 inline Share share_of(int64_t n, int member, int team) { return {n * member / team, n * (member + 1) / team}; }
 
-// Steps for every op but matmul and attention, which come in their own files.
+// Rows of a table, which `row` writes, by token, position or segment.
+std::unique_ptr<Step> make_embed_step(Op by, std::function<void(int64_t r, float* y)> row, Value y);
+
+// Steps for every other op but matmul and attention, which come in their own files.
 std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, const std::vector<Value>& inputs,
                                         Value output);
 

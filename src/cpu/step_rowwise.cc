@@ -82,18 +82,6 @@ std::unique_ptr<Step> rope_table_step(const Node& node, Value y) {
   });
 }
 
-std::unique_ptr<Step> embed_step(const Graph& graph, const Node& node, Value y) {
-  const Tensor weight = graph.node(node.inputs[0]).constant;
-  if (!info(weight.dtype).is_weight) {
-    fail(ErrorCode::kUnsupported, "{}: embeddings of type {}", graph.node(node.inputs[0]).name, name(weight.dtype));
-  }
-  const Op by = graph.node(node.inputs[1]).op;
-  return row_step([weight, by, y](const RunContext& run, int64_t r) {
-    const auto& rows = by == Op::kTokens ? run.batch.tokens : by == Op::kPositions ? run.positions : run.segments;
-    decode_row(weight.dtype, weight.row(rows[static_cast<std::size_t>(r)]), y.row(r), y.width);
-  });
-}
-
 std::unique_ptr<Step> rope_step(const Graph& graph, const Node& node, const std::vector<Value>& in, Value y) {
   const int64_t head_dim = node.shape.last(), n_freq = graph.node(node.inputs[1]).shape.last() / 2;
   const auto kernel =
@@ -127,7 +115,6 @@ std::unique_ptr<Step> layer_norm_step(const Node& node, const std::vector<Value>
 std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, const std::vector<Value>& in, Value y) {
   const int64_t row_dim = node.shape[0];
   switch (node.op) {
-    case Op::kEmbed: return embed_step(graph, node, y);
     case Op::kRopeTable: return rope_table_step(node, y);
     case Op::kRope: return rope_step(graph, node, in, y);
     case Op::kRmsNorm: return rms_norm_step(node, in, y);
@@ -163,6 +150,13 @@ std::unique_ptr<Step> make_rowwise_step(const Graph& graph, const Node& node, co
     }
     default: fail(ErrorCode::kInternal, "the CPU executor has no step for {}", name(node.op));
   }
+}
+
+std::unique_ptr<Step> make_embed_step(Op by, std::function<void(int64_t, float*)> row, Value y) {
+  return row_step([by, row = std::move(row), y](const RunContext& run, int64_t r) {
+    const auto& rows = by == Op::kTokens ? run.batch.tokens : by == Op::kPositions ? run.positions : run.segments;
+    row(rows[static_cast<std::size_t>(r)], y.row(r));
+  });
 }
 
 std::unique_ptr<Step> make_input_step(Value x, int64_t row_dim, MatMulInput form, std::byte* y) {

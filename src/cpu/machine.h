@@ -23,7 +23,7 @@ struct MachineLimits {
 // since other load only ever makes one slower; multiplication by each thread's CPU time, the median of several runs.
 MachineLimits measure_limits(ThreadPool& pool, Isa isa, double seconds = 0.6);
 
-// The rate that bounds products with weights of this type: 8-bit for quantized ones, bf16 for BF16 where there is an
+// The rate that bounds products with weights of this type: 8-bit for quantized ones, bf16 for F16 and BF16 where there is an
 // instruction, else f32.
 double multiply_rate(const MachineLimits& limits, DType weights);
 

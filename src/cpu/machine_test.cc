@@ -23,7 +23,7 @@ TEST(MultiplyRate, IsThatOfTheWeightsType) {
   EXPECT_EQ(multiply_rate(limits, DType::kBF16), 1);  // no instruction
   limits.bf16_ops_per_second = 2;
   EXPECT_EQ(multiply_rate(limits, DType::kBF16), 2);
-  EXPECT_EQ(multiply_rate(limits, DType::kF16), 1);
+  EXPECT_EQ(multiply_rate(limits, DType::kF16), 2);
 }
 
 TEST(ReadProbe, CanBeAskedAgain) {

@@ -26,7 +26,7 @@ inline uint64_t hash_text(std::string_view text, uint64_t seed) {
     text.remove_prefix(8);
   }
   uint64_t tail = 0;
-  std::memcpy(&tail, text.data(), text.size());
+  if (!text.empty()) std::memcpy(&tail, text.data(), text.size());
   return hash_number(hash ^ tail, seed ^ 0xd1b54a32d192ed03ull);
 }
 

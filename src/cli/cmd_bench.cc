@@ -101,7 +101,7 @@ void add_bench(CLI::App& app) {
   declare_list(*c, "-n,--generate", a->plan.generations, "generated tokens; 0: none", 0);
   declare_list(*c, "-d,--depth", a->plan.depths, "positions filled before, not timed", 0);
   declare_list(*c, "-s,--sequences", a->plan.sequences, "sequences that generate at once", 1);
-  c->add_option("-t,--threads", a->threads, "threads (default: all cores)")->delimiter(',')->allow_extra_args(false)->check(CLI::Range(1, 1024));
+  c->add_option("-t,--threads", a->threads, "threads (default: one per fast core, see doctor)")->delimiter(',')->allow_extra_args(false)->check(CLI::Range(1, 1024));
   c->add_option("-r,--repetitions", a->repetitions, "runs of each test, after a warm-up")->capture_default_str()->check(CLI::Range(1, 1000));
   c->add_flag("--start", a->plan.start, "also time a whole process that makes one token");
   const char* peers = "Peers";

@@ -59,10 +59,11 @@ class Descriptor {
   int fd_;
 };
 
-bool read_at(int fd, uint64_t offset, void* to, std::size_t size) {
-  auto* at = static_cast<char*>(to);
+// All of it by `some` (pread or pwrite), which may do a part at a time.
+template <typename Some, typename Bytes>
+bool transfer(Some some, int fd, uint64_t offset, Bytes* at, std::size_t size) {
   while (size > 0) {
-    const ssize_t n = ::pread(fd, at, size, static_cast<off_t>(offset));
+    const ssize_t n = some(fd, at, size, static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return false;
     at += n;
@@ -71,18 +72,11 @@ bool read_at(int fd, uint64_t offset, void* to, std::size_t size) {
   }
   return true;
 }
-
+bool read_at(int fd, uint64_t offset, void* to, std::size_t size) {
+  return transfer(::pread, fd, offset, static_cast<char*>(to), size);
+}
 bool write_at(int fd, uint64_t offset, const void* from, std::size_t size) {
-  const auto* at = static_cast<const char*>(from);
-  while (size > 0) {
-    const ssize_t n = ::pwrite(fd, at, size, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    at += n;
-    offset += static_cast<uint64_t>(n);
-    size -= static_cast<std::size_t>(n);
-  }
-  return true;
+  return transfer(::pwrite, fd, offset, static_cast<const char*>(from), size);
 }
 
 // What others could have written to is not to be trusted.

@@ -122,9 +122,12 @@ void Executor::pack_weights() {
       }
     }
   }
+  // Vectors first: each brings in the megabytes of the file around it, which packing releases.
+  vectors_.resize(nodes.size());
   std::vector<WeightMatrix> matrices;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Tensor& t = nodes[i].constant;
+    if (is_vector[i]) vectors_[i] = Tensor::from_f32(to_f32(t), t.shape);
     if (!is_matrix[i]) continue;
     for (int64_t e = 0; e < n_matrices(t.shape); ++e) {
       matrices.push_back({nodes[i].name, t.shape.rank() == 3 ? expert_of(t, e) : t});
@@ -134,7 +137,6 @@ void Executor::pack_weights() {
 
   matrices_.resize(nodes.size());
   experts_.resize(nodes.size());
-  vectors_.resize(nodes.size());
   std::size_t next = 0;
   const auto take = [&] {
     const WeightMatrix& m = matrices[next];
@@ -142,7 +144,6 @@ void Executor::pack_weights() {
   };
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Tensor& t = nodes[i].constant;
-    if (is_vector[i]) vectors_[i] = Tensor::from_f32(to_f32(t), t.shape);
     if (!is_matrix[i]) continue;
     if (t.shape.rank() == 3) {
       for (int64_t e = 0; e < t.shape[0]; ++e) experts_[i].push_back(take());

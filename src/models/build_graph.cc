@@ -1,5 +1,6 @@
 // The graph of a transformer, from its config, its weights and its family's facts.
 #include <cmath>
+#include <map>
 
 #include "base/error.h"
 #include "models/family.h"
@@ -61,7 +62,12 @@ class GraphBuilder {
     return {};
   }
 
-  NodeId weight(const std::string& name) { return g_.weight(name, weights_.require(name)); }
+  // One node for each tensor, so that a table that is both embedding and output projection is known as one.
+  NodeId weight(const std::string& name) {
+    const auto [at, is_new] = nodes_.try_emplace(name, kNoNode);
+    if (is_new) at->second = g_.weight(name, weights_.require(name));
+    return at->second;
+  }
 
   NodeId norm(NodeId x, const std::string& name) {
     const NodeId w = weight(name + ".weight");
@@ -337,6 +343,7 @@ class GraphBuilder {
   const Weights& weights_;
   int64_t n_ctx_;
   Graph g_;
+  std::map<std::string, NodeId> nodes_;  // of weights
   NodeId positions_ = kNoNode, key_rope_ = kNoNode, query_rope_ = kNoNode, local_rope_ = kNoNode;
 };
 

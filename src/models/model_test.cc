@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 
@@ -152,6 +153,12 @@ TEST_F(ModelFiles, WhetherTheOutputIsTiedIsTheConfigsWord) {
   config["tie_word_embeddings"] = false;
   std::ofstream(folder_ / "config.json") << config;
   EXPECT_THROW(load_model(folder_), Error) << "the head is missing";
+}
+
+TEST(BuildGraph, ATableThatIsBothEmbeddingAndOutputProjectionIsOneNode) {
+  const Graph graph = build_graph(random_model({.family = &kLlama, .tied = true}, 5), 64);
+  const auto is_table = [](const Node& n) { return n.op == Op::kWeight && n.name == "token_embd.weight"; };
+  EXPECT_EQ(std::count_if(graph.nodes().begin(), graph.nodes().end(), is_table), 1);
 }
 
 TEST_F(ModelFiles, ValuesThatAreNotFiniteAreNotQuantizedAndNothingIsLeftBehind) {

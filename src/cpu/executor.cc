@@ -50,27 +50,39 @@ NodeId behind_views(const Graph& g, NodeId id) {
   return id;
 }
 
-// Appends steps and decides where the team has to wait. Between row-wise steps it need not, unless one of them writes
-// bytes that another, in a different geometry, may still be reading: values share memory once they are dead.
+// Appends steps. Token steps in a row become one chain, unless one of them writes bytes that another, in a different
+// geometry, may still be reading for other tokens: values share memory once they are dead.
 struct Schedule {
   std::vector<std::unique_ptr<Step>>& steps;
-  std::vector<bool>& barrier_before;
   int64_t max_rows;
-  std::vector<Value> touched;  // since the last barrier
+  TokenChain* chain = nullptr;     // when that is the last step
+  std::vector<Value> touched = {};  // by the chain
 
-  void add(std::unique_ptr<Step> step, std::vector<Value> reads, Value writes) {
+  void add(std::unique_ptr<Step> step, const std::vector<Value>& reads, Value writes) {
     const auto clashes = [&](const Value& v) {
       const bool same = v.data == writes.data && v.width == writes.width;
       return !same && v.data < writes.row(max_rows) && writes.data < v.row(max_rows);
     };
-    const bool first = steps.empty();
-    const bool free_running = !first && steps.back()->row_wise() && step->row_wise() &&
-                              (writes.data == nullptr || std::none_of(touched.begin(), touched.end(), clashes));
-    if (!free_running) touched.clear();
+    const bool by_tokens = dynamic_cast<TokenStep*>(step.get()) != nullptr;
+    const bool joins = chain != nullptr && by_tokens && (writes.data == nullptr || std::none_of(touched.begin(), touched.end(), clashes));
+    if (!joins) {
+      chain = nullptr;
+      touched.clear();
+    }
+    if (!by_tokens) {
+      steps.push_back(std::move(step));
+      return;
+    }
     touched.insert(touched.end(), reads.begin(), reads.end());
     if (writes.data != nullptr) touched.push_back(writes);
-    barrier_before.push_back(!first && !free_running);
-    steps.push_back(std::move(step));
+    std::unique_ptr<TokenStep> tokens(static_cast<TokenStep*>(step.release()));
+    if (joins) {
+      chain->add(std::move(tokens));
+      return;
+    }
+    auto made = std::make_unique<TokenChain>(std::move(tokens));
+    chain = made.get();
+    steps.push_back(std::move(made));
   }
 };
 
@@ -184,7 +196,7 @@ void Executor::compile() {
     return {reinterpret_cast<float*>(values_->data() + plan.offset[index(id)]), width_of(graph_.node(id).shape)};
   };
 
-  Schedule schedule{steps_, barrier_before_, max.tokens, {}};
+  Schedule schedule{steps_, max.tokens};
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Node& n = nodes[i];
     const auto id = static_cast<NodeId>(i);
@@ -271,8 +283,7 @@ void Executor::compile() {
       default: {
         std::vector<Value> inputs;
         for (int k = 0; k < n.n_inputs(); ++k) inputs.push_back(value(n.inputs[static_cast<std::size_t>(k)]));
-        auto step = make_rowwise_step(graph_, n, inputs, value(id));
-        schedule.add(std::move(step), std::move(inputs), value(id));
+        schedule.add(make_rowwise_step(graph_, n, inputs, value(id)), inputs, value(id));
       }
     }
   }
@@ -313,7 +324,7 @@ std::span<const float> Executor::run(const Batch& batch, KvCache* kv) {
     std::size_t next = 0;  // step that reads weights
     int piece = 0;         // fetched of them so far
     for (std::size_t s = 0; s < steps_.size(); ++s) {
-      if (barrier_before_[s]) {
+      if (s > 0) {
         if (next < s) {
           next = s;
           piece = 0;

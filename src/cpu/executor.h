@@ -72,7 +72,6 @@ class Executor {
   std::vector<std::vector<PackedMatrix>> experts_;       // by node: the matrices of a weight [E, N, K]
   std::vector<Tensor> vectors_;                          // by node: small weights as f32
   std::vector<std::unique_ptr<Step>> steps_;
-  std::vector<bool> barrier_before_;                     // by step
   std::vector<int32_t> positions_, segments_;
   const float* output_ = nullptr;
   int64_t output_width_ = 0;

@@ -5,29 +5,23 @@
 namespace minnow {
 namespace {
 
-class KvStoreStep final : public Step {
+class KvStoreStep final : public TokenStep {
  public:
   KvStoreStep(const AttentionAttrs& attrs, Value k, Value v, int64_t n_kv_heads)
       : layer_(attrs.layer), k_(k), v_(v), n_kv_heads_(n_kv_heads), head_dim_(k.width / n_kv_heads) {}
 
-  void work(const RunContext& run, int member) override {
-    const Share share = share_of(run.size.tokens, member, run.team);
+  void tokens(const RunContext& run, int64_t begin, int64_t end) override {
     const int64_t stride = run.kv->page_stride(layer_);
-    for (const SequenceSlice& s : run.batch.sequences) {
-      const int64_t begin = std::max<int64_t>(share.begin, s.first);
-      const int64_t end = std::min<int64_t>(share.end, s.first + s.count);
-      for (int64_t r = begin; r < end; ++r) {
-        const int64_t position = s.past + (r - s.first);
-        const int64_t offset = s.pages[static_cast<std::size_t>(position / kKvPage)] * stride;
-        for (int64_t h = 0; h < n_kv_heads_; ++h) {
-          run.kernels.kv_store({run.kv->type(), static_cast<int32_t>(head_dim_), k_.row(r) + h * head_dim_,
-                                v_.row(r) + h * head_dim_, run.kv->k_base(layer_, h) + offset,
-                                run.kv->v_base(layer_, h) + offset, static_cast<int32_t>(position % kKvPage)});
-        }
+    for_tokens(run.batch, begin, end, [&](const SequenceSlice& s, int64_t r) {
+      const int64_t position = s.past + (r - s.first);
+      const int64_t offset = s.pages[static_cast<std::size_t>(position / kKvPage)] * stride;
+      for (int64_t h = 0; h < n_kv_heads_; ++h) {
+        run.kernels.kv_store({run.kv->type(), static_cast<int32_t>(head_dim_), k_.row(r) + h * head_dim_,
+                              v_.row(r) + h * head_dim_, run.kv->k_base(layer_, h) + offset,
+                              run.kv->v_base(layer_, h) + offset, static_cast<int32_t>(position % kKvPage)});
       }
-    }
+    });
   }
-  bool row_wise() const override { return true; }
 
  private:
   int32_t layer_;

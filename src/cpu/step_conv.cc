@@ -6,21 +6,15 @@
 namespace minnow {
 namespace {
 
-class ConvStoreStep final : public Step {
+class ConvStoreStep final : public TokenStep {
  public:
   ConvStoreStep(int32_t layer, Value x) : layer_(layer), x_(x) {}
 
-  void work(const RunContext& run, int member) override {
-    const Share share = share_of(run.size.tokens, member, run.team);
-    for (const SequenceSlice& s : run.batch.sequences) {
-      const int64_t begin = std::max<int64_t>(share.begin, s.first), end = std::min<int64_t>(share.end, s.first + s.count);
-      for (int64_t r = begin; r < end; ++r) {
-        float* row = run.kv->conv_row(layer_, s.pages, s.past + (r - s.first));
-        std::copy_n(x_.row(r), x_.width, row);
-      }
-    }
+  void tokens(const RunContext& run, int64_t begin, int64_t end) override {
+    for_tokens(run.batch, begin, end, [&](const SequenceSlice& s, int64_t r) {
+      std::copy_n(x_.row(r), x_.width, run.kv->conv_row(layer_, s.pages, s.past + (r - s.first)));
+    });
   }
-  bool row_wise() const override { return true; }
 
  private:
   int32_t layer_;
@@ -37,10 +31,7 @@ class ConvStep final : public Step {
 
   void work(const RunContext& run, int member) override {
     const Share share = share_of(run.size.tokens, member, run.team);
-    for (const SequenceSlice& s : run.batch.sequences) {
-      const int64_t begin = std::max<int64_t>(share.begin, s.first), end = std::min<int64_t>(share.end, s.first + s.count);
-      for (int64_t r = begin; r < end; ++r) convolve(run, s, r);
-    }
+    for_tokens(run.batch, share.begin, share.end, [&](const SequenceSlice& s, int64_t r) { convolve(run, s, r); });
   }
 
  private:

@@ -8,16 +8,14 @@ namespace {
 
 constexpr int64_t kExpertChunkBytes = 64 << 10;  // of weights, handed out at a time
 
-class RouteStep final : public Step {
+class RouteStep final : public TokenStep {
  public:
   RouteStep(const RouteAttrs& attrs, Value logits, Value route) : attrs_(attrs), logits_(logits), route_(route) {}
 
-  void work(const RunContext& run, int member) override {
-    const Share share = share_of(run.size.tokens, member, run.team);
+  void tokens(const RunContext&, int64_t begin, int64_t end) override {
     std::vector<int32_t> order(static_cast<std::size_t>(logits_.width));
-    for (int64_t r = share.begin; r < share.end; ++r) route(r, order);
+    for (int64_t r = begin; r < end; ++r) route(r, order);
   }
-  bool row_wise() const override { return true; }
 
  private:
   void route(int64_t r, std::vector<int32_t>& order) const {

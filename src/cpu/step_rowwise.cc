@@ -10,16 +10,14 @@ namespace {
 
 static_assert(kNumActivations == kNumUnaryFns);
 
-// Calls fn(run, row) for the member's share of the tokens.
+// Calls fn(run, row) for each token.
 template <typename Fn>
-class RowStep final : public Step {
+class RowStep final : public TokenStep {
  public:
   explicit RowStep(Fn fn) : fn_(std::move(fn)) {}
-  void work(const RunContext& run, int member) override {
-    const Share share = share_of(run.size.tokens, member, run.team);
-    for (int64_t r = share.begin; r < share.end; ++r) fn_(run, r);
+  void tokens(const RunContext& run, int64_t begin, int64_t end) override {
+    for (int64_t r = begin; r < end; ++r) fn_(run, r);
   }
-  bool row_wise() const override { return true; }
 
  private:
   Fn fn_;
@@ -30,7 +28,7 @@ std::unique_ptr<Step> row_step(Fn fn) {
   return std::make_unique<RowStep<Fn>>(std::move(fn));
 }
 
-// The same for values with a row per output, which belong to no member: not row-wise.
+// The same for values with a row per output.
 template <typename Fn>
 class OutputStep final : public Step {
  public:

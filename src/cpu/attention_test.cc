@@ -20,7 +20,7 @@ class Attention : public testing::TestWithParam<std::tuple<Isa, KvType>> {
  protected:
   const Kernels& kernels() const { return kernels_for(std::get<0>(GetParam())); }
   KvType type() const { return std::get<1>(GetParam()); }
-  bool in_bf16() const { return kernels().bf16_products && (type() == KvType::kBf16 || type() == KvType::kQ8_0); }
+  bool in_bf16() const { return kernels().bf16_products() && (type() == KvType::kBf16 || type() == KvType::kQ8_0); }
   std::vector<int32_t> head_dims() const {
     if (type() == KvType::kQ8_0) return {32, 64, 96, 128, 192, 256};
     return {8, 20, 33, 64, 80, 96, 128, 192, 256};

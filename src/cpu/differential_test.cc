@@ -325,7 +325,7 @@ void compare_attention(Random& random) {
     }
     ASSERT_EQ(pages, baseline_pages) << name(isa);
     for (std::size_t i = 0; i < y.size(); ++i) {
-      const bool bf16 = kernels.bf16_products && (type == KvType::kBf16 || type == KvType::kQ8_0);
+      const bool bf16 = kernels.bf16_products() && (type == KvType::kBf16 || type == KvType::kQ8_0);
       ASSERT_NEAR(y[i], baseline[i], bound(bf16 ? 0x1p-8 : 0)) << name(isa) << ", head of " << d << ", " << length << " positions";
     }
   }

@@ -222,7 +222,7 @@ TEST_P(ExecutorAt, WeightsOf16BitsRoundTheirInputsOnlyWhenThatIsFasterAndExactne
   const Graph graph = GraphMaker(kFloats).make();
   Executor executor(graph, options(GetParam(), 2));
   const double error = relative_error(outputs(executor, KvType::kF32, sequences, 100, true), graph, sequences);
-  if (kernels().round_bf16 == nullptr) {
+  if (!kernels().bf16_products()) {
     EXPECT_LT(error, 3e-6);
   } else {
     EXPECT_GT(error, 1e-4);

@@ -84,8 +84,9 @@ constexpr int64_t attention_scratch_floats(int64_t head_dim) {
 inline constexpr int kNumActivations = 6;  // as kNumUnaryFns
 
 struct Kernels {
-  // Attention over a bf16 or q8_0 cache rounds queries, keys, what positions weigh and values to bf16, and sums in f32.
-  bool bf16_products;
+  // Whether there is a unit for products of bf16. If so, attention over a bf16 or q8_0 cache rounds queries, keys, what
+  // positions weigh and values to bf16, and sums in f32.
+  constexpr bool bf16_products() const { return round_bf16 != nullptr; }
   void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
   void (*layer_norm)(const float* x, const float* w, const float* bias, float* y, int64_t n, float eps);  // bias or null
   void (*add_scaled)(const float* x, float factor, float* y, int64_t n);  // y += factor * x
@@ -110,7 +111,7 @@ struct Kernels {
   void (*matmul_f16)(const RowMatMul&);
   void (*matmul_bf16)(const RowMatMul&);
   // The same computed in bf16 with sums in f32, from inputs rounded by round_bf16: bf16_row(k) values of a row of k.
-  // All null where the instruction set has no unit for it.
+  // All null without bf16_products().
   void (*round_bf16)(const float* x, uint16_t* y, int64_t k);
   void (*matmul_f16_as_bf16)(const RowMatMul&);
   void (*matmul_bf16_as_bf16)(const RowMatMul&);

@@ -27,7 +27,7 @@ std::vector<Case> cases() {
     for (const DType dtype : test::kWeightTypes) {
       all.push_back({isa, dtype, MatMulInput::kF32});
       const bool half = dtype == DType::kF16 || dtype == DType::kBF16;
-      if (half && kernels_for(isa).round_bf16 != nullptr) all.push_back({isa, dtype, MatMulInput::kBf16});
+      if (half && kernels_for(isa).bf16_products()) all.push_back({isa, dtype, MatMulInput::kBf16});
     }
   }
   return all;

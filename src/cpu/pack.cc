@@ -40,7 +40,7 @@ void to_input(const Kernels& kernels, MatMulInput form, const float* x, void* y,
 }
 
 MatMulInput half_input(const Kernels& kernels, bool exact) {
-  return exact || kernels.round_bf16 == nullptr ? MatMulInput::kF32 : MatMulInput::kBf16;
+  return exact || !kernels.bf16_products() ? MatMulInput::kF32 : MatMulInput::kBf16;
 }
 
 bool can_multiply(DType dtype) { return is_float(dtype) || panel_type(dtype).has_value(); }

@@ -23,7 +23,6 @@ namespace {
 constexpr char kMagic[8] = {'m', 'n', 'w', 'p', 'a', 'c', 'k', '1'};
 constexpr const char* kEnding = ".panels";
 constexpr uint64_t kAlignment = 2 << 20;  // of the panels: a large page of the CPU
-constexpr uint64_t kKeepFree = 10;  // one part in so many of the disk
 
 struct Header {
   char magic[8];
@@ -199,9 +198,10 @@ bool PackedCache::make_room(uint64_t bytes) const {
   Disk disk = disk_of(settings_.folder);
   uint64_t used = sum(entries);
   const uint64_t limit = limit_for(settings_, disk, used);
-  if (bytes > limit || bytes + disk.total / kKeepFree > disk.free + used) return false;
+  const auto kept = static_cast<uint64_t>(settings_.keep_free * static_cast<double>(disk.total));
+  if (bytes > limit || bytes + kept > disk.free + used) return false;
   for (const Entry& e : entries) {
-    if (used + bytes <= limit && bytes + disk.total / kKeepFree <= disk.free) break;
+    if (used + bytes <= limit && bytes + kept <= disk.free) break;
     if (::unlink(e.path.c_str()) != 0 && errno != ENOENT) return false;
     used -= e.bytes;
     disk.free += e.bytes;

@@ -19,6 +19,7 @@ struct PackedCacheSettings {
   std::filesystem::path folder;             // empty: no cache
   uint64_t min_bytes = 8 << 20;             // fewer are packed in no time
   uint64_t max_bytes = 20'000'000'000;      // of all files together; see also PackedCache::limit()
+  double keep_free = 0.1;                   // of the disk: no file is made that would leave less
   // A file that changed more recently may change again within the tick of its file system's clock, unseen.
   std::chrono::seconds settled = std::chrono::seconds(3);
 };

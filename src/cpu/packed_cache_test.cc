@@ -28,7 +28,7 @@ class PackedCacheTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  PackedCacheSettings settings() const { return {.folder = folder_ / "deep/packed", .min_bytes = 0, .max_bytes = 10 * kFileBytes, .settled = seconds(0)}; }
+  PackedCacheSettings settings() const { return {.folder = folder_ / "deep/packed", .min_bytes = 0, .max_bytes = 10 * kFileBytes, .keep_free = 0, .settled = seconds(0)}; }
 
   static std::vector<std::byte> panels(int seed) {
     std::vector<std::byte> bytes(kBytes);

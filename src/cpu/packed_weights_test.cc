@@ -27,7 +27,7 @@ class PackedWeightsTest : public testing::Test {
     std::string pattern = (fs::temp_directory_path() / "minnow-weights-test-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
-    settings_ = {.folder = folder_ / "packed", .min_bytes = 0, .settled = seconds(0)};
+    settings_ = {.folder = folder_ / "packed", .min_bytes = 0, .keep_free = 0, .settled = seconds(0)};
   }
   void TearDown() override { fs::remove_all(folder_); }
 

@@ -297,7 +297,7 @@ int Engine::n_threads() const { return impl_->options.n_threads; }
 Isa Engine::isa() const { return chosen_isa(); }
 bool Engine::exact() const { return computes_in_f32(impl_->options.kv_type); }
 
-KvType best_kv_type() { return kernels_for(chosen_isa()).bf16_products ? KvType::kBf16 : KvType::kF16; }
+KvType best_kv_type() { return kernels_for(chosen_isa()).bf16_products() ? KvType::kBf16 : KvType::kF16; }
 uint64_t Engine::kv_bytes() const {
   return KvCache::bytes_for(kv_layers(impl_->executor.graph()), impl_->options.kv_type, impl_->kv.n_pages() * kKvPage);
 }

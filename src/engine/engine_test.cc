@@ -245,7 +245,7 @@ TEST(Engine, GivesTheSameBitsWithPackedWeightsFromTheCache) {
   save_gguf(random_model({.family = &kQwen3, .n_embd = 256, .n_ff = 512, .dtype = DType::kQ4_K}, 7), folder / "m.gguf");
   const auto logits = [&](const fs::path& cache, bool found) {
     EngineOptions options = small();
-    options.packed_cache = {.folder = cache, .min_bytes = 0, .settled = std::chrono::seconds(0)};
+    options.packed_cache = {.folder = cache, .min_bytes = 0, .keep_free = 0, .settled = std::chrono::seconds(0)};
     Engine engine(std::make_shared<const Model>(load_model(folder / "m.gguf")), options);
     EXPECT_EQ(engine.found_packed(), found);
     return prompt_logits(engine, random_prompt(40, 1));

@@ -22,7 +22,6 @@ constexpr void add_panel_matmuls(Kernels& kernels) {
 template <class V>
 constexpr Kernels table() {
   Kernels kernels = {
-      .bf16_products = V::kBf16Dot,
       .rms_norm = rms_norm<V>,
       .layer_norm = layer_norm<V>,
       .add_scaled = add_scaled<V>,

@@ -8,7 +8,9 @@
 
 namespace minnow::body {
 
-inline constexpr int kPrefetchBytes = 6144;
+// How far ahead of itself a kernel asks for weights, and the most lines that it asks for at once: a burst is faster than
+// single lines, until it fills the queues that its own loads need.
+inline constexpr int kPrefetchBytes = 6144, kMostLines = 12;
 // Many columns are done in blocks, whose activations stay in a core's second-level cache while the panels of the task
 // pass by.
 inline constexpr int64_t kActivationBytes = 512 << 10, kMostColumns = 96;
@@ -24,17 +26,29 @@ struct PanelTile {
   static constexpr PanelFormat kFormat = Reader::kFormat;
   static constexpr bool kStarts = V::kWideSums && Reader::kOffset != 0;      // the offset is taken out at the start
   static constexpr bool kCorrects = !V::kWideSums && Reader::kOffset != 0;  // at the end
+  // Of a step, for each burst of prefetches; one or two for 32 columns.
+  static constexpr int kLines = (Reader::kStepBytes + 63) / 64, kBlocks = kFormat.columns / 32;
+  static constexpr int kBursts = kLines > kMostLines * kBlocks ? 2 : 1;
 
   typename V::F acc[R][C];
+  bool fetch;  // nobody has read this panel yet
+
+  inline __attribute__((always_inline)) void fetch_ahead(const uint8_t* step, int block, int burst) const {
+    const int i = block * kBursts + burst, n = kBlocks * kBursts;
+    const uint8_t* at = step + kPrefetchBytes + 64 * (kLines * i / n);
+#pragma GCC unroll 16
+    for (int line = 0; line < (kLines + n - 1) / n; ++line) __builtin_prefetch(at + 64 * line);
+  }
 
   // Products of 16 or 32 columns: groups first .. first + n - 1 of a block of 32. When sums are narrow, `flush` gets
   // them before they can overflow.
   template <int kGroups, class Flush>
-  static inline __attribute__((always_inline)) void multiply(const uint8_t* step, int block, int first_group, int row0,
-                                                             const Act* const (&x)[C], int at, Sums (&sums)[R][C], Flush flush) {
+  inline __attribute__((always_inline)) void multiply(const uint8_t* step, int block, int first_group, int row0,
+                                                      const Act* const (&x)[C], int at, Sums (&sums)[R][C], Flush flush) const {
 #pragma GCC unroll 8
     for (int i = 0; i < kGroups; ++i) {
       const int g = first_group + i;
+      if (kBlocks * kBursts > 1 && g % (8 / kBursts) == 0 && fetch) fetch_ahead(step, block, g * kBursts / 8);
       typename V::B codes[R];
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) codes[r] = Reader::codes(step, block, g, row0 + r * V::kLanes);
@@ -179,13 +193,14 @@ struct PanelTile {
     }
   }
 
-  // Rows from row0 of a panel, over the whole of K. `fetch`: nobody has read this panel yet.
+  // Rows from row0 of a panel, over the whole of K.
   static inline void run(const PanelMatMul& m, int64_t panel, int row0, int64_t column, bool fetch) {
     constexpr int kColumns = kFormat.columns, kStepBytes = Reader::kStepBytes;
     const int64_t steps = m.k / kColumns, blocks = (m.k + Act::kColumns - 1) / Act::kColumns;
     const auto* w = static_cast<const uint8_t*>(m.w) + panel * steps * kStepBytes;
     const auto* first = static_cast<const Act*>(m.x) + column * blocks;
     PanelTile tile;
+    tile.fetch = fetch;
     each([&](int r, int c) { tile.acc[r][c] = V::zero(); });
 
     for (int64_t s = 0; s < steps; ++s, w += kStepBytes) {
@@ -194,9 +209,7 @@ struct PanelTile {
       const Act* x[C];
 #pragma GCC unroll 8
       for (int c = 0; c < C; ++c) x[c] = first + c * blocks + block;
-      if (fetch) {
-        for (int b = 0; b < kStepBytes; b += 64) __builtin_prefetch(w + b + kPrefetchBytes);
-      }
+      if (kBlocks * kBursts == 1 && fetch) tile.fetch_ahead(w, 0, 0);
       if constexpr (kFormat.integer_scales()) {
         tile.step_with_integer_scales(w, row0, x, at);
       } else {

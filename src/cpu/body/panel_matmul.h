@@ -26,9 +26,11 @@ struct PanelTile {
   static constexpr PanelFormat kFormat = Reader::kFormat;
   static constexpr bool kStarts = V::kWideSums && Reader::kOffset != 0;      // the offset is taken out at the start
   static constexpr bool kCorrects = !V::kWideSums && Reader::kOffset != 0;  // at the end
-  // Of a step, for each burst of prefetches; one or two for 32 columns.
+  // Lines of a step, and bursts in which they are asked for: one or two for 32 columns. The widest tiles, whose loops are
+  // bound by instructions, ask for all of a step before it.
   static constexpr int kLines = (Reader::kStepBytes + 63) / 64, kBlocks = kFormat.columns / 32;
   static constexpr int kBursts = kLines > kMostLines * kBlocks ? 2 : 1;
+  static constexpr bool kSpread = C < V::kPanelColumns && kBlocks * kBursts > 1;
 
   typename V::F acc[R][C];
   bool fetch;  // nobody has read this panel yet
@@ -48,7 +50,7 @@ struct PanelTile {
 #pragma GCC unroll 8
     for (int i = 0; i < kGroups; ++i) {
       const int g = first_group + i;
-      if (kBlocks * kBursts > 1 && g % (8 / kBursts) == 0 && fetch) fetch_ahead(step, block, g * kBursts / 8);
+      if (kSpread && g % (8 / kBursts) == 0 && fetch) fetch_ahead(step, block, g * kBursts / 8);
       typename V::B codes[R];
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) codes[r] = Reader::codes(step, block, g, row0 + r * V::kLanes);
@@ -209,7 +211,9 @@ struct PanelTile {
       const Act* x[C];
 #pragma GCC unroll 8
       for (int c = 0; c < C; ++c) x[c] = first + c * blocks + block;
-      if (kBlocks * kBursts == 1 && fetch) tile.fetch_ahead(w, 0, 0);
+      if (!kSpread && fetch) {
+        for (int line = 0; line < kLines; ++line) __builtin_prefetch(w + kPrefetchBytes + 64 * line);
+      }
       if constexpr (kFormat.integer_scales()) {
         tile.step_with_integer_scales(w, row0, x, at);
       } else {

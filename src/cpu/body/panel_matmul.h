@@ -15,6 +15,13 @@ inline constexpr int kPrefetchBytes = 6144, kMostLines = 12;
 // pass by.
 inline constexpr int64_t kActivationBytes = 512 << 10, kMostColumns = 96;
 
+// What a pass over a panel asks for beside its work: the panel itself, which nobody has read yet, or bytes
+// [next_from, next_from + next_bytes) of the panel after it.
+struct Fetch {
+  bool this_panel = false;
+  int64_t next_from = 0, next_bytes = 0;
+};
+
 // R vectors of rows from row0 of a panel by C columns. Lane i of vector r belongs to row row0 + r * kLanes + i.
 template <class V, PanelType kType, int R, int C>
 struct PanelTile {
@@ -24,13 +31,13 @@ struct PanelTile {
   using Sums = typename V::Sums;
   static constexpr int kSubBlock = Reader::kSubBlock;
   static constexpr PanelFormat kFormat = Reader::kFormat;
-  static constexpr bool kStarts = V::kWideSums && Reader::kOffset != 0;      // the offset is taken out at the start
   static constexpr bool kCorrects = !V::kWideSums && Reader::kOffset != 0;  // at the end
   // Lines of a step, and bursts in which they are asked for: one or two for 32 columns. The widest tiles, whose loops are
   // bound by instructions, ask for all of a step before it.
   static constexpr int kLines = (Reader::kStepBytes + 63) / 64, kBlocks = kFormat.columns / 32;
   static constexpr int kBursts = kLines > kMostLines * kBlocks ? 2 : 1;
   static constexpr bool kSpread = C < V::kPanelColumns && kBlocks * kBursts > 1;
+  static constexpr bool kAhead = kBlocks == 1;  // asks for the next panel, too; steps of more lines would be held up by it
 
   typename V::F acc[R][C];
   bool fetch;  // nobody has read this panel yet
@@ -196,13 +203,15 @@ struct PanelTile {
   }
 
   // Rows from row0 of a panel, over the whole of K.
-  static inline void run(const PanelMatMul& m, int64_t panel, int row0, int64_t column, bool fetch) {
+  static inline void run(const PanelMatMul& m, int64_t panel, int row0, int64_t column, Fetch fetch) {
     constexpr int kColumns = kFormat.columns, kStepBytes = Reader::kStepBytes;
     const int64_t steps = m.k / kColumns, blocks = (m.k + Act::kColumns - 1) / Act::kColumns;
     const auto* w = static_cast<const uint8_t*>(m.w) + panel * steps * kStepBytes;
     const auto* first = static_cast<const Act*>(m.x) + column * blocks;
     PanelTile tile;
-    tile.fetch = fetch;
+    tile.fetch = fetch.this_panel;
+    const int64_t next_lines = kAhead ? (fetch.next_bytes / 64 + steps - 1) / steps : 0;  // for each step
+    const uint8_t* next = w + steps * kStepBytes + fetch.next_from;
     each([&](int r, int c) { tile.acc[r][c] = V::zero(); });
 
     for (int64_t s = 0; s < steps; ++s, w += kStepBytes) {
@@ -211,7 +220,8 @@ struct PanelTile {
       const Act* x[C];
 #pragma GCC unroll 8
       for (int c = 0; c < C; ++c) x[c] = first + c * blocks + block;
-      if (!kSpread && fetch) {
+      for (int64_t line = 0; line < next_lines; ++line, next += 64) __builtin_prefetch(next);
+      if (!kSpread && fetch.this_panel) {
         for (int line = 0; line < kLines; ++line) __builtin_prefetch(w + kPrefetchBytes + 64 * line);
       }
       if constexpr (kFormat.integer_scales()) {
@@ -241,22 +251,28 @@ struct PanelTile {
 
 // C columns of all rows of a panel.
 template <class V, PanelType kType, int C>
-inline void panel_columns(const PanelMatMul& m, int64_t panel, int64_t column, bool fetch) {
+inline void panel_columns(const PanelMatMul& m, int64_t panel, int64_t column, Fetch fetch) {
   // A single column takes all rows at once: the weights are what is read, as one stream.
   constexpr int kVectors = C == 1 ? V::kStreamVectors : V::kPanelVectors;
   for (int row0 = 0; row0 < kPanelRows; row0 += kVectors * V::kLanes) {
-    PanelTile<V, kType, kVectors, C>::run(m, panel, row0, column, fetch && row0 == 0);
+    PanelTile<V, kType, kVectors, C>::run(m, panel, row0, column, row0 == 0 ? fetch : Fetch{});
   }
 }
 
-// The widest tiles; what is left at the end is cut in equal parts.
+// Columns [begin, end) in the widest tiles; what is left at the end is cut in equal parts. Over a panel that comes from
+// memory, each pass asks for its part of the next one, so that memory is never idle while tiles multiply.
 template <class V, PanelType kType>
 inline void panel_tiles(const PanelMatMul& m, int64_t panel, int64_t begin, int64_t end) {
   constexpr int kMost = V::kPanelColumns;
+  constexpr bool kAhead = PanelTile<V, kType, 1, 1>::kAhead;
+  const int64_t passes = (end - begin + kMost - 1) / kMost;
+  const int64_t bytes = m.k / panel_format(kType).columns * PanelReader<V, kType>::kStepBytes;
+  const bool unread = begin == 0, alone = !kAhead || passes == 1 || panel == m.panel_begin;
+  const int64_t part = kAhead && unread && passes > 1 && panel + 1 < m.panel_end ? (bytes / passes + 63) / 64 * 64 : 0;
+  Fetch fetch{unread && alone, 0, part};
   for (int64_t c = begin; c < end;) {
     const int64_t left = end - c;
     const int64_t n = left >= 2 * kMost ? kMost : left > kMost ? (left + 1) / 2 : left;
-    const bool fetch = c == 0;
     if (n == 1) panel_columns<V, kType, 1>(m, panel, c, fetch);
     if constexpr (kMost >= 2) if (n == 2) panel_columns<V, kType, 2>(m, panel, c, fetch);
     if constexpr (kMost >= 3) if (n == 3) panel_columns<V, kType, 3>(m, panel, c, fetch);
@@ -264,6 +280,7 @@ inline void panel_tiles(const PanelMatMul& m, int64_t panel, int64_t begin, int6
     if constexpr (kMost >= 5) if (n == 5) panel_columns<V, kType, 5>(m, panel, c, fetch);
     if constexpr (kMost >= 6) if (n == 6) panel_columns<V, kType, 6>(m, panel, c, fetch);
     c += n;
+    fetch = {false, fetch.next_from + part, part};
   }
 }
 

@@ -5,12 +5,14 @@
 
 namespace minnow::body {
 
+inline constexpr int kReadAhead = 2048;  // bytes
+
 template <class V>
 double read_memory(const void* bytes, int64_t n) {
   const auto* p = static_cast<const float*>(bytes);
   typename V::F a = V::zero(), b = V::zero(), c = V::zero(), d = V::zero();
   for (int64_t i = 0; i + 4 * V::kLanes <= n / 4; i += 4 * V::kLanes) {
-    __builtin_prefetch(p + i + 2048 / 4);
+    __builtin_prefetch(p + i + kReadAhead / 4);
     a = V::max(a, V::load(p + i));
     b = V::max(b, V::load(p + i + V::kLanes));
     c = V::max(c, V::load(p + i + 2 * V::kLanes));

@@ -210,7 +210,7 @@ struct PanelTile {
     const auto* first = static_cast<const Act*>(m.x) + column * blocks;
     PanelTile tile;
     tile.fetch = fetch.this_panel;
-    const int64_t next_lines = kAhead ? (fetch.next_bytes / 64 + steps - 1) / steps : 0;  // for each step
+    const int64_t next_lines = kAhead && fetch.next_bytes > 0 ? (fetch.next_bytes / 64 + steps - 1) / steps : 0;  // for each step
     const uint8_t* next = w + steps * kStepBytes + fetch.next_from;
     each([&](int r, int c) { tile.acc[r][c] = V::zero(); });
 

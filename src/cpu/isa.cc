@@ -43,6 +43,13 @@ bool has_avx512() {
          MINNOW_CPU_HAS("avx512dq") && MINNOW_CPU_HAS("avx512vl") && MINNOW_CPU_HAS("avx512vnni");
 }
 
+// Zen 3 and 4.
+bool is_amd_family_19h() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__builtin_cpu_is("amd") || __get_cpuid(1, &a, &b, &c, &d) == 0) return false;
+  return (a >> 8 & 0xF) + (a >> 20 & 0xFF) == 0x19;
+}
+
 std::vector<Feature> features() {
   return {
       {"sse4_2", MINNOW_CPU_HAS("sse4.2")},
@@ -130,6 +137,15 @@ std::vector<std::string> cpu_features() {
     if (f.present) names.emplace_back(f.name);
   }
   return names;
+}
+
+bool follows_streams() {
+#if defined(__x86_64__)
+  static const bool follows = is_amd_family_19h();  // measured on Zen 4: docs/performance.md
+  return follows;
+#else
+  return false;
+#endif
 }
 
 }  // namespace minnow

@@ -28,6 +28,9 @@ const std::vector<Isa>& available_isas();
 // Throws kInvalidInput when that is unknown or not available here.
 Isa chosen_isa();
 
+// Whether the hardware fetches a contiguous stream in time by itself, so that asking for it only slows it down.
+bool follows_streams();
+
 // Features that doctor prints, e.g. "avx512_vnni": those of this CPU that minnow knows of.
 std::vector<std::string> cpu_features();
 

@@ -36,6 +36,7 @@ struct PanelMatMul {
   int64_t y_stride;
   int64_t n_rows;
   int64_t panel_begin, panel_end;
+  bool asks_ahead = true;  // also for a single column, whose weights the hardware may fetch in time by itself (isa.h)
 };
 
 enum class KvType : uint8_t { kF32, kF16, kBf16, kQ8_0 };

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "cpu/isa.h"
 #include "cpu/pack_panels.h"
 #include "cpu/unpack_panels.h"
 #include "tensor/codec.h"
@@ -115,7 +116,7 @@ void PackedMatrix::row(int64_t r, float* y) const {
 void PackedMatrix::multiply(const Kernels& kernels, const void* x, int64_t n_cols, float* y, int64_t begin,
                             int64_t end) const {
   if (panel_type_) {
-    const PanelMatMul task{data_, k_, x, n_cols, y, n_rows_, n_rows_, begin, end};
+    const PanelMatMul task{data_, k_, x, n_cols, y, n_rows_, n_rows_, begin, end, !follows_streams()};
     kernels.panel_matmul[static_cast<int>(*panel_type_)](task);
     return;
   }

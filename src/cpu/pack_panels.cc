@@ -191,10 +191,10 @@ void put_codes(const uint8_t* codes, std::byte* out, int row) {
 #pragma GCC unroll 3
     for (int i = 0; i < kGroups.group[g].n; ++i) {
       const CodeBits::Piece& p = kGroups.group[g].piece[i];
-      lanes[p.vector] |= ((four >> p.to) & ((1u << p.bits) - 1) * 0x01010101u) << p.from;
+      lanes[p.plane] |= ((four >> p.to) & ((1u << p.bits) - 1) * 0x01010101u) << p.from;
     }
   }
-  for (int v = 0; v < kBits; ++v) std::memcpy(out + 64 * v + 4 * row, &lanes[v], 4);
+  for (int i = 0; i < kBits; ++i) std::memcpy(out + kPlaneBytes * i + 4 * row, &lanes[i], 4);
 }
 
 template <PanelType kType>
@@ -212,7 +212,7 @@ void put(const Parts& parts, int row, std::byte* step) {
   if constexpr (f.has_byte_scales()) put_bytes(parts.scales, step + f.byte_scales_at());
   if constexpr (f.has_byte_mins()) put_bytes(parts.mins, step + f.byte_mins_at());
   for (int block = 0; block < f.columns / 32; ++block) {
-    put_codes<f.codes.bits>(parts.codes + 32 * block, step + (2 * block + row / kHalfRows) * f.code_bytes(), row % kHalfRows);
+    put_codes<f.codes.bits>(parts.codes + 32 * block, step + block * f.code_bytes(), row);
   }
 }
 

@@ -4,10 +4,11 @@
 // type. What the blocks of the 32 rows hold lies side by side within a step: the codes in blocks of 32 columns, then
 // the scales. Rows past N are zero. A panel is one contiguous stream of whole cache lines, whoever reads it.
 //
-// The codes of 32 columns are, for each half of the rows, 8 groups of 4: group g holds columns 4g .. 4g + 3. The 4 bytes
-// of a group of one row are a 32-bit lane, and 16 rows fill a 512-bit register (two of 256 bits, four of 128). A dot
-// product step multiplies it with 4 activation bytes that are the same in every lane. Narrow codes share their bytes
+// The codes of 32 columns are 8 groups of 4: group g holds columns 4g .. 4g + 3. The 4 bytes of a group of one row are a
+// 32-bit lane, and the 32 rows side by side are a plane of 128 bytes: two registers of 512 bits, four of 256. A dot
+// product step multiplies them with 4 activation bytes that are the same in every lane. Narrow codes share their bytes
 // with other groups, never with another row or column of the group, so that a shift and a mask give a group (CodeBits).
+// Kernels read planes in the order in which they lie, which is what the hardware's prefetching follows.
 //
 // What sets the types apart is in a table of facts, panel_format. Packing and kernels are written once, for any row of
 // it. Every type walks its sub-blocks in the same order and adds up each output by itself, so a result does not depend
@@ -21,7 +22,7 @@
 namespace minnow {
 
 inline constexpr int kPanelRows = 32;
-inline constexpr int kHalfRows = 16;  // of a group of codes
+inline constexpr int kPlaneBytes = 4 * kPanelRows;
 
 // Named after their blocks. TQ1_0 is packed as TQ2_0. The types of codebooks (IQ1 to IQ3) have one form, in which each value
 // has a byte of its own: three to five times the size of their blocks.
@@ -35,12 +36,12 @@ enum class PanelType : uint8_t {
 };
 inline constexpr int kNumPanelTypes = 19;
 
-// Where the codes of the 8 groups lie in a block of `bits` registers of 64 bytes: 32 columns of half a panel's rows. Each
-// byte holds as many whole codes as fit, from bit 0 up: one group after another. What is left of the bytes, one register
-// after another, holds the other groups in pieces.
+// Where the codes of the 8 groups lie in `bits` planes, which hold 32 columns. Each byte holds as many whole codes as
+// fit, from bit 0 up: one group after another. What is left of the bytes, one plane after another, holds the other groups
+// in pieces.
 struct CodeBits {
   struct Piece {
-    int vector = 0, from = 0;  // bit in the byte
+    int plane = 0, from = 0;   // bit in the byte
     int bits = 0, to = 0;      // bit in the code
   };
   struct Group {
@@ -53,12 +54,12 @@ struct CodeBits {
 
   int bits = 8;
 
-  constexpr int bytes() const { return 64 * bits; }
+  constexpr int bytes() const { return kPlaneBytes * bits; }
   constexpr int mask() const { return (1 << bits) - 1; }
   constexpr Groups groups() const {
     Groups all;
     const int whole = 8 / bits;
-    int vector = 0, from = whole * bits;  // the next free bit
+    int plane = 0, from = whole * bits;  // the next free bit
     for (int g = 0; g < 8; ++g) {
       Group& group = all.group[g];
       if (g < whole * bits) {
@@ -68,11 +69,11 @@ struct CodeBits {
       }
       for (int to = 0; to < bits;) {
         const int n = bits - to < 8 - from ? bits - to : 8 - from;
-        group.piece[group.n++] = {vector, from, n, to};
+        group.piece[group.n++] = {plane, from, n, to};
         to += n;
         from += n;
         if (from == 8) {
-          ++vector;
+          ++plane;
           from = whole * bits;
         }
       }
@@ -158,9 +159,10 @@ struct PanelFormat {
   constexpr bool integer_scales() const { return scale == PanelScale::kI8 || scale == PanelScale::kU4; }
   constexpr MatMulInput input() const { return columns == 32 ? MatMulInput::kBlocks32 : MatMulInput::kBlocks256; }
 
-  // A step, in this order: the codes of each 32 columns and half of the rows; f16 scales (f32: a single one), f16 minimums, a byte scale for each sub-block, a byte minimum for each (kI8 only). Each is 32 rows wide;
+  // A step, in this order: the codes of each 32 columns; f16 scales (f32: a single one), f16 minimums, a byte scale for
+  // each sub-block, a byte minimum for each (kI8 only). Each is 32 rows wide;
   // of integer scales and minimums, two sub-blocks lie together: those of a row are neighbours.
-  constexpr int code_bytes() const { return codes.bytes(); }  // of 32 columns of half the rows
+  constexpr int code_bytes() const { return codes.bytes(); }  // of 32 columns
   constexpr bool one_scale() const { return scale == PanelScale::kF32; }
   constexpr bool has_f16_scale() const {
     return scale == PanelScale::kF16 || scale == PanelScale::kI8 || scale == PanelScale::kU4;
@@ -169,7 +171,7 @@ struct PanelFormat {
   constexpr bool has_byte_mins() const { return has_min && scale == PanelScale::kI8; }
   constexpr int subs() const { return columns / sub_block; }
 
-  constexpr int scale_at() const { return columns / 32 * 2 * code_bytes(); }
+  constexpr int scale_at() const { return columns / 32 * code_bytes(); }
   constexpr int min_at() const { return scale_at() + (one_scale() ? 32 : has_f16_scale() ? 2 * kPanelRows : 0); }
   constexpr int byte_scales_at() const { return min_at() + (has_min ? 2 * kPanelRows : 0); }
   constexpr int byte_mins_at() const { return byte_scales_at() + (has_byte_scales() ? subs() * kPanelRows : 0); }

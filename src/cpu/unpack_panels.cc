@@ -46,12 +46,12 @@ struct StepRow {
 
   // The values of 32 columns, with the format's offset.
   void values(int block, uint8_t* out) const {
-    const std::byte* codes = step + (2 * block + row / kHalfRows) * f.code_bytes() + 4 * (row % kHalfRows);
+    const std::byte* codes = step + block * f.code_bytes() + 4 * row;
     for (int g = 0; g < 8; ++g) {
       uint32_t four = 0;
       for (int i = 0; i < groups.group[g].n; ++i) {
         const CodeBits::Piece& p = groups.group[g].piece[i];
-        four |= (read<uint32_t>(codes + 64 * p.vector) >> p.from & ((1u << p.bits) - 1) * 0x01010101u) << p.to;
+        four |= (read<uint32_t>(codes + kPlaneBytes * p.plane) >> p.from & ((1u << p.bits) - 1) * 0x01010101u) << p.to;
       }
       for (int j = 0; j < 4; ++j) {
         const uint8_t code = four >> (8 * j) & 0xFF;

@@ -18,7 +18,7 @@ void convert_keys(const char* page, int64_t head_dim, int64_t ahead, typename A:
       for (int j = 0; j < kKvPage; j += V::kLanes) {
         const int64_t at = (d * kKvPage + j) * 2;
         const float* s = scales + d / 16 * kKvPage + j;
-        __builtin_prefetch(reinterpret_cast<const char*>(numbers + at) + ahead);
+        prefetch(reinterpret_cast<const char*>(numbers + at) + ahead);
         const auto low = V::mul(Cache::template load<V>(numbers + at), V::load_twice(s));
         const auto high = V::mul(Cache::template load<V>(numbers + at + V::kLanes), V::load_twice(s + V::kLanes / 2));
         A::store(out + at, A::unit(low, high));
@@ -47,7 +47,7 @@ void convert_values(const char* page, const ValueSlots& t, int64_t ahead, typena
     if constexpr (Cache::kScaled) {
       const auto* scales = reinterpret_cast<const float*>(numbers + t.head_dim * kKvPage) + j * (t.head_dim / 32) * 2;
       for (; d < t.head_dim; d += V::kLanes) {
-        __builtin_prefetch(reinterpret_cast<const char*>(from + 2 * d) + ahead);
+        prefetch(reinterpret_cast<const char*>(from + 2 * d) + ahead);
         const auto s = V::set_two(scales + d / 32 * 2);
         const auto low = V::mul(Cache::template load<V>(from + 2 * d), s);
         const auto high = V::mul(Cache::template load<V>(from + 2 * d + V::kLanes), s);

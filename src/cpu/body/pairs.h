@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cpu/body/elementwise.h"
+#include "cpu/body/prefetch.h"
 
 namespace minnow::body {
 
@@ -128,7 +129,7 @@ struct PageUnits {
   const typename Cache::T* numbers;
   int64_t ahead;
   typename A::Unit load(int64_t at) const {
-    if constexpr (kAhead) __builtin_prefetch(reinterpret_cast<const char*>(numbers + at) + ahead);
+    if constexpr (kAhead) prefetch(reinterpret_cast<const char*>(numbers + at) + ahead);
     if constexpr (kNative<A, Cache>) {
       return A::load(numbers + at);
     } else {

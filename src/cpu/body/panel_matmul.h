@@ -5,21 +5,18 @@
 #pragma once
 
 #include "cpu/body/panel_reader.h"
+#include "cpu/body/prefetch.h"
 
 namespace minnow::body {
 
-// How far ahead of itself a kernel asks for weights, and the most lines that it asks for at once: a burst is faster than
-// single lines, until it fills the queues that its own loads need.
-inline constexpr int kPrefetchBytes = 6144, kMostLines = 12;
 // Many columns are done in blocks, whose activations stay in a core's second-level cache while the panels of the task
 // pass by.
 inline constexpr int64_t kActivationBytes = 512 << 10, kMostColumns = 96;
 
-// What a pass over a panel asks for beside its work: the panel itself, which nobody has read yet, or bytes
-// [next_from, next_from + next_bytes) of the panel after it.
+// What a pass over a panel asks for beside its work, a part of it with every step.
 struct Fetch {
-  bool this_panel = false;
-  int64_t next_from = 0, next_bytes = 0;
+  const uint8_t* from = nullptr;
+  int64_t bytes = 0;
 };
 
 // R vectors of rows from row0 of a panel by C columns. Lane i of vector r belongs to row row0 + r * kLanes + i.
@@ -32,32 +29,29 @@ struct PanelTile {
   static constexpr int kSubBlock = Reader::kSubBlock;
   static constexpr PanelFormat kFormat = Reader::kFormat;
   static constexpr bool kCorrects = !V::kWideSums && Reader::kOffset != 0;  // at the end
-  // Lines of a step, and bursts in which they are asked for: one or two for 32 columns. The widest tiles, whose loops are
-  // bound by instructions, ask for all of a step before it.
-  static constexpr int kLines = (Reader::kStepBytes + 63) / 64, kBlocks = kFormat.columns / 32;
-  static constexpr int kBursts = kLines > kMostLines * kBlocks ? 2 : 1;
-  static constexpr bool kSpread = C < V::kPanelColumns && kBlocks * kBursts > 1;
-  static constexpr bool kAhead = kBlocks == 1;  // asks for the next panel, too; steps of more lines would be held up by it
+  // Lines are asked for in bursts, two for each 32 columns, so that they neither come one by one nor fill the queues that
+  // the loads of the step need.
+  static constexpr int kBurstGroups = 2, kBursts = kFormat.columns / 32 * (8 / kBurstGroups);
 
   typename V::F acc[R][C];
-  bool fetch;  // nobody has read this panel yet
+  const uint8_t* ahead;  // the next line to ask for
+  int64_t burst, left;   // lines: of a burst, and of this step that are not asked for yet
 
-  inline __attribute__((always_inline)) void fetch_ahead(const uint8_t* step, int block, int burst) const {
-    const int i = block * kBursts + burst, n = kBlocks * kBursts;
-    const uint8_t* at = step + kPrefetchBytes + 64 * (kLines * i / n);
-#pragma GCC unroll 16
-    for (int line = 0; line < (kLines + n - 1) / n; ++line) __builtin_prefetch(at + 64 * line);
+  inline __attribute__((always_inline)) void fetch_burst() {
+    const int64_t n = burst < left ? burst : left;
+    for (int64_t line = 0; line < n; ++line, ahead += 64) prefetch(ahead);
+    left -= n;
   }
 
   // Products of 16 or 32 columns: groups first .. first + n - 1 of a block of 32. When sums are narrow, `flush` gets
   // them before they can overflow.
   template <int kGroups, class Flush>
   inline __attribute__((always_inline)) void multiply(const uint8_t* step, int block, int first_group, int row0,
-                                                      const Act* const (&x)[C], int at, Sums (&sums)[R][C], Flush flush) const {
+                                                      const Act* const (&x)[C], int at, Sums (&sums)[R][C], Flush flush) {
 #pragma GCC unroll 8
     for (int i = 0; i < kGroups; ++i) {
       const int g = first_group + i;
-      if (kSpread && g % (8 / kBursts) == 0 && fetch) fetch_ahead(step, block, g * kBursts / 8);
+      if (g % kBurstGroups == 0) fetch_burst();
       typename V::B codes[R];
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) codes[r] = Reader::codes(step, block, g, row0 + r * V::kLanes);
@@ -209,9 +203,9 @@ struct PanelTile {
     const auto* w = static_cast<const uint8_t*>(m.w) + panel * steps * kStepBytes;
     const auto* first = static_cast<const Act*>(m.x) + column * blocks;
     PanelTile tile;
-    tile.fetch = fetch.this_panel;
-    const int64_t next_lines = kAhead && fetch.next_bytes > 0 ? (fetch.next_bytes / 64 + steps - 1) / steps : 0;  // for each step
-    const uint8_t* next = w + steps * kStepBytes + fetch.next_from;
+    const int64_t lines = (fetch.bytes / 64 + steps - 1) / steps;  // with each step
+    tile.burst = (lines + kBursts - 1) / kBursts;
+    tile.ahead = fetch.from;
     each([&](int r, int c) { tile.acc[r][c] = V::zero(); });
 
     for (int64_t s = 0; s < steps; ++s, w += kStepBytes) {
@@ -220,10 +214,7 @@ struct PanelTile {
       const Act* x[C];
 #pragma GCC unroll 8
       for (int c = 0; c < C; ++c) x[c] = first + c * blocks + block;
-      for (int64_t line = 0; line < next_lines; ++line, next += 64) __builtin_prefetch(next);
-      if (!kSpread && fetch.this_panel) {
-        for (int line = 0; line < kLines; ++line) __builtin_prefetch(w + kPrefetchBytes + 64 * line);
-      }
+      tile.left = lines;
       if constexpr (kFormat.integer_scales()) {
         tile.step_with_integer_scales(w, row0, x, at);
       } else {
@@ -259,18 +250,29 @@ inline void panel_columns(const PanelMatMul& m, int64_t panel, int64_t column, F
   }
 }
 
-// Columns [begin, end) in the widest tiles; what is left at the end is cut in equal parts. Over a panel that comes from
-// memory, each pass asks for its part of the next one, so that memory is never idle while tiles multiply.
+// Columns [begin, end) in the widest tiles; what is left at the end is cut in equal parts. While a panel comes from memory,
+// the first pass over it asks for what lies a little ahead, and others for their parts of the next panel, so that memory is
+// never idle while tiles multiply. A panel that the passes before have fetched leaves all of its own to the next.
 template <class V, PanelType kType>
 inline void panel_tiles(const PanelMatMul& m, int64_t panel, int64_t begin, int64_t end) {
   constexpr int kMost = V::kPanelColumns;
-  constexpr bool kAhead = PanelTile<V, kType, 1, 1>::kAhead;
-  const int64_t passes = (end - begin + kMost - 1) / kMost;
   const int64_t bytes = m.k / panel_format(kType).columns * PanelReader<V, kType>::kStepBytes;
-  const bool unread = begin == 0, alone = !kAhead || passes == 1 || panel == m.panel_begin;
-  const int64_t part = kAhead && unread && passes > 1 && panel + 1 < m.panel_end ? (bytes / passes + 63) / 64 * 64 : 0;
-  Fetch fetch{unread && alone, 0, part};
+  const auto* here = static_cast<const uint8_t*>(m.w) + panel * bytes;
+  const int64_t passes = (end - begin + kMost - 1) / kMost;
+  const bool fetched = passes > 1 && panel > m.panel_begin;
+  const int64_t sharing = panel + 1 < m.panel_end ? passes - (fetched ? 0 : 1) : 0;
+  const int64_t part = sharing > 0 ? (bytes / 64 + sharing - 1) / sharing * 64 : 0;
+  const uint8_t* next = here + bytes;
   for (int64_t c = begin; c < end;) {
+    Fetch fetch;
+    if (begin == 0 && c == 0 && !fetched) {
+      // Sub-blocks of 16 columns are no plain stream: the hardware does not keep up.
+      const bool asks = m.asks_ahead || m.n_cols > 1 || panel_format(kType).sub_block == 16;
+      if (asks) fetch = {here + kFetchAhead, bytes};
+    } else if (begin == 0) {
+      fetch = {next, part};
+      next += part;
+    }
     const int64_t left = end - c;
     const int64_t n = left >= 2 * kMost ? kMost : left > kMost ? (left + 1) / 2 : left;
     if (n == 1) panel_columns<V, kType, 1>(m, panel, c, fetch);
@@ -280,7 +282,6 @@ inline void panel_tiles(const PanelMatMul& m, int64_t panel, int64_t begin, int6
     if constexpr (kMost >= 5) if (n == 5) panel_columns<V, kType, 5>(m, panel, c, fetch);
     if constexpr (kMost >= 6) if (n == 6) panel_columns<V, kType, 6>(m, panel, c, fetch);
     c += n;
-    fetch = {false, fetch.next_from + part, part};
   }
 }
 

@@ -31,7 +31,7 @@ struct PanelReader {
 
   // Four columns of each row, weight / scale + kFormat.offset: group g of the step's 32 columns from 32 * block on.
   static inline __attribute__((always_inline)) typename V::B codes(const uint8_t* step, int block, int g, int row) {
-    const uint8_t* block_codes = step + (2 * block + row / kHalfRows) * kCodeBytes + 4 * (row % kHalfRows);
+    const uint8_t* block_codes = step + block * kCodeBytes + 4 * row;
     auto code = piece(block_codes, kGroups.group[g].piece[0]);
     if (kGroups.group[g].n > 1) code = V::or_b(code, piece(block_codes, kGroups.group[g].piece[1]));
     if (kGroups.group[g].n > 2) code = V::or_b(code, piece(block_codes, kGroups.group[g].piece[2]));
@@ -129,7 +129,7 @@ struct PanelReader {
 
   static inline __attribute__((always_inline)) typename V::B piece(const uint8_t* codes, const CodeBits::Piece& p) {
     const int to = p.to + kFormat.code_shift;
-    return V::bits(V::load_b(codes + 64 * p.vector), p.from - to, ((1 << p.bits) - 1) << to);
+    return V::bits(V::load_b(codes + kPlaneBytes * p.plane), p.from - to, ((1 << p.bits) - 1) << to);
   }
 
   static inline __attribute__((always_inline)) typename V::F f16(const uint8_t* rows, int row) {

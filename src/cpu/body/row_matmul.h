@@ -7,9 +7,7 @@
 
 namespace minnow::body {
 
-// So few columns that they stay in the first-level cache: row after row is one contiguous stream, fetched this many bytes
-// ahead.
-inline constexpr int64_t kStreamAhead = 6144;
+// So few columns that they stay in the first-level cache: row after row is one contiguous stream.
 inline constexpr int64_t kStreamInputBytes = 32 << 10;
 
 template <class V, class Source, int C = V::kTileColumns>
@@ -26,7 +24,7 @@ void stream_rows(const RowMatMul& m) {
     for (int64_t at = 0; at < m.k; at += kPiece) {
       const int64_t n = m.k - at < kPiece ? m.k - at : kPiece;
       const auto* x = static_cast<const typename Unit::T*>(m.x) + at;
-      const Ahead ahead{reinterpret_cast<const char*>(w + at) + kStreamAhead, 0, Unit::kStep * sizeof(T)};
+      const Ahead ahead{reinterpret_cast<const char*>(w + at) + kFetchAhead, 0, Unit::kStep * sizeof(T)};
       row_tile<V, Source, 1, C, true>({w + at, 0, x, stride, n, m.y + r, m.y_stride, at == 0}, ahead);
     }
   }

@@ -5,6 +5,7 @@
 // not depend on the tile or the path that it was computed in.
 #pragma once
 
+#include "cpu/body/prefetch.h"
 #include "cpu/kernels.h"
 
 namespace minnow::body {
@@ -123,7 +124,7 @@ inline __attribute__((always_inline)) void row_tile(const RowTile<Source>& t, Ah
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       w[r] = Source::load(t.w + r * t.w_stride + i);
-      if (kFetch) __builtin_prefetch(ahead.p + r * ahead.stride);
+      if (kFetch) prefetch(ahead.p + r * ahead.stride);
     }
     ahead.p += ahead.step;
 #pragma GCC unroll 8

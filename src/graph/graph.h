@@ -5,12 +5,12 @@
 // They appear in shapes as kTokensDim and kOutputsDim, always outermost.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
-#include <variant>
 #include <vector>
 
+#include "graph/ops.h"
 #include "tensor/tensor.h"
 
 namespace minnow {
@@ -21,84 +21,26 @@ inline constexpr int64_t kTokensDim = -1;   // T: tokens in this step, over all 
 inline constexpr int64_t kOutputsDim = -2;  // O: rows selected for output
 inline constexpr int64_t kMaxConvTaps = 8;
 
-enum class Op : uint8_t {
-  kTokens,      // () -> [T] i32 token ids
-  kPositions,   // () -> [T] i32 position of each token in its sequence
-  kSegments,    // () -> [T] i32 0, or 1 for tokens of the second of two texts
-  kWeight,      // () -> a constant tensor
-  kEmbed,       // (weight [V, D], tokens, positions or segments [T]) -> [T, D]
-  kMatMul,      // (x [T, K], weight [N, K]) -> [T, N], y = x W^T
-  kAdd,         // (a, b) -> a + b; b has a's shape, or is [last dimension of a]
-  kMul,         // (a, b) -> a * b, as kAdd
-  kScale,       // x -> factor * x
-  kUnary,       // x -> f(x)
-  kGated,       // (gate, up) -> f(gate) * up
-  kSoftCap,     // x -> cap * tanh(x / cap)
-  kRmsNorm,     // (x [..., D], weight [D]) -> x / sqrt(mean(x^2) + eps) * weight, over the last dimension
-  kLayerNorm,   // (x [..., D], weight [D], optional bias [D]) -> (x - mean) / sqrt(variance + eps) * weight + bias
-  kRopeTable,   // (positions [T]) -> [T, 2 * n_freq]: cosines then sines of position * inv_freq, times magnitude
-  kRope,        // (x [T, H, D], table [T, n_rot]) -> rotary embedding of the first n_rot features of every head
-  kAttention,   // (q [T, H, D], k [T, G, D], v [T, G, D]) -> [T, H * D], over each sequence's history
-  kShortConv,   // (x [T, D], weight [D, L]) -> [T, D], y[t] = sum over j of weight[:, j] x[t - L + 1 + j], 0 before the start
-  kRoute,       // router logits [T, E] -> [T, 2 k]: the numbers of the k experts of each token, then their weights
-  kExpertMatMul,  // (x [T, K] or [T, k, K], weight [E, N, K], route) -> [T, k, N]: each token with its experts' matrices
-  kExpertSum,   // (x [T, k, D], route) -> [T, D]: the experts' results, weighted
-  kReshape,     // the same values under another shape; a view
-  kSelectRows,  // x [T, D] -> [O, D]: the rows that the caller wants logits for
-};
+// The operands of a node; those that there are come first.
+class Inputs {
+ public:
+  static constexpr std::size_t kMax = 6;
+  Inputs() : Inputs(std::initializer_list<NodeId>{}) {}
+  Inputs(std::initializer_list<NodeId> ids);  // the rest are kNoNode
+  NodeId operator[](std::size_t i) const { return ids_[i]; }
+  NodeId& operator[](std::size_t i) { return ids_[i]; }
+  const NodeId* begin() const { return ids_; }
+  const NodeId* end() const { return ids_ + kMax; }
+  NodeId* begin() { return ids_; }
+  NodeId* end() { return ids_ + kMax; }
 
-enum class UnaryFn : uint8_t { kSilu, kGeluTanh, kGelu, kRelu, kReluSquared, kTanh };
-inline constexpr int kNumUnaryFns = 6;
-
-// Which features rotate together: 2i with 2i+1 (the original paper; GGUF llama), or i with i + n_rot/2 (GPT-NeoX).
-enum class RopeLayout : uint8_t { kInterleaved, kHalves };
-
-struct NoAttrs {};
-struct ScaleAttrs {
-  float factor = 1;
+ private:
+  NodeId ids_[kMax];
 };
-struct UnaryAttrs {
-  UnaryFn fn = UnaryFn::kSilu;
-};
-struct SoftCapAttrs {
-  float cap = 0;
-};
-struct NormAttrs {
-  float eps = 1e-6f;
-};
-// All of rope scaling (linear, Llama 3, YaRN, LongRoPE) is folded into these numbers by the model.
-struct RopeTableAttrs {
-  std::vector<double> inv_freq;  // radians per position
-  double magnitude = 1;
-  // Llama 4's attention temperature: magnitudes times 1 + beta ln(1 + floor(position / length)); 0: none.
-  double temperature_beta = 0, temperature_length = 1;
-};
-struct RopeAttrs {
-  RopeLayout layout = RopeLayout::kHalves;
-};
-struct AttentionAttrs {
-  int32_t layer = 0;   // names the part of the KV cache that holds this operation's history
-  float scale = 1;     // of q . k
-  int32_t window = 0;  // 0: all of the past; n: the token itself and the n - 1 before it
-  float softcap = 0;   // 0: none
-  // Whether a token sees only what came before it. If not, the whole sequence has to be in one batch, and a window
-  // reaches n / 2 tokens to either side.
-  bool causal = true;
-};
-struct ShortConvAttrs {
-  int32_t layer = 0;   // names the part of the KV cache that holds the inputs so far
-};
-struct RouteAttrs {
-  int32_t n_used = 1;      // experts per token
-  bool normalize = false;  // the weights, softmax over all experts, are scaled to a sum of 1
-  float scale = 1;
-};
-using Attrs = std::variant<NoAttrs, ScaleAttrs, UnaryAttrs, SoftCapAttrs, NormAttrs, RopeTableAttrs, RopeAttrs,
-                           AttentionAttrs, ShortConvAttrs, RouteAttrs>;
 
 struct Node {
   Op op;
-  std::array<NodeId, 3> inputs = {kNoNode, kNoNode, kNoNode};
+  Inputs inputs;
   Shape shape;      // inferred
   Attrs attrs;
   Tensor constant;  // kWeight only
@@ -124,7 +66,7 @@ class Graph {
   NodeId tokens();
   NodeId positions();
   NodeId segments();
-  NodeId weight(std::string name, Tensor tensor);
+  NodeId weight(std::string name, Tensor tensor, int64_t first_row = 0);
   NodeId embed(NodeId weight, NodeId rows);
   NodeId matmul(NodeId x, NodeId weight);
   NodeId add(NodeId a, NodeId b);
@@ -143,6 +85,43 @@ class Graph {
   NodeId expert_sum(NodeId x, NodeId route);
   NodeId reshape(NodeId x, const Shape& shape);
   NodeId select_rows(NodeId x);
+
+  // Training (gradient_ops.cc). What ends in _grad takes dy first; results of ..._weight_grad, bias_grad and gain_grad name
+  // the node, but cannot be read. `rows` is kOutputsDim or kTokensDim.
+  NodeId targets(int64_t rows);
+  NodeId loss_weights(int64_t rows);
+  NodeId teacher(int64_t rows, int32_t top_k);
+  NodeId output_grad(NodeId output);
+  NodeId part(NodeId of, int32_t index);  // directly after the node, or its other parts
+  NodeId batch_attention(NodeId q, NodeId k, NodeId v, AttentionAttrs attrs);
+  struct HeadLoss {
+    NodeId x, weight, targets, loss_weights;
+    NodeId bias = kNoNode, teacher = kNoNode;
+  };
+  NodeId head_loss(const HeadLoss& inputs, HeadLossAttrs attrs);  // sets attrs.has_bias
+  NodeId matmul_grad(NodeId dy, NodeId weight);
+  NodeId unary_grad(NodeId dy, NodeId x, UnaryFn fn);
+  NodeId gated_grad(NodeId dy, NodeId gate, NodeId up, UnaryFn fn);
+  NodeId softcap_grad(NodeId dy, NodeId x, float cap);
+  NodeId rms_norm_grad(NodeId dy, NodeId x, NodeId weight, float eps);
+  NodeId layer_norm_grad(NodeId dy, NodeId x, NodeId weight, float eps);
+  NodeId rope_grad(NodeId dy, NodeId table, RopeLayout layout);
+  NodeId batch_attention_grad(NodeId dy, NodeId attention, NodeId ln_sums);  // of that node
+  NodeId short_conv_grad(NodeId dy, NodeId weight, ShortConvAttrs attrs);
+  NodeId scatter_rows(NodeId x);
+  NodeId expert_matmul_grad(NodeId dy, NodeId expert_matmul);  // of that node
+  NodeId expert_sum_grad(NodeId dy, NodeId route);
+  NodeId expert_sum_route_grad(NodeId dy, NodeId x, NodeId route);
+  NodeId route_grad(NodeId d_route, NodeId route);
+  NodeId embed_weight_grad(NodeId dy, NodeId rows, NodeId weight);
+  NodeId matmul_weight_grad(NodeId dy, NodeId x, NodeId weight);
+  NodeId bias_grad(NodeId dy, NodeId weight);
+  NodeId gain_grad(NodeId dy, NodeId x, NodeId weight);
+  NodeId rms_norm_weight_grad(NodeId dy, NodeId x, NodeId weight, float eps);
+  NodeId layer_norm_weight_grad(NodeId dy, NodeId x, NodeId weight, float eps);
+  NodeId short_conv_weight_grad(NodeId dy, NodeId x, NodeId weight, ShortConvAttrs attrs);
+  NodeId expert_matmul_weight_grad(NodeId dy, NodeId expert_matmul);  // of that node
+
   void set_output(NodeId node);
 
   const std::vector<Node>& nodes() const { return nodes_; }
@@ -151,16 +130,24 @@ class Graph {
 
   // Appends a node as it is (for passes, which keep shapes as they were inferred).
   NodeId append(Node node);
-  // One line per node: "%12 = matmul(%11, blk.0.attn_q.weight) [T, 256]".
+  // One line per node: "%12 = matmul(%11, blk.0.attn_q.weight) [T, 256]", and "blk.0.attn_q.weight += ..." for what is
+  // added to a gradient.
   std::string text() const;
 
  private:
   [[noreturn]] void mismatch(std::string_view op, NodeId a, NodeId b) const;
   NodeId elementwise(Op op, NodeId a, NodeId b);
+  void expect_shape(std::string_view op, NodeId a, NodeId b) const;
+  NodeId weight_grad(Op op, Inputs inputs, Attrs attrs);
   std::vector<Node> nodes_;
   NodeId output_ = kNoNode;
 };
 
-std::string_view name(Op op);
+// Ops whose result is added to the gradient of their last input, a weight, and can not be read.
+bool is_weight_grad(Op op);
+// The weights whose gradients the node adds to, in buffers that outlive a run; none for most.
+std::vector<NodeId> trained_by(const Node& node);
+// What an executor is given with each run, as it is given weights once.
+bool is_step_input(Op op);
 
 }  // namespace minnow

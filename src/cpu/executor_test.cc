@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "cpu/test_interpreter.h"
+#include "graph/test_interpreter.h"
 #include "cpu/test_values.h"
 
 namespace minnow {

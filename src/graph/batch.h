@@ -24,4 +24,14 @@ struct Batch {
   std::vector<int32_t> output_rows;     // ascending rows whose logits are wanted
 };
 
+// What a run of a training graph (graph/differentiate.h) works on. Sequences are documents that lie whole in the batch:
+// `past` is 0 and there are no pages. R is the number of rows of the graph's output: output_rows.size() where the graph
+// selects rows, as models do, else the number of tokens.
+struct TrainingBatch : Batch {
+  std::vector<int32_t> targets;     // [R] the token that should follow each row; negative: none
+  std::vector<float> loss_weights;  // [R] factor of each row's loss in the sum that is differentiated
+  std::vector<float> teacher;       // [R, 2 k] of a teacher's k tokens of each row the ids, then ln p; empty without one
+  std::vector<float> output_grad;   // [R, ...] for LossKind::kGiven; empty otherwise
+};
+
 }  // namespace minnow

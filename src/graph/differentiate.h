@@ -40,4 +40,7 @@ struct TrainingGraph {
 // quantized, naming them.
 TrainingGraph differentiate(const Graph& forward, const DifferentiateOptions& options);
 
+// For passes: a graph with a backward pass, without what nothing needs, and where the gradients are in it.
+TrainingGraph as_training_graph(const Graph& graph, NodeId first_backward);
+
 }  // namespace minnow

@@ -70,6 +70,8 @@ NodeId Graph::head_loss(const HeadLoss& in, HeadLossAttrs attrs) {
   if (node(in.targets).shape != rows) mismatch("head_loss", in.x, in.targets);
   if (node(in.loss_weights).shape != rows) mismatch("head_loss", in.x, in.loss_weights);
   attrs.has_bias = in.bias != kNoNode;
+  if (attrs.teacher.top_k <= 0) attrs.teacher = {};
+  if (!(attrs.teacher.temperature > 0)) fail(ErrorCode::kInvalidInput, "training: a temperature of {}; it must be above 0", attrs.teacher.temperature);
   if (attrs.has_bias && !is_vector_of(node(in.bias).shape, ws[0])) mismatch("head_loss", in.weight, in.bias);
   Node n{.op = Op::kHeadLoss, .inputs = {in.x, in.weight, in.targets, in.loss_weights}, .shape = {xs[0], 1}};
   std::size_t next = 4;
@@ -170,6 +172,7 @@ NodeId Graph::route_grad(NodeId d_route, NodeId route) {
 
 NodeId Graph::weight_grad(Op op, Inputs inputs, Attrs attrs) {
   const NodeId weight = *(std::find(inputs.begin(), inputs.end(), kNoNode) - 1);
+  if (node(weight).op != Op::kWeight) fail(ErrorCode::kUnsupported, "training: {} of a computed value instead of a weight", minnow::name(op));
   return append({.op = op, .inputs = inputs, .shape = node(weight).shape, .attrs = std::move(attrs)});
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "graph/test_plan.h"
 
 namespace minnow {
 namespace {
@@ -65,32 +66,9 @@ TEST(Fuse, KeepsAnActivationThatIsUsedTwice) {
   EXPECT_TRUE(std::any_of(fused.nodes().begin(), fused.nodes().end(), [](const Node& n) { return n.op == Op::kUnary; }));
 }
 
-// Plays the plan: every value gets a stamp in each of its bytes when born; inputs must still carry their stamps.
-void expect_plan_keeps_values(const Graph& g, StepSize size) {
-  const MemoryPlan plan = plan_memory(g, size);
-  std::vector<int> owner(static_cast<std::size_t>(plan.bytes) / 4, -1);
-  std::vector<int> stamp(g.nodes().size(), -1);
-  for (std::size_t i = 0; i < g.nodes().size(); ++i) {
-    const Node& n = g.nodes()[i];
-    for (int k = 0; k < n.n_inputs(); ++k) {
-      const auto in = static_cast<std::size_t>(n.inputs[static_cast<std::size_t>(k)]);
-      if (plan.offset[in] == MemoryPlan::kOutside) continue;
-      const auto count = static_cast<std::size_t>(resolve(g.nodes()[in].shape, size).elements());
-      for (std::size_t b = 0; b < count; ++b) {
-        ASSERT_EQ(owner[static_cast<std::size_t>(plan.offset[in]) / 4 + b], stamp[in]) << "node " << i << " input " << in;
-      }
-    }
-    if (plan.offset[i] == MemoryPlan::kOutside) continue;
-    stamp[i] = n.op == Op::kReshape ? stamp[static_cast<std::size_t>(n.inputs[0])] : static_cast<int>(i);
-    const auto count = static_cast<std::size_t>(resolve(n.shape, size).elements());
-    ASSERT_LE(static_cast<std::size_t>(plan.offset[i]) / 4 + count, owner.size());
-    for (std::size_t b = 0; b < count; ++b) owner[static_cast<std::size_t>(plan.offset[i]) / 4 + b] = stamp[i];
-  }
-}
-
 TEST(PlanMemory, NeverOverwritesAValueThatIsStillNeeded) {
-  expect_plan_keeps_values(feed_forward(), {7, 3});
-  expect_plan_keeps_values(fuse(feed_forward()), {1, 1});
+  test::expect_plan_keeps_values(feed_forward(), {7, 3});
+  test::expect_plan_keeps_values(fuse(feed_forward()), {1, 1});
 }
 
 TEST(PlanMemory, HoldsForRandomGraphs) {
@@ -109,7 +87,7 @@ TEST(PlanMemory, HoldsForRandomGraphs) {
       }
     }
     g.set_output(g.select_rows(values.back()));
-    expect_plan_keeps_values(fuse(g), {static_cast<int64_t>(1 + random.below(9)), 1});
+    test::expect_plan_keeps_values(fuse(g), {static_cast<int64_t>(1 + random.below(9)), 1});
   }
 }
 

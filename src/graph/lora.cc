@@ -1,0 +1,76 @@
+#include "graph/lora.h"
+
+#include <map>
+
+#include "base/error.h"
+
+namespace minnow {
+namespace {
+
+class Adder {
+ public:
+  using AdapterOf = std::function<std::optional<LoraWeights>(const Node& weight)>;
+  Adder(const Graph& from, const AdapterOf& adapter_of) : from_(from), adapter_of_(adapter_of) {}
+
+  Graph make() {
+    for (const Node& original : from_.nodes()) {
+      Node n = original;
+      for (NodeId& in : n.inputs) {
+        if (in != kNoNode) in = renamed_[static_cast<std::size_t>(in)];
+      }
+      const bool multiplies = n.op == Op::kMatMul && graph_.node(n.inputs[1]).op == Op::kWeight;
+      const NodeId x = n.inputs[0], weight = n.inputs[1];
+      NodeId y = graph_.append(std::move(n));
+      if (multiplies) {
+        if (const auto& found = adapter(graph_.node(weight))) y = adapted(x, weight, y, *found);
+      }
+      renamed_.push_back(y);
+    }
+    graph_.set_output(renamed_[static_cast<std::size_t>(from_.output())]);
+    return std::move(graph_);
+  }
+
+ private:
+  const std::optional<LoraWeights>& adapter(const Node& weight) {
+    const auto [at, is_new] = adapters_.try_emplace(weight.name);
+    if (is_new) at->second = adapter_of_(weight);
+    return at->second;
+  }
+
+  NodeId adapted(NodeId x, NodeId weight, NodeId y, const LoraWeights& adapter) {
+    const std::string name = graph_.node(weight).name;
+    const auto [a, is_new] = a_nodes_.try_emplace(name, kNoNode);
+    if (is_new) a->second = graph_.weight(name + ".lora_a", adapter.a);
+    const auto [inner, is_first] = inner_.try_emplace({x, a->second}, kNoNode);
+    if (is_first) inner->second = graph_.matmul(x, a->second);
+    return graph_.add(y, graph_.scale(graph_.matmul(inner->second, rows_of_b(graph_.node(weight), adapter)), adapter.scale));
+  }
+
+  NodeId rows_of_b(const Node& weight, const LoraWeights& adapter) {
+    const int64_t first = weight.get<WeightAttrs>().first_row, n = weight.shape[0];
+    Tensor b = adapter.b;
+    if (b.shape.rank() != 2 || adapter.a.shape.rank() != 2 || b.shape[1] != adapter.a.shape[0] || b.shape[0] < first + n) {
+      fail(ErrorCode::kInvalidInput, "adapter of {}: {} and {} do not fit rows {} to {} of it", weight.name, adapter.a.shape.text(),
+           b.shape.text(), first, first + n);
+    }
+    b.data = b.row(first);
+    b.shape[0] = n;
+    return graph_.weight(weight.name + ".lora_b", b, first);
+  }
+
+  const Graph& from_;
+  const AdapterOf& adapter_of_;
+  Graph graph_;
+  std::vector<NodeId> renamed_;
+  std::map<std::string, std::optional<LoraWeights>> adapters_;  // by name of the weight
+  std::map<std::string, NodeId> a_nodes_;
+  std::map<std::pair<NodeId, NodeId>, NodeId> inner_;  // x A^T, by x and A
+};
+
+}  // namespace
+
+Graph add_lora(const Graph& graph, const std::function<std::optional<LoraWeights>(const Node& weight)>& adapter_of) {
+  return Adder(graph, adapter_of).make();
+}
+
+}  // namespace minnow

@@ -88,9 +88,8 @@ TEST(Lora, TrainsBesideQuantizedWeights) {
   std::byte* data = nullptr;
   const Tensor quantized = Tensor::allocate(DType::kQ8_0, {kWidth, 32}, &data);
   for (int64_t r = 0; r < kWidth; ++r) encode_row(DType::kQ8_0, source.f32() + r * 32, data + r * static_cast<int64_t>(row_bytes(DType::kQ8_0, 32)), 32);
-  const NodeId y = g.matmul(g.unary(g.matmul(x, g.weight("w", quantized)), UnaryFn::kTanh), g.weight("output", random_tensor(3, {kVocab, kWidth})));
-  g.set_output(g.select_rows(y));
-  g.set_output(g.matmul(g.select_rows(g.node(y).inputs[0]), g.node(y).inputs[1]));
+  const NodeId y = g.select_rows(g.unary(g.matmul(x, g.weight("w", quantized)), UnaryFn::kTanh));
+  g.set_output(g.matmul(y, g.weight("output", random_tensor(3, {kVocab, kWidth}))));
   const Graph adapted = add_lora(g, [](const Node& w) -> std::optional<LoraWeights> {
     if (w.name != "w") return std::nullopt;
     return LoraWeights{random_tensor(5, {kRank, 32}), random_tensor(6, {kWidth, kRank}), 2};

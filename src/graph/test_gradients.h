@@ -84,7 +84,7 @@ struct GradientCheck {
   }
 
   // Every number of every gradient, relative to the largest of its weight.
-  void expect_right_gradients(double step = 1e-3) const {
+  void expect_right_gradients(double step = 1e-4) const {
     const TrainingGraph training = differentiate(forward, options);
     EXPECT_FALSE(training.gradients.empty());
     for_gradients(training, [&](const Node& weight, const Doubles& values, const Doubles& gradient) {
@@ -102,7 +102,7 @@ struct GradientCheck {
   }
 
   // The slope along one random direction for each weight, which all its numbers have a part in: for whole models.
-  void expect_right_slopes(const TrainingGraph& training, double step = 1e-3) const {
+  void expect_right_slopes(const TrainingGraph& training, double step = 1e-5) const {
     Random random(93);
     EXPECT_FALSE(training.gradients.empty());
     for_gradients(training, [&](const Node& weight, const Doubles& values, const Doubles& gradient) {

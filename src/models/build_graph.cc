@@ -111,12 +111,12 @@ class GraphBuilder {
     if (w.shape.rank() != 2 || w.shape[0] < begin + n) misfit(name, w, begin + n);
     w.data = w.row(begin);
     w.shape[0] = n;
-    Linear l{g_.weight(name + ".weight", w), kNoNode};
+    Linear l{g_.weight(name + ".weight", w, begin), kNoNode};
     if (const Tensor* bias = weights_.find(name + ".bias")) {
       if (bias->shape.rank() != 1 || bias->shape[0] < begin + n) misfit(name, *bias, begin + n);
       const std::vector<float> all = to_f32(*bias);
       const std::vector<float> some(all.begin() + begin, all.begin() + begin + n);
-      l.bias = g_.weight(name + ".bias", Tensor::from_f32(some, {n}));
+      l.bias = g_.weight(name + ".bias", Tensor::from_f32(some, {n}), begin);
     }
     return l;
   }

@@ -14,7 +14,8 @@ std::size_t index(NodeId id) { return static_cast<std::size_t>(id); }
 bool is_trained(const Node& n, const DifferentiateOptions& options) {
   if (n.op != Op::kWeight || !options.trains || !options.trains(n)) return false;
   if (is_quantized(n.constant.dtype)) {
-    throw Error(ErrorCode::kUnsupported, fmt::format("training: {} is of type {}, which gradients cannot change", n.name, name(n.constant.dtype)),
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("training: {} is of type {}, which gradients cannot change", n.name, name(n.constant.dtype)),
                 "train adapters, or convert the model to f32, f16 or bf16");
   }
   return true;
@@ -71,7 +72,8 @@ Head find_head(const Graph& graph) {
     at = graph.node(at).inputs[0];
   }
   if (!is(Op::kMatMul) || !is_weight(graph.node(at).inputs[1])) {
-    fail(ErrorCode::kUnsupported, "training: the graph does not end in logits (a product, then bias, scale and soft cap) but in {}",
+    fail(ErrorCode::kUnsupported,
+         "training: the graph does not end in logits (a product, then bias, scale and soft cap) but in {}",
          name(graph.node(at).op));
   }
   head.x = graph.node(at).inputs[0];
@@ -104,7 +106,8 @@ std::vector<WeightGradient> gradients_in(const Graph& graph) {
       at->from.push_back(static_cast<NodeId>(i));
     }
   }
-  std::sort(found.begin(), found.end(), [](const WeightGradient& a, const WeightGradient& b) { return a.weight < b.weight; });
+  std::sort(found.begin(), found.end(),
+            [](const WeightGradient& a, const WeightGradient& b) { return a.weight < b.weight; });
   return found;
 }
 
@@ -130,7 +133,8 @@ TrainingGraph as_training_graph(const Graph& graph, NodeId first_backward) {
   std::vector<NodeId> renamed;
   TrainingGraph training;
   training.graph = without_dead_nodes(graph, &renamed);
-  training.first_backward = static_cast<NodeId>(first_backward - std::count(renamed.begin(), renamed.begin() + first_backward, kNoNode));
+  training.first_backward =
+      static_cast<NodeId>(first_backward - std::count(renamed.begin(), renamed.begin() + first_backward, kNoNode));
   training.gradients = gradients_in(training.graph);
   return training;
 }

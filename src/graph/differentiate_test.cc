@@ -26,7 +26,9 @@ class Maker {
   }
   NodeId norm_weight(const std::string& name, int64_t n) { return weight(name, {n}, 0.3, 1); }
   // [T, width]; every token has a row of a trained table.
-  NodeId x(const std::string& name = "x", int64_t width = kWidth) { return g.embed(weight(name, {kVocab, width}), tokens()); }
+  NodeId x(const std::string& name = "x", int64_t width = kWidth) {
+    return g.embed(weight(name, {kVocab, width}), tokens());
+  }
   NodeId heads(const std::string& name, int64_t n, int64_t d) { return g.reshape(x(name, n * d), {kTokensDim, n, d}); }
   NodeId rope_table(int64_t n_freq) {
     RopeTableAttrs attrs{.magnitude = 1.2, .temperature_beta = 0.3, .temperature_length = 2};
@@ -56,7 +58,8 @@ NodeId attention(Maker& m, AttentionAttrs attrs) {
 
 NodeId experts(Maker& m, bool normalize) {
   const NodeId x = m.x();
-  const NodeId route = m.g.route(m.g.matmul(x, m.weight("router", {4, kWidth})), {.n_used = 2, .normalize = normalize, .scale = 1.5f});
+  const NodeId route =
+      m.g.route(m.g.matmul(x, m.weight("router", {4, kWidth})), {.n_used = 2, .normalize = normalize, .scale = 1.5f});
   const NodeId inner = m.g.unary(m.g.expert_matmul(x, m.weight("up", {4, 6, kWidth}), route), UnaryFn::kTanh);
   return m.g.expert_sum(m.g.expert_matmul(inner, m.weight("down", {4, 5, 6}), route), route);
 }
@@ -72,16 +75,33 @@ NodeId gated(Maker& m) {
 
 constexpr OpCase kOpCases[] = {
     {"Embed", [](Maker& m) { return m.x(); }},
-    {"EmbedOfPositions", [](Maker& m) { return m.g.add(m.x(), m.g.embed(m.weight("position", {6, kWidth}), m.positions())); }},
-    {"EmbedOfSegments", [](Maker& m) { return m.g.embed(m.weight("types", {2, kWidth}), m.g.segments()); }},
-    {"MatMul", [](Maker& m) { return m.g.matmul(m.x(), m.weight("w", {5, kWidth})); }},
+    {"EmbedOfPositions",
+     [](Maker& m) {
+       return m.g.add(m.x(), m.g.embed(m.weight("position", {6, kWidth}), m.positions()));
+     }},
+    {"EmbedOfSegments",
+     [](Maker& m) {
+       return m.g.embed(m.weight("types", {2, kWidth}), m.g.segments());
+     }},
+    {"MatMul",
+     [](Maker& m) {
+       return m.g.matmul(m.x(), m.weight("w", {5, kWidth}));
+     }},
     {"Add", [](Maker& m) { return m.g.add(m.x("a"), m.x("b")); }},
     {"AddOfAVector", [](Maker& m) { return m.g.add(m.x(), m.weight("bias", {kWidth})); }},
     {"AddOfAVectorToHeads", [](Maker& m) { return m.g.add(m.heads("a", 3, 4), m.weight("bias", {4})); }},
-    {"AddToItself", [](Maker& m) { const NodeId x = m.x(); return m.g.add(x, x); }},
+    {"AddToItself",
+     [](Maker& m) {
+       const NodeId x = m.x();
+       return m.g.add(x, x);
+     }},
     {"Mul", [](Maker& m) { return m.g.mul(m.x("a"), m.x("b")); }},
     {"MulByAVector", [](Maker& m) { return m.g.mul(m.x(), m.weight("gain", {kWidth})); }},
-    {"MulByItself", [](Maker& m) { const NodeId x = m.x(); return m.g.mul(x, x); }},
+    {"MulByItself",
+     [](Maker& m) {
+       const NodeId x = m.x();
+       return m.g.mul(x, x);
+     }},
     {"Scale", [](Maker& m) { return m.g.scale(m.x(), -1.75f); }},
     {"Silu", unary<UnaryFn::kSilu>},
     {"GeluTanh", unary<UnaryFn::kGeluTanh>},
@@ -95,8 +115,10 @@ constexpr OpCase kOpCases[] = {
     {"SoftCap", [](Maker& m) { return m.g.softcap(m.g.scale(m.x(), 3), 2.5f); }},
     {"RmsNorm", [](Maker& m) { return m.g.rms_norm(m.x(), m.norm_weight("norm", kWidth), 1e-2f); }},
     {"RmsNormOfHeads", [](Maker& m) { return m.g.rms_norm(m.heads("x", 2, 6), m.norm_weight("norm", 6), 1e-5f); }},
-    {"LayerNorm", [](Maker& m) { return m.g.layer_norm(m.x(), m.norm_weight("norm", kWidth), m.weight("bias", {kWidth}), 1e-2f); }},
-    {"LayerNormWithoutBias", [](Maker& m) { return m.g.layer_norm(m.heads("x", 2, 6), m.norm_weight("norm", 6), kNoNode, 1e-5f); }},
+    {"LayerNorm",
+     [](Maker& m) { return m.g.layer_norm(m.x(), m.norm_weight("norm", kWidth), m.weight("bias", {kWidth}), 1e-2f); }},
+    {"LayerNormWithoutBias",
+     [](Maker& m) { return m.g.layer_norm(m.heads("x", 2, 6), m.norm_weight("norm", 6), kNoNode, 1e-5f); }},
     {"RopeHalves", [](Maker& m) { return m.g.rope(m.heads("x", 2, 6), m.rope_table(3), RopeLayout::kHalves); }},
     {"RopeInterleaved", [](Maker& m) { return m.g.rope(m.heads("x", 2, 6), m.rope_table(3), RopeLayout::kInterleaved); }},
     {"RopeOfAPart", [](Maker& m) { return m.g.rope(m.heads("x", 3, 8), m.rope_table(2), RopeLayout::kHalves); }},
@@ -105,9 +127,19 @@ constexpr OpCase kOpCases[] = {
     {"AttentionWithSoftCap", [](Maker& m) { return attention(m, {.scale = 0.9f, .softcap = 1.5f}); }},
     {"AttentionOfBothSides", [](Maker& m) { return attention(m, {.scale = 0.6f, .causal = false}); }},
     {"AttentionOfBothSidesWithWindow", [](Maker& m) { return attention(m, {.scale = 0.6f, .window = 2, .causal = false}); }},
-    {"AttentionToItself", [](Maker& m) { const NodeId x = m.heads("x", 2, 4); return m.g.attention(x, x, x, {.scale = 0.5f}); }},
-    {"ShortConv", [](Maker& m) { return m.g.short_conv(m.x(), m.weight("taps", {kWidth, 3}), {}); }},
-    {"Reshape", [](Maker& m) { return m.g.scale(m.g.reshape(m.g.reshape(m.x(), {kTokensDim, 2, 4}), {kTokensDim, kWidth}), 2); }},
+    {"AttentionToItself",
+     [](Maker& m) {
+       const NodeId x = m.heads("x", 2, 4);
+       return m.g.attention(x, x, x, {.scale = 0.5f});
+     }},
+    {"ShortConv",
+     [](Maker& m) {
+       return m.g.short_conv(m.x(), m.weight("taps", {kWidth, 3}), {});
+     }},
+    {"Reshape",
+     [](Maker& m) {
+       return m.g.scale(m.g.reshape(m.g.reshape(m.x(), {kTokensDim, 2, 4}), {kTokensDim, kWidth}), 2);
+     }},
     {"SelectRows", [](Maker& m) { return m.g.select_rows(m.x()); }},
     {"Experts", [](Maker& m) { return experts(m, false); }},
     {"NormalizedExperts", [](Maker& m) { return experts(m, true); }},
@@ -119,12 +151,14 @@ class GradientOf : public testing::TestWithParam<OpCase> {
   static void check(const Graph& graph) {
     test::GradientCheck check{graph, test::small_batch(kVocab), {test::train_all, LossKind::kGiven, {}}};
     check.batch.sequences[0].second_segment = 3;
-    const int64_t rows = static_cast<int64_t>(check.batch.tokens.size()), outputs = static_cast<int64_t>(check.batch.output_rows.size());
-    check.batch.output_grad = test::random_grad(static_cast<std::size_t>(resolve(graph.node(graph.output()).shape, {rows, outputs}).elements()));
+    const int64_t rows = static_cast<int64_t>(check.batch.tokens.size()),
+                  outputs = static_cast<int64_t>(check.batch.output_rows.size());
+    check.batch.output_grad =
+        test::random_grad(static_cast<std::size_t>(resolve(graph.node(graph.output()).shape, {rows, outputs}).elements()));
     check.expect_right_gradients();
   }
 };
-INSTANTIATE_TEST_SUITE_P(, GradientOf, testing::ValuesIn(kOpCases), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(, GradientOf, testing::ValuesIn(kOpCases), [](const auto& c) { return std::string(c.param.name); });
 
 TEST_P(GradientOf, AgreesWithFiniteDifferences) {
   Maker m;
@@ -157,7 +191,8 @@ class HeadLoss : public testing::Test {
     TrainingBatch batch = test::small_batch(kVocab);
     Random random(94);
     for (std::size_t r = 0; r < batch.targets.size(); ++r) {
-      for (int j = 0; j < 4; ++j) batch.teacher.push_back(r == 2 && j > 1 ? -1.0f : static_cast<float>((3 * j + 2 * static_cast<int>(r)) % kVocab));
+      for (int j = 0; j < 4; ++j)
+        batch.teacher.push_back(r == 2 && j > 1 ? -1.0f : static_cast<float>((3 * j + 2 * static_cast<int>(r)) % kVocab));
       for (int j = 0; j < 4; ++j) batch.teacher.push_back(static_cast<float>(-1 - random.uniform() * 3));
     }
     return batch;
@@ -194,7 +229,8 @@ TEST_F(HeadLoss, OutputTellsEachRowsLossesAndNothingOfRowsWithoutATarget) {
   const std::vector<double> losses = test::Interpreter(training.graph, batch).output();
   ASSERT_EQ(losses.size(), 2 * batch.targets.size());
   for (std::size_t r = 0; r < batch.targets.size(); ++r) {
-    const std::vector<double> z(logits.begin() + static_cast<int64_t>(r) * kVocab, logits.begin() + static_cast<int64_t>(r + 1) * kVocab);
+    const std::vector<double> z(logits.begin() + static_cast<int64_t>(r) * kVocab,
+                                logits.begin() + static_cast<int64_t>(r + 1) * kVocab);
     const double wanted = batch.targets[r] < 0 ? 0 : -std::log(test::softmax(z)[static_cast<std::size_t>(batch.targets[r])]);
     EXPECT_NEAR(losses[2 * r], wanted, 1e-12);
     EXPECT_GT(losses[2 * r + 1], 0);
@@ -207,10 +243,12 @@ TEST_F(HeadLoss, OfAStudentThatIsItsTeacherHasNoDivergenceAndNoGradient) {
   const std::vector<double> logits = test::Interpreter(g, batch).output();
   for (std::size_t r = 0; r < batch.targets.size(); ++r) {
     for (int v = 0; v < kVocab; ++v) batch.teacher.push_back(static_cast<float>(v));
-    for (int v = 0; v < kVocab; ++v) batch.teacher.push_back(static_cast<float>(logits[r * kVocab + static_cast<std::size_t>(v)] - 5));
+    for (int v = 0; v < kVocab; ++v)
+      batch.teacher.push_back(static_cast<float>(logits[r * kVocab + static_cast<std::size_t>(v)] - 5));
   }
   for (const Divergence divergence : {Divergence::kForward, Divergence::kReverse}) {
-    const TeacherAttrs teacher{.top_k = static_cast<int32_t>(kVocab), .temperature = 1.5f, .alpha = 1, .divergence = divergence};
+    const TeacherAttrs teacher{
+        .top_k = static_cast<int32_t>(kVocab), .temperature = 1.5f, .alpha = 1, .divergence = divergence};
     const TrainingGraph training = differentiate(g, {test::train_all, LossKind::kTokens, teacher});
     const test::Interpreter run(training.graph, batch);
     for (std::size_t r = 0; r < batch.targets.size(); ++r) EXPECT_NEAR(run.output()[2 * r + 1], 0, 1e-10);
@@ -346,7 +384,8 @@ TEST(Graph, RefusesGradientsWhoseShapesDoNotFitAndNamesTheWeight) {
   EXPECT_NE(refusal([&] { m.g.matmul_grad(x, w); }).find("blk.2.attn_k.weight [5, 8]"), std::string::npos);
   EXPECT_NE(refusal([&] { m.g.matmul_weight_grad(x, x, w); }).find("blk.2.attn_k.weight [5, 8]"), std::string::npos);
   EXPECT_NE(refusal([&] { m.g.bias_grad(x, w); }).find("blk.2.attn_k.weight"), std::string::npos);
-  const NodeId t = m.g.targets(kTokensDim), lw = m.g.loss_weights(kTokensDim), other = m.weight("output.weight", {kVocab, 9});
+  const NodeId t = m.g.targets(kTokensDim), lw = m.g.loss_weights(kTokensDim),
+               other = m.weight("output.weight", {kVocab, 9});
   EXPECT_NE(refusal([&] { m.g.head_loss({x, other, t, lw}, {}); }).find("output.weight"), std::string::npos);
   EXPECT_NE(refusal([&] { m.g.head_loss({x, w, m.g.targets(kOutputsDim), lw}, {}); }), "");
   EXPECT_NE(refusal([&] { m.g.part(x, 1); }), "");

@@ -44,7 +44,9 @@ void Graph::expect_shape(std::string_view op, NodeId a, NodeId b) const {
 
 NodeId Graph::targets(int64_t rows) { return append({.op = Op::kTargets, .shape = {rows}}); }
 NodeId Graph::loss_weights(int64_t rows) { return append({.op = Op::kLossWeights, .shape = {rows}}); }
-NodeId Graph::teacher(int64_t rows, int32_t top_k) { return append({.op = Op::kTeacher, .shape = {rows, int64_t{2} * top_k}}); }
+NodeId Graph::teacher(int64_t rows, int32_t top_k) {
+  return append({.op = Op::kTeacher, .shape = {rows, int64_t{2} * top_k}});
+}
 NodeId Graph::output_grad(NodeId output) { return append({.op = Op::kOutputGrad, .shape = node(output).shape}); }
 
 NodeId Graph::part(NodeId of, int32_t index) {
@@ -52,7 +54,8 @@ NodeId Graph::part(NodeId of, int32_t index) {
   const Node& last = nodes_.back();
   const bool follows = of == static_cast<NodeId>(nodes_.size()) - 1 ||
                        (last.op == Op::kPart && last.inputs[0] == of && last.get<PartAttrs>().index < index);
-  if (shape.rank() == 0 || !follows) fail(ErrorCode::kInternal, "graph: value {} of {} named in the wrong place", index, minnow::name(node(of).op));
+  if (shape.rank() == 0 || !follows)
+    fail(ErrorCode::kInternal, "graph: value {} of {} named in the wrong place", index, minnow::name(node(of).op));
   return append({.op = Op::kPart, .inputs = {of}, .shape = shape, .attrs = PartAttrs{index}});
 }
 
@@ -71,7 +74,8 @@ NodeId Graph::head_loss(const HeadLoss& in, HeadLossAttrs attrs) {
   if (node(in.loss_weights).shape != rows) mismatch("head_loss", in.x, in.loss_weights);
   attrs.has_bias = in.bias != kNoNode;
   if (attrs.teacher.top_k <= 0) attrs.teacher = {};
-  if (!(attrs.teacher.temperature > 0)) fail(ErrorCode::kInvalidInput, "training: a temperature of {}; it must be above 0", attrs.teacher.temperature);
+  if (!(attrs.teacher.temperature > 0))
+    fail(ErrorCode::kInvalidInput, "training: a temperature of {}; it must be above 0", attrs.teacher.temperature);
   if (attrs.has_bias && !is_vector_of(node(in.bias).shape, ws[0])) mismatch("head_loss", in.weight, in.bias);
   Node n{.op = Op::kHeadLoss, .inputs = {in.x, in.weight, in.targets, in.loss_weights}, .shape = {xs[0], 1}};
   std::size_t next = 4;
@@ -131,9 +135,12 @@ NodeId Graph::rope_grad(NodeId dy, NodeId table, RopeLayout layout) {
 NodeId Graph::batch_attention_grad(NodeId dy, NodeId attention, NodeId ln_sums) {
   const Node a = node(attention);
   expect_shape("batch_attention_grad", dy, attention);
-  if (node(ln_sums).op != Op::kPart || node(ln_sums).inputs[0] != attention) mismatch("batch_attention_grad", attention, ln_sums);
-  return append({.op = Op::kBatchAttentionGrad, .inputs = {dy, a.inputs[0], a.inputs[1], a.inputs[2], attention, ln_sums},
-                 .shape = node(a.inputs[0]).shape, .attrs = a.attrs});
+  if (node(ln_sums).op != Op::kPart || node(ln_sums).inputs[0] != attention)
+    mismatch("batch_attention_grad", attention, ln_sums);
+  return append({.op = Op::kBatchAttentionGrad,
+                 .inputs = {dy, a.inputs[0], a.inputs[1], a.inputs[2], attention, ln_sums},
+                 .shape = node(a.inputs[0]).shape,
+                 .attrs = a.attrs});
 }
 
 NodeId Graph::short_conv_grad(NodeId dy, NodeId weight, ShortConvAttrs attrs) {
@@ -156,7 +163,8 @@ NodeId Graph::expert_matmul_grad(NodeId dy, NodeId expert_matmul) {
 
 NodeId Graph::expert_sum_grad(NodeId dy, NodeId route) {
   const Shape& ds = node(dy).shape;
-  return append({.op = Op::kExpertSumGrad, .inputs = {dy, route}, .shape = {ds[0], node(route).get<RouteAttrs>().n_used, ds[1]}});
+  return append(
+      {.op = Op::kExpertSumGrad, .inputs = {dy, route}, .shape = {ds[0], node(route).get<RouteAttrs>().n_used, ds[1]}});
 }
 
 NodeId Graph::expert_sum_route_grad(NodeId dy, NodeId x, NodeId route) {
@@ -167,17 +175,20 @@ NodeId Graph::expert_sum_route_grad(NodeId dy, NodeId x, NodeId route) {
 NodeId Graph::route_grad(NodeId d_route, NodeId route) {
   const NodeId logits = node(route).inputs[0];
   expect_shape("route_grad", d_route, route);
-  return append({.op = Op::kRouteGrad, .inputs = {d_route, logits, route}, .shape = node(logits).shape, .attrs = node(route).attrs});
+  return append(
+      {.op = Op::kRouteGrad, .inputs = {d_route, logits, route}, .shape = node(logits).shape, .attrs = node(route).attrs});
 }
 
 NodeId Graph::weight_grad(Op op, Inputs inputs, Attrs attrs) {
   const NodeId weight = *(std::find(inputs.begin(), inputs.end(), kNoNode) - 1);
-  if (node(weight).op != Op::kWeight) fail(ErrorCode::kUnsupported, "training: {} of a computed value instead of a weight", minnow::name(op));
+  if (node(weight).op != Op::kWeight)
+    fail(ErrorCode::kUnsupported, "training: {} of a computed value instead of a weight", minnow::name(op));
   return append({.op = op, .inputs = inputs, .shape = node(weight).shape, .attrs = std::move(attrs)});
 }
 
 NodeId Graph::embed_weight_grad(NodeId dy, NodeId rows, NodeId weight) {
-  if (node(weight).shape.rank() != 2 || node(weight).shape[1] != node(dy).shape.last()) mismatch("embed_weight_grad", dy, weight);
+  if (node(weight).shape.rank() != 2 || node(weight).shape[1] != node(dy).shape.last())
+    mismatch("embed_weight_grad", dy, weight);
   return weight_grad(Op::kEmbedWeightGrad, {dy, rows, weight}, {});
 }
 
@@ -213,7 +224,8 @@ NodeId Graph::layer_norm_weight_grad(NodeId dy, NodeId x, NodeId weight, float e
 
 NodeId Graph::short_conv_weight_grad(NodeId dy, NodeId x, NodeId weight, ShortConvAttrs attrs) {
   expect_shape("short_conv_weight_grad", dy, x);
-  if (node(weight).shape.rank() != 2 || node(weight).shape[0] != node(x).shape.last()) mismatch("short_conv_weight_grad", x, weight);
+  if (node(weight).shape.rank() != 2 || node(weight).shape[0] != node(x).shape.last())
+    mismatch("short_conv_weight_grad", x, weight);
   return weight_grad(Op::kShortConvWeightGrad, {dy, x, weight}, attrs);
 }
 

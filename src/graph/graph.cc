@@ -10,14 +10,16 @@ namespace {
 
 // In the order of Op.
 constexpr std::string_view kOpNames[] = {
-    "tokens", "positions", "segments", "weight", "embed", "matmul", "add", "mul", "scale", "unary", "gated", "softcap", "rms_norm",
-    "layer_norm", "rope_table", "rope", "attention", "short_conv", "route", "expert_matmul", "expert_sum", "reshape", "select_rows",
+    "tokens", "positions", "segments", "weight", "embed", "matmul", "add", "mul", "scale", "unary", "gated",
+    "softcap", "rms_norm", "layer_norm", "rope_table", "rope", "attention", "short_conv", "route", "expert_matmul",
+    "expert_sum", "reshape", "select_rows",
     "targets", "loss_weights", "teacher", "output_grad", "part", "batch_attention", "head_loss",
     "matmul_grad", "unary_grad", "gated_grad", "softcap_grad", "rms_norm_grad", "layer_norm_grad", "rope_grad",
-    "batch_attention_grad", "short_conv_grad", "scatter_rows", "expert_matmul_grad", "expert_sum_grad", "expert_sum_route_grad",
-    "route_grad",
-    "embed_weight_grad", "matmul_weight_grad", "bias_grad", "gain_grad", "rms_norm_weight_grad", "layer_norm_weight_grad",
-    "short_conv_weight_grad", "expert_matmul_weight_grad"};
+    "batch_attention_grad", "short_conv_grad", "scatter_rows", "expert_matmul_grad", "expert_sum_grad",
+    "expert_sum_route_grad", "route_grad",
+    "embed_weight_grad", "matmul_weight_grad", "bias_grad", "gain_grad", "rms_norm_weight_grad",
+    "layer_norm_weight_grad", "short_conv_weight_grad", "expert_matmul_weight_grad",
+};
 static_assert(std::size(kOpNames) == static_cast<std::size_t>(Op::kExpertMatMulWeightGrad) + 1);
 
 bool is_vector_of(const Shape& shape, int64_t n) { return shape.rank() == 1 && shape[0] == n; }
@@ -202,7 +204,7 @@ std::string Graph::text() const {
       args += node(id).op == Op::kWeight ? node(id).name : fmt::format("%{}", id);
     }
     const bool is_sum = is_weight_grad(n.op);
-    const std::string left = is_sum ? node(n.inputs[static_cast<std::size_t>(n.n_inputs() - 1)]).name + " +=" : fmt::format("%{} =", i);
+    const std::string left = is_sum ? node(trained_by(n)[0]).name + " +=" : fmt::format("%{} =", i);
     out += fmt::format("{} {}({}) {}\n", left, name(n.op), args, shape_text(n.shape));
   }
   return out;

@@ -50,8 +50,8 @@ class Adder {
     const int64_t first = weight.get<WeightAttrs>().first_row, n = weight.shape[0];
     Tensor b = adapter.b;
     if (b.shape.rank() != 2 || adapter.a.shape.rank() != 2 || b.shape[1] != adapter.a.shape[0] || b.shape[0] < first + n) {
-      fail(ErrorCode::kInvalidInput, "adapter of {}: {} and {} do not fit rows {} to {} of it", weight.name, adapter.a.shape.text(),
-           b.shape.text(), first, first + n);
+      fail(ErrorCode::kInvalidInput, "adapter of {}: {} and {} do not fit rows {} to {} of it", weight.name,
+           adapter.a.shape.text(), b.shape.text(), first, first + n);
     }
     b.data = b.row(first);
     b.shape[0] = n;

@@ -31,8 +31,10 @@ Graph model() {
   upper.shape[0] = 6;
   Tensor lower = fused;
   lower.shape[0] = 6;
-  const NodeId gate = g.matmul(x, g.weight("ffn_up.weight", lower, 0)), up = g.matmul(x, g.weight("ffn_up.weight", upper, 6));
-  const NodeId y = g.matmul(g.mul(g.unary(gate, UnaryFn::kSilu), up), g.weight("ffn_down.weight", random_tensor(3, {kWidth, 6})));
+  const NodeId gate = g.matmul(x, g.weight("ffn_up.weight", lower, 0)),
+               up = g.matmul(x, g.weight("ffn_up.weight", upper, 6));
+  const NodeId y =
+      g.matmul(g.mul(g.unary(gate, UnaryFn::kSilu), up), g.weight("ffn_down.weight", random_tensor(3, {kWidth, 6})));
   g.set_output(g.matmul(g.select_rows(g.add(x, y)), g.weight("output.weight", random_tensor(4, {kVocab, kWidth}))));
   return g;
 }
@@ -47,13 +49,13 @@ std::optional<LoraWeights> of_feed_forward(const Node& w, bool zero_b) {
 bool is_adapter(const Node& w) { return w.name.find(".lora_") != std::string::npos; }
 
 TEST(Lora, ChangesNothingWhileBIsZero) {
-  const Graph g = model(), adapted = add_lora(g, [](const Node& w) { return of_feed_forward(w, true); });
+  const Graph g = model(), adapted = add_lora(g, [](const Node&w) { return of_feed_forward(w, true); });
   const TrainingBatch batch = test::small_batch(kVocab);
   EXPECT_EQ(test::Interpreter(adapted, batch).output(), test::Interpreter(g, batch).output());
 }
 
 TEST(Lora, IsTheModelWithItsProductMergedIntoTheWeights) {
-  const Graph g = model(), adapted = add_lora(g, [](const Node& w) { return of_feed_forward(w, false); });
+  const Graph g = model(), adapted = add_lora(g, [](const Node&w) { return of_feed_forward(w, false); });
   const TrainingBatch batch = test::small_batch(kVocab);
   test::WeightValues merged;
   for (const Node& w : g.nodes()) {
@@ -64,7 +66,8 @@ TEST(Lora, IsTheModelWithItsProductMergedIntoTheWeights) {
     for (const float v : to_f32(w.constant)) values.push_back(v);
     for (int64_t i = 0; i < w.shape.elements(); ++i) {
       for (int64_t r = 0; r < kRank; ++r) {
-        values[static_cast<std::size_t>(i)] += 1.5 * lora.b.f32()[(first + i / columns) * kRank + r] * lora.a.f32()[r * columns + i % columns];
+        values[static_cast<std::size_t>(i)] +=
+            1.5 * lora.b.f32()[(first + i / columns) * kRank + r] * lora.a.f32()[r * columns + i % columns];
       }
     }
     merged[test::key_of(w)] = values;
@@ -87,7 +90,8 @@ TEST(Lora, TrainsBesideQuantizedWeights) {
   const Tensor source = random_tensor(2, {kWidth, 32});
   std::byte* data = nullptr;
   const Tensor quantized = Tensor::allocate(DType::kQ8_0, {kWidth, 32}, &data);
-  for (int64_t r = 0; r < kWidth; ++r) encode_row(DType::kQ8_0, source.f32() + r * 32, data + r * static_cast<int64_t>(row_bytes(DType::kQ8_0, 32)), 32);
+  for (int64_t r = 0; r < kWidth; ++r)
+    encode_row(DType::kQ8_0, source.f32() + r * 32, data + r * static_cast<int64_t>(row_bytes(DType::kQ8_0, 32)), 32);
   const NodeId y = g.select_rows(g.unary(g.matmul(x, g.weight("w", quantized)), UnaryFn::kTanh));
   g.set_output(g.matmul(y, g.weight("output", random_tensor(3, {kVocab, kWidth}))));
   const Graph adapted = add_lora(g, [](const Node& w) -> std::optional<LoraWeights> {

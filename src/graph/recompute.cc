@@ -29,7 +29,10 @@ std::vector<NodeId> roots_of(const Graph& graph) {
 class Recomputer {
  public:
   Recomputer(const TrainingGraph& training, int every)
-      : from_(training.graph), n_forward_(training.first_backward), segment_(from_.nodes().size(), kKept), clones_(segment_.size(), kNoNode) {
+      : from_(training.graph),
+        n_forward_(training.first_backward),
+        segment_(from_.nodes().size(), kKept),
+        clones_(segment_.size(), kNoNode) {
     const std::vector<NodeId> places = narrow_places(from_, n_forward_);
     const std::vector<NodeId> roots = roots_of(from_);
     std::vector<NodeId> kept;
@@ -105,9 +108,9 @@ class Recomputer {
   const Graph& from_;
   const NodeId n_forward_;
   Graph graph_;
-  std::vector<int> segment_;     // by node: which segment of the forward pass it is computed again with, or kKept
-  std::vector<bool> wanted_;     // by node
-  std::vector<NodeId> clones_;   // by node
+  std::vector<int> segment_;    // by node: which segment of the forward pass it is computed again with, or kKept
+  std::vector<bool> wanted_;    // by node
+  std::vector<NodeId> clones_;  // by node
 };
 
 }  // namespace

@@ -37,9 +37,12 @@ class Layers {
     for (float& v : values) v = static_cast<float>(0.4 * random_.normal() + (shape.rank() == 1 ? 1 : 0));
     return g_.weight(name, Tensor::from_f32(values, shape));
   }
-  NodeId heads(NodeId x, const std::string& name) { return g_.reshape(g_.matmul(x, weight(name, {kWidth, kWidth})), {kTokensDim, kHeads, kHeadDim}); }
+  NodeId heads(NodeId x, const std::string& name) {
+    return g_.reshape(g_.matmul(x, weight(name, {kWidth, kWidth})), {kTokensDim, kHeads, kHeadDim});
+  }
   NodeId attention(NodeId h, NodeId table, const std::string& b) {
-    const NodeId q = g_.rope(heads(h, b + "q"), table, RopeLayout::kHalves), k = g_.rope(heads(h, b + "k"), table, RopeLayout::kHalves);
+    const NodeId q = g_.rope(heads(h, b + "q"), table, RopeLayout::kHalves),
+                 k = g_.rope(heads(h, b + "k"), table, RopeLayout::kHalves);
     return g_.matmul(g_.attention(q, k, heads(h, b + "v"), {.scale = 0.5f}), weight(b + "o", {kWidth, kWidth}));
   }
 
@@ -70,7 +73,8 @@ TEST(Recompute, GradientsAreTheSameBits) {
 TEST(Recompute, PlacesAreTheEmbeddingAndTheResidualsOfEachLayer) {
   const TrainingGraph training = differentiate(Layers().make(3), {test::train_all});
   std::string ops;
-  for (const NodeId id : narrow_places(training.graph, training.first_backward)) ops += std::string(name(training.graph.node(id).op)) + " ";
+  for (const NodeId id : narrow_places(training.graph, training.first_backward))
+    ops += std::string(name(training.graph.node(id).op)) + " ";
   EXPECT_EQ(ops, "embed add add add add add add select_rows rms_norm ");
 }
 

@@ -10,12 +10,15 @@ struct RouteShape {
   RouteAttrs attrs;
 
   std::size_t used() const { return static_cast<std::size_t>(attrs.n_used); }
-  std::size_t expert(const Doubles& route, std::size_t pair) const { return static_cast<std::size_t>(route[pair / used() * 2 * used() + pair % used()]); }
+  std::size_t expert(const Doubles& route, std::size_t pair) const {
+    return static_cast<std::size_t>(route[pair / used() * 2 * used() + pair % used()]);
+  }
   std::size_t weight_at(std::size_t pair) const { return pair / used() * 2 * used() + used() + pair % used(); }
 };
 
 // dy [T, k, N] of products with weight [E, N, K]; by_pair: x was [T, k, K], else [T, K].
-inline Doubles expert_matmul_grad(const Doubles& dy, const Doubles& weight, const Doubles& route, std::size_t rows, const RouteShape& s, bool by_pair) {
+inline Doubles expert_matmul_grad(const Doubles& dy, const Doubles& weight, const Doubles& route, std::size_t rows,
+                                  const RouteShape& s, bool by_pair) {
   const std::size_t width = weight.size() / s.experts / rows, pairs = s.tokens * s.used();
   Doubles d_x((by_pair ? pairs : s.tokens) * width, 0.0);
   for (std::size_t pair = 0; pair < pairs; ++pair) {
@@ -28,7 +31,8 @@ inline Doubles expert_matmul_grad(const Doubles& dy, const Doubles& weight, cons
   return d_x;
 }
 
-inline Doubles expert_matmul_weight_grad(const Doubles& dy, const Doubles& x, const Doubles& route, std::size_t rows, std::size_t width, const RouteShape& s) {
+inline Doubles expert_matmul_weight_grad(const Doubles& dy, const Doubles& x, const Doubles& route, std::size_t rows,
+                                         std::size_t width, const RouteShape& s) {
   const std::size_t pairs = s.tokens * s.used();
   const bool by_pair = x.size() == pairs * width;
   Doubles d_weight(s.experts * rows * width, 0.0);
@@ -74,7 +78,8 @@ inline Doubles route_grad(const Doubles& d_route, const Doubles& logits, const D
       const std::size_t pair = t * s.used() + j, e = s.expert(route, pair);
       const double g = d_route[s.weight_at(pair)] * s.attrs.scale;
       d_p[e] += g / sum;
-      for (std::size_t i = 0; s.attrs.normalize && i < s.used(); ++i) d_p[s.expert(route, t * s.used() + i)] -= g * p[e] / (sum * sum);
+      for (std::size_t i = 0; s.attrs.normalize && i < s.used(); ++i)
+        d_p[s.expert(route, t * s.used() + i)] -= g * p[e] / (sum * sum);
     }
     for (std::size_t e = 0; e < s.experts; ++e) mean += p[e] * d_p[e];
     for (std::size_t e = 0; e < s.experts; ++e) d_logits[t * s.experts + e] = p[e] * (d_p[e] - mean);

@@ -140,7 +140,8 @@ struct Scores {
   double ln_sum = 0;
 };
 
-inline Scores scores_of(const double* query, const Doubles& k, const AttentionShape& s, std::size_t head, std::size_t first, std::size_t end) {
+inline Scores scores_of(const double* query, const Doubles& k, const AttentionShape& s, std::size_t head, std::size_t first,
+                        std::size_t end) {
   Scores out;
   double sum = 0;
   for (std::size_t j = first; j < end; ++j) {
@@ -179,7 +180,8 @@ struct AttentionGrads {
   Doubles d_q, d_k, d_v;
 };
 
-inline AttentionGrads attend_grads(const Doubles& dy, const Doubles& q, const Doubles& k, const Doubles& v, const AttentionShape& s) {
+inline AttentionGrads attend_grads(const Doubles& dy, const Doubles& q, const Doubles& k, const Doubles& v,
+                                   const AttentionShape& s) {
   AttentionGrads g{Doubles(q.size(), 0.0), Doubles(k.size(), 0.0), Doubles(v.size(), 0.0)};
   s.for_queries([&](std::size_t t, std::size_t first, std::size_t end) {
     for (std::size_t h = 0; h < s.heads; ++h) {
@@ -220,7 +222,8 @@ void for_conv_taps(const std::vector<std::size_t>& lengths, std::size_t taps, Fn
   }
 }
 
-inline Doubles short_conv_grad(const Doubles& dy, const Doubles& weight, const std::vector<std::size_t>& lengths, std::size_t taps) {
+inline Doubles short_conv_grad(const Doubles& dy, const Doubles& weight, const std::vector<std::size_t>& lengths,
+                               std::size_t taps) {
   const std::size_t d = weight.size() / taps;
   Doubles d_x(dy.size(), 0.0);
   for_conv_taps(lengths, taps, [&](std::size_t to, std::size_t from, std::size_t j) {
@@ -229,7 +232,8 @@ inline Doubles short_conv_grad(const Doubles& dy, const Doubles& weight, const s
   return d_x;
 }
 
-inline Doubles short_conv_weight_grad(const Doubles& dy, const Doubles& x, const std::vector<std::size_t>& lengths, std::size_t taps) {
+inline Doubles short_conv_weight_grad(const Doubles& dy, const Doubles& x, const std::vector<std::size_t>& lengths,
+                                      std::size_t taps) {
   std::size_t n = 0;
   for (const std::size_t length : lengths) n += length;
   const std::size_t d = x.size() / n;

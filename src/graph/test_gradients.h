@@ -48,9 +48,12 @@ struct GradientCheck {
     const double share = teacher.top_k > 0 ? teacher.alpha : 0;
     const std::size_t rows = batch.targets.size(), n = out.size() / rows;
     for (std::size_t r = 0; r < rows; ++r) {
-      const Doubles z(out.begin() + static_cast<std::ptrdiff_t>(r * n), out.begin() + static_cast<std::ptrdiff_t>((r + 1) * n));
-      const double cross_entropy = batch.targets[r] < 0 ? 0 : -std::log(softmax(z)[static_cast<std::size_t>(batch.targets[r])]);
-      sum += batch.loss_weights[r] * ((1 - share) * cross_entropy + (teacher.top_k > 0 ? share * divergence_of_row(r, z) : 0));
+      const Doubles z(out.begin() + static_cast<std::ptrdiff_t>(r * n),
+                      out.begin() + static_cast<std::ptrdiff_t>((r + 1) * n));
+      const double cross_entropy =
+          batch.targets[r] < 0 ? 0 : -std::log(softmax(z)[static_cast<std::size_t>(batch.targets[r])]);
+      sum +=
+          batch.loss_weights[r] * ((1 - share) * cross_entropy + (teacher.top_k > 0 ? share * divergence_of_row(r, z) : 0));
     }
     return sum;
   }

@@ -7,7 +7,7 @@ namespace minnow::test {
 
 struct HeadLossInputs {
   const Doubles &x, &weight, &targets, &loss_weights, &bias, &teacher;  // the last two may be empty
-  std::size_t width;  // D
+  std::size_t width;                                                    // D
   HeadLossAttrs attrs;
 
   std::size_t vocabulary() const { return weight.size() / width; }

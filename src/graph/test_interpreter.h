@@ -19,14 +19,17 @@
 namespace minnow::test {
 
 // Of a weight, the same in the graph of a model and in that of its training.
-inline std::string key_of(const Node& weight) { return weight.name + "@" + std::to_string(weight.get<WeightAttrs>().first_row); }
+inline std::string key_of(const Node& weight) {
+  return weight.name + "@" + std::to_string(weight.get<WeightAttrs>().first_row);
+}
 using WeightValues = std::map<std::string, std::vector<double>>;  // by key; weights not named have the values of the graph
 
 class Interpreter {
  public:
   using Values = std::vector<double>;
   // Computes all nodes. Quantized weights are multiplied with inputs as they are.
-  Interpreter(const Graph& graph, const TrainingBatch& batch, const WeightValues& weights = {}) : Interpreter(graph, batch, weights, false) {}
+  Interpreter(const Graph& graph, const TrainingBatch& batch, const WeightValues& weights = {})
+      : Interpreter(graph, batch, weights, false) {}
   const Values& value(NodeId id) const { return values_[static_cast<std::size_t>(id)]; }
   const Values& output() const { return value(graph_.output()); }
   // What was added to the gradient of a weight; nullptr when no node adds to it.
@@ -80,73 +83,46 @@ class Interpreter {
 
   Values compute(const Node& n) {
     switch (n.op) {
-      case Op::kTokens:
-        return {batch_.tokens.begin(), batch_.tokens.end()};
-      case Op::kPositions:
-        return of_each_token([](const SequenceSlice&, int32_t i) { return static_cast<double>(i); });
+      case Op::kTokens: return {batch_.tokens.begin(), batch_.tokens.end()};
+      case Op::kPositions: return of_each_token([](const SequenceSlice&, int32_t i) { return static_cast<double>(i); });
       case Op::kSegments:
-        return of_each_token([](const SequenceSlice& s, int32_t i) { return s.second_segment >= 0 && i >= s.second_segment ? 1.0 : 0.0; });
-      case Op::kTargets:
-        return {batch_.targets.begin(), batch_.targets.end()};
-      case Op::kLossWeights:
-        return {batch_.loss_weights.begin(), batch_.loss_weights.end()};
-      case Op::kTeacher:
-        return {batch_.teacher.begin(), batch_.teacher.end()};
-      case Op::kOutputGrad:
-        return {batch_.output_grad.begin(), batch_.output_grad.end()};
-      case Op::kWeight:
-        return weight(n);
-      case Op::kEmbed:
-        return embed(n);
-      case Op::kMatMul:
-        return matmul(n);
-      case Op::kAdd:
-        return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a + b; });
-      case Op::kMul:
-        return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a * b; });
-      case Op::kScale:
-        return each(in(n, 0), [f = n.get<ScaleAttrs>().factor](double x) { return f * x; });
-      case Op::kUnary:
-        return each(in(n, 0), [fn = n.get<UnaryAttrs>().fn](double x) { return activation(fn, x); });
+        return of_each_token(
+            [](const SequenceSlice& s, int32_t i) { return s.second_segment >= 0 && i >= s.second_segment ? 1.0 : 0.0; });
+      case Op::kTargets: return {batch_.targets.begin(), batch_.targets.end()};
+      case Op::kLossWeights: return {batch_.loss_weights.begin(), batch_.loss_weights.end()};
+      case Op::kTeacher: return {batch_.teacher.begin(), batch_.teacher.end()};
+      case Op::kOutputGrad: return {batch_.output_grad.begin(), batch_.output_grad.end()};
+      case Op::kWeight: return weight(n);
+      case Op::kEmbed: return embed(n);
+      case Op::kMatMul: return matmul(n);
+      case Op::kAdd: return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a + b; });
+      case Op::kMul: return pairs(in(n, 0), in(n, 1), [](double a, double b) { return a * b; });
+      case Op::kScale: return each(in(n, 0), [f = n.get<ScaleAttrs>().factor](double x) { return f * x; });
+      case Op::kUnary: return each(in(n, 0), [fn = n.get<UnaryAttrs>().fn](double x) { return activation(fn, x); });
       case Op::kGated:
         return pairs(in(n, 0), in(n, 1),
                      [fn = n.get<UnaryAttrs>().fn](double g, double u) { return activation(fn, g) * u; });
       case Op::kSoftCap:
-        return each(in(n, 0),
-                    [cap = n.get<SoftCapAttrs>().cap](double x) { return cap * std::tanh(x / cap); });
-      case Op::kRmsNorm:
-        return rms_norm(n);
-      case Op::kLayerNorm:
-        return layer_norm(n);
-      case Op::kShortConv:
-        return short_conv(n);
-      case Op::kRoute:
-        return route(n);
-      case Op::kExpertMatMul:
-        return expert_matmul(n);
-      case Op::kExpertSum:
-        return expert_sum(n);
-      case Op::kRopeTable:
-        return rope_table(n);
-      case Op::kRope:
-        return rotated(n, 1);
-      case Op::kAttention:
-        return attention(n).y;
+        return each(in(n, 0), [cap = n.get<SoftCapAttrs>().cap](double x) { return cap * std::tanh(x / cap); });
+      case Op::kRmsNorm: return rms_norm(n);
+      case Op::kLayerNorm: return layer_norm(n);
+      case Op::kShortConv: return short_conv(n);
+      case Op::kRoute: return route(n);
+      case Op::kExpertMatMul: return expert_matmul(n);
+      case Op::kExpertSum: return expert_sum(n);
+      case Op::kRopeTable: return rope_table(n);
+      case Op::kRope: return rotated(n, 1);
+      case Op::kAttention: return attention(n).y;
       case Op::kBatchAttention: {
         const Attended a = attention(n);
         parts_ = {a.ln_sums};
         return a.y;
       }
-      case Op::kReshape:
-        return in(n, 0);
-      case Op::kSelectRows:
-        return select_rows(n);
-      case Op::kPart:
-        return parts_[static_cast<std::size_t>(n.get<PartAttrs>().index) - 1];
-      case Op::kHeadLoss:
-        return head_loss(n);
-      default:
-        return gradient_of_value(n);
+      case Op::kReshape: return in(n, 0);
+      case Op::kSelectRows: return select_rows(n);
+      case Op::kPart: return parts_[static_cast<std::size_t>(n.get<PartAttrs>().index) - 1];
+      case Op::kHeadLoss: return head_loss(n);
+      default: return gradient_of_value(n);
     }
   }
 
@@ -359,7 +335,8 @@ class Interpreter {
   }
 
   AttentionShape attention_shape(const Node& q, const Node& k, const AttentionAttrs& attrs) const {
-    return {lengths(), static_cast<std::size_t>(q.shape[1]), static_cast<std::size_t>(k.shape[1]), static_cast<std::size_t>(q.shape[2]), attrs};
+    return {lengths(), static_cast<std::size_t>(q.shape[1]), static_cast<std::size_t>(k.shape[1]),
+            static_cast<std::size_t>(q.shape[2]), attrs};
   }
 
   Attended attention(const Node& n) const {
@@ -373,43 +350,37 @@ class Interpreter {
   Values gradient_of_value(const Node& n) {
     const Values &dy = in(n, 0), &b = in(n, std::min(1, n.n_inputs() - 1)), &c = in(n, std::min(2, n.n_inputs() - 1));
     switch (n.op) {
-      case Op::kMatMulGrad:
-        return product(dy, b, static_cast<std::size_t>(node(n, 1).shape[0]));
+      case Op::kMatMulGrad: return product(dy, b, static_cast<std::size_t>(node(n, 1).shape[0]));
       case Op::kUnaryGrad:
         return pairs(dy, b, [fn = n.get<UnaryAttrs>().fn](double g, double x) { return g * slope(fn, x); });
       case Op::kGatedGrad: {
         const UnaryFn fn = n.get<UnaryAttrs>().fn;
         parts_ = {pairs(dy, b, [fn](double g, double gate) { return g * activation(fn, gate); })};
-        return pairs(pairs(dy, c, [](double g, double up) { return g * up; }), b, [fn](double g, double gate) { return g * slope(fn, gate); });
+        return pairs(pairs(dy, c, [](double g, double up) { return g * up; }), b,
+                     [fn](double g, double gate) { return g * slope(fn, gate); });
       }
       case Op::kSoftCapGrad:
-        return pairs(dy, b, [cap = n.get<SoftCapAttrs>().cap](double g, double x) { return g / std::pow(std::cosh(x / cap), 2); });
-      case Op::kRmsNormGrad:
-        return rms_norm_grads(dy, b, c, n.get<NormAttrs>().eps).d_x;
-      case Op::kLayerNormGrad:
-        return layer_norm_grads(dy, b, c, n.get<NormAttrs>().eps).d_x;
-      case Op::kRopeGrad:
-        return rotated(n, -1);
+        return pairs(dy, b,
+                     [cap = n.get<SoftCapAttrs>().cap](double g, double x) { return g / std::pow(std::cosh(x / cap), 2); });
+      case Op::kRmsNormGrad: return rms_norm_grads(dy, b, c, n.get<NormAttrs>().eps).d_x;
+      case Op::kLayerNormGrad: return layer_norm_grads(dy, b, c, n.get<NormAttrs>().eps).d_x;
+      case Op::kRopeGrad: return rotated(n, -1);
       case Op::kBatchAttentionGrad: {
         // From q, k and v alone: results and sums of the forward pass are there for executors.
-        const AttentionGrads g = attend_grads(dy, in(n, 1), in(n, 2), in(n, 3), attention_shape(node(n, 1), node(n, 2), n.get<AttentionAttrs>()));
+        const AttentionGrads g =
+            attend_grads(dy, in(n, 1), in(n, 2), in(n, 3), attention_shape(node(n, 1), node(n, 2), n.get<AttentionAttrs>()));
         parts_ = {g.d_k, g.d_v};
         return g.d_q;
       }
-      case Op::kShortConvGrad:
-        return short_conv_grad(dy, b, lengths(), static_cast<std::size_t>(node(n, 1).shape[1]));
-      case Op::kScatterRows:
-        return scatter_rows(n);
+      case Op::kShortConvGrad: return short_conv_grad(dy, b, lengths(), static_cast<std::size_t>(node(n, 1).shape[1]));
+      case Op::kScatterRows: return scatter_rows(n);
       case Op::kExpertMatMulGrad:
-        return expert_matmul_grad(dy, b, c, static_cast<std::size_t>(node(n, 1).shape[1]), route_shape(node(n, 2)), n.shape.rank() == 3);
-      case Op::kExpertSumGrad:
-        return expert_sum_grad(dy, b, route_shape(node(n, 1)));
-      case Op::kExpertSumRouteGrad:
-        return expert_sum_route_grad(dy, b, route_shape(node(n, 2)));
-      case Op::kRouteGrad:
-        return route_grad(dy, b, c, route_shape(node(n, 2)));
-      default:
-        return {};
+        return expert_matmul_grad(dy, b, c, static_cast<std::size_t>(node(n, 1).shape[1]), route_shape(node(n, 2)),
+                                  n.shape.rank() == 3);
+      case Op::kExpertSumGrad: return expert_sum_grad(dy, b, route_shape(node(n, 1)));
+      case Op::kExpertSumRouteGrad: return expert_sum_route_grad(dy, b, route_shape(node(n, 2)));
+      case Op::kRouteGrad: return route_grad(dy, b, c, route_shape(node(n, 2)));
+      default: return {};
     }
   }
 
@@ -417,7 +388,8 @@ class Interpreter {
     const std::size_t width = in(n, 0).size() / std::max<std::size_t>(batch_.output_rows.size(), 1);
     Values y(n_tokens_ * width, 0.0);
     for (std::size_t r = 0; r < batch_.output_rows.size(); ++r) {
-      for (std::size_t i = 0; i < width; ++i) y[static_cast<std::size_t>(batch_.output_rows[r]) * width + i] += in(n, 0)[r * width + i];
+      for (std::size_t i = 0; i < width; ++i)
+        y[static_cast<std::size_t>(batch_.output_rows[r]) * width + i] += in(n, 0)[r * width + i];
     }
     return y;
   }
@@ -425,29 +397,24 @@ class Interpreter {
   Values weight_gradient(const Node& n) const {
     const Values &dy = in(n, 0), &x = in(n, 1);
     const Node& weight = graph_.node(trained_by(n)[0]);
-    const auto size = static_cast<std::size_t>(weight.shape.elements()), last = static_cast<std::size_t>(weight.shape.last());
+    const auto size = static_cast<std::size_t>(weight.shape.elements()),
+               last = static_cast<std::size_t>(weight.shape.last());
     switch (n.op) {
       case Op::kEmbedWeightGrad: {
         Values d(size, 0.0);
         for (std::size_t i = 0; i < dy.size(); ++i) d[static_cast<std::size_t>(x[i / last]) * last + i % last] += dy[i];
         return d;
       }
-      case Op::kMatMulWeightGrad:
-        return transposed_product(dy, x, last);
-      case Op::kBiasGrad:
-        return sum_of_rows(dy, last);
-      case Op::kGainGrad:
-        return sum_of_rows(pairs(dy, x, [](double a, double b) { return a * b; }), last);
-      case Op::kRmsNormWeightGrad:
-        return rms_norm_grads(dy, x, Values(last, 1.0), n.get<NormAttrs>().eps).d_weight;
-      case Op::kLayerNormWeightGrad:
-        return layer_norm_grads(dy, x, Values(last, 1.0), n.get<NormAttrs>().eps).d_weight;
-      case Op::kShortConvWeightGrad:
-        return short_conv_weight_grad(dy, x, lengths(), last);
+      case Op::kMatMulWeightGrad: return transposed_product(dy, x, last);
+      case Op::kBiasGrad: return sum_of_rows(dy, last);
+      case Op::kGainGrad: return sum_of_rows(pairs(dy, x, [](double a, double b) { return a * b; }), last);
+      case Op::kRmsNormWeightGrad: return rms_norm_grads(dy, x, Values(last, 1.0), n.get<NormAttrs>().eps).d_weight;
+      case Op::kLayerNormWeightGrad: return layer_norm_grads(dy, x, Values(last, 1.0), n.get<NormAttrs>().eps).d_weight;
+      case Op::kShortConvWeightGrad: return short_conv_weight_grad(dy, x, lengths(), last);
       case Op::kExpertMatMulWeightGrad:
-        return expert_matmul_weight_grad(dy, x, in(n, 2), static_cast<std::size_t>(weight.shape[1]), last, route_shape(node(n, 2)));
-      default:
-        return {};
+        return expert_matmul_weight_grad(dy, x, in(n, 2), static_cast<std::size_t>(weight.shape[1]), last,
+                                         route_shape(node(n, 2)));
+      default: return {};
     }
   }
 

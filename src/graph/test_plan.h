@@ -12,7 +12,11 @@ namespace minnow::test {
 class PlanPlayer {
  public:
   PlanPlayer(const Graph& g, StepSize size)
-      : graph_(g), size_(size), plan_(plan_memory(g, size)), owner_(static_cast<std::size_t>(plan_.bytes) / 4, -1), stamp_(g.nodes().size(), -1) {}
+      : graph_(g),
+        size_(size),
+        plan_(plan_memory(g, size)),
+        owner_(static_cast<std::size_t>(plan_.bytes) / 4, -1),
+        stamp_(g.nodes().size(), -1) {}
 
   void play() {
     for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
@@ -37,7 +41,8 @@ class PlanPlayer {
   }
   void check_value(std::size_t value, std::size_t at) {
     if (plan_.offset[value] == MemoryPlan::kOutside) return;
-    for (std::size_t b = 0; b < count(value); ++b) ASSERT_EQ(owner_[begin(value) + b], stamp_[value]) << "node " << at << " value " << value;
+    for (std::size_t b = 0; b < count(value); ++b)
+      ASSERT_EQ(owner_[begin(value) + b], stamp_[value]) << "node " << at << " value " << value;
   }
   void write(std::size_t value) {
     if (plan_.offset[value] == MemoryPlan::kOutside) return;
@@ -46,7 +51,9 @@ class PlanPlayer {
     for (std::size_t b = 0; b < count(value); ++b) owner_[begin(value) + b] = stamp_[value];
   }
   std::size_t begin(std::size_t value) const { return static_cast<std::size_t>(plan_.offset[value]) / 4; }
-  std::size_t count(std::size_t value) const { return static_cast<std::size_t>(resolve(graph_.nodes()[value].shape, size_).elements()); }
+  std::size_t count(std::size_t value) const {
+    return static_cast<std::size_t>(resolve(graph_.nodes()[value].shape, size_).elements());
+  }
 
   const Graph& graph_;
   StepSize size_;

@@ -19,8 +19,17 @@ struct FamilyCase {
 void PrintTo(const FamilyCase& c, std::ostream* out) { *out << c.name; }
 
 RandomModelShape shape_of(const Family& family, bool tied, int64_t window = 0) {
-  return {.family = &family, .n_layers = 2, .n_embd = 16, .n_ff = 20, .n_heads = 2, .n_kv_heads = 1, .head_dim = 8, .n_vocab = 300,
-          .n_ctx = 32, .sliding_window = window, .tied = tied};
+  return {.family = &family,
+          .n_layers = 2,
+          .n_embd = 16,
+          .n_ff = 20,
+          .n_heads = 2,
+          .n_kv_heads = 1,
+          .head_dim = 8,
+          .n_vocab = 300,
+          .n_ctx = 32,
+          .sliding_window = window,
+          .tied = tied};
 }
 
 Model model_of(const FamilyCase& c) {
@@ -60,7 +69,8 @@ const FamilyCase kCases[] = {
 };
 
 class GradientsOfModel : public testing::TestWithParam<FamilyCase> {};
-INSTANTIATE_TEST_SUITE_P(, GradientsOfModel, testing::ValuesIn(kCases), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(, GradientsOfModel, testing::ValuesIn(kCases),
+                         [](const auto& c) { return std::string(c.param.name); });
 
 TEST_P(GradientsOfModel, AgreeWithFiniteDifferencesForEveryWeight) {
   const Model model = model_of(GetParam());
@@ -98,9 +108,11 @@ TEST_P(GradientsOfModel, OfAdaptersOnAllMatricesButTheHeadAgreeWithFiniteDiffere
   };
   const Graph graph = fuse(add_lora(build_graph(model, 32), [&](const Node& w) -> std::optional<LoraWeights> {
     if (!w.name.starts_with("blk.")) return std::nullopt;
-    return LoraWeights{random_tensor({kRank, w.shape[1]}), random_tensor({model.weights.require(w.name).shape[0], kRank}), 0.5f};
+    return LoraWeights{random_tensor({kRank, w.shape[1]}), random_tensor({model.weights.require(w.name).shape[0], kRank}),
+                       0.5f};
   }));
-  const test::GradientCheck check{graph, test::small_batch(300), {[](const Node& w) { return w.name.find(".lora_") != std::string::npos; }}};
+  const test::GradientCheck check{
+      graph, test::small_batch(300), {[](const Node& w) { return w.name.find(".lora_") != std::string::npos; }}};
   check.expect_right_slopes(differentiate(graph, check.options));
 }
 

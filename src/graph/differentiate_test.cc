@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 
 #include "base/error.h"
 #include "graph/passes.h"
@@ -141,6 +142,7 @@ constexpr OpCase kOpCases[] = {
        return m.g.scale(m.g.reshape(m.g.reshape(m.x(), {kTokensDim, 2, 4}), {kTokensDim, kWidth}), 2);
      }},
     {"SelectRows", [](Maker& m) { return m.g.select_rows(m.x()); }},
+    {"Dropout", [](Maker& m) { return m.g.dropout(m.x(), {.p = 0.4f, .salt = 3}); }},
     {"Experts", [](Maker& m) { return experts(m, false); }},
     {"NormalizedExperts", [](Maker& m) { return experts(m, true); }},
 };
@@ -210,6 +212,16 @@ TEST_F(HeadLoss, GradientsAgreeWithFiniteDifferencesOfTheLogitsCrossEntropy) {
   }
 }
 
+TEST_F(HeadLoss, OfAGraphThatSelectsNoRowsHasATargetForEveryToken) {
+  Maker m;
+  m.g.set_output(m.g.matmul(m.x(), m.weight("output", {kVocab, kWidth})));
+  TrainingBatch batch = test::small_batch(kVocab);
+  batch.targets = {1, 2, 3, -1, 5, 6, 7, 10};
+  batch.loss_weights = {1, 1, 0.5f, 1, 0, -1, 1, 2};
+  EXPECT_EQ(differentiate(m.g, {}).graph.node(differentiate(m.g, {}).graph.output()).shape, (Shape{kTokensDim, 1}));
+  test::GradientCheck{m.g, batch, {test::train_all}}.expect_right_gradients();
+}
+
 TEST_F(HeadLoss, GradientsAgreeWithFiniteDifferencesWithATeacher) {
   for (const Divergence divergence : {Divergence::kForward, Divergence::kReverse}) {
     for (const float alpha : {0.0f, 0.6f, 1.0f}) {
@@ -274,6 +286,25 @@ Graph two_blocks() {
   }
   m.g.set_output(m.g.matmul(m.g.select_rows(x), table));
   return fuse(m.g);
+}
+
+TEST(Dropout, DropsTheShareThatItSays) {
+  int dropped = 0;
+  constexpr int kRows = 400, kColumns = 256;
+  for (uint32_t row = 0; row < kRows; ++row) {
+    const uint32_t key = dropout_row_key(5, 1, row);
+    for (uint32_t column = 0; column < kColumns; ++column) dropped += dropout_bits(key, column) < dropout_threshold(0.3f);
+  }
+  // Five standard deviations of a binomial distribution.
+  EXPECT_NEAR(dropped, 0.3 * kRows * kColumns, 5 * std::sqrt(0.21 * kRows * kColumns));
+}
+
+TEST(Dropout, MasksDifferBySeedOperationRowAndColumn) {
+  const auto bits = [](uint64_t seed, uint32_t salt, uint32_t row, uint32_t column) {
+    return dropout_bits(dropout_row_key(seed, salt, row), column);
+  };
+  const std::set<uint32_t> all = {bits(1, 1, 1, 1), bits(2, 1, 1, 1), bits(1, 2, 1, 1), bits(1, 1, 2, 1), bits(1, 1, 1, 2)};
+  EXPECT_EQ(all.size(), 5u);
 }
 
 TEST(Differentiate, TiedEmbeddingsAddTwoGradientsToOneWeight) {

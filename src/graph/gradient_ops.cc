@@ -49,6 +49,12 @@ NodeId Graph::teacher(int64_t rows, int32_t top_k) {
 }
 NodeId Graph::output_grad(NodeId output) { return append({.op = Op::kOutputGrad, .shape = node(output).shape}); }
 
+NodeId Graph::dropout(NodeId x, DropoutAttrs attrs) {
+  if (!(attrs.p >= 0 && attrs.p < 1)) fail(ErrorCode::kInvalidInput, "training: dropout of {}; it must be in [0, 1)", attrs.p);
+  if (node(x).shape[0] != kTokensDim) fail(ErrorCode::kUnsupported, "training: dropout of selected rows; do it before");
+  return append({.op = Op::kDropout, .inputs = {x}, .shape = node(x).shape, .attrs = attrs});
+}
+
 NodeId Graph::part(NodeId of, int32_t index) {
   const Shape shape = part_shape(*this, node(of), index);
   const Node& last = nodes_.back();

@@ -92,6 +92,7 @@ class Graph {
   NodeId loss_weights(int64_t rows);
   NodeId teacher(int64_t rows, int32_t top_k);
   NodeId output_grad(NodeId output);
+  NodeId dropout(NodeId x, DropoutAttrs attrs);
   NodeId part(NodeId of, int32_t index);  // directly after the node, or its other parts
   NodeId batch_attention(NodeId q, NodeId k, NodeId v, AttentionAttrs attrs);
   struct HeadLoss {

@@ -42,9 +42,11 @@ class Adder {
     const auto [a, is_new] = a_nodes_.try_emplace(name, kNoNode);
     if (is_new) a->second = graph_.weight(name + ".lora_a", adapter.a);
     const auto [inner, is_first] = inner_.try_emplace({x, a->second}, kNoNode);
-    if (is_first) inner->second = graph_.matmul(x, a->second);
+    if (is_first) inner->second = graph_.matmul(dropped(x, adapter.dropout), a->second);
     return graph_.add(y, graph_.scale(graph_.matmul(inner->second, rows_of_b(graph_.node(weight), adapter)), adapter.scale));
   }
+
+  NodeId dropped(NodeId x, float p) { return p == 0 ? x : graph_.dropout(x, {.p = p, .salt = n_dropouts_++}); }
 
   NodeId rows_of_b(const Node& weight, const LoraWeights& adapter) {
     const int64_t first = weight.get<WeightAttrs>().first_row, n = weight.shape[0];
@@ -65,6 +67,7 @@ class Adder {
   std::map<std::string, std::optional<LoraWeights>> adapters_;  // by name of the weight
   std::map<std::string, NodeId> a_nodes_;
   std::map<std::pair<NodeId, NodeId>, NodeId> inner_;  // x A^T, by x and A
+  uint32_t n_dropouts_ = 0;
 };
 
 }  // namespace

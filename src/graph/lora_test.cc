@@ -39,11 +39,11 @@ Graph model() {
   return g;
 }
 
-std::optional<LoraWeights> of_feed_forward(const Node& w, bool zero_b) {
+std::optional<LoraWeights> of_feed_forward(const Node& w, bool zero_b, float dropout = 0) {
   const int64_t rows = w.name == "ffn_up.weight" ? 12 : kWidth;
   if (w.name == "output.weight") return std::nullopt;
   const Tensor b = zero_b ? zeros({rows, kRank}) : random_tensor(6, {rows, kRank});
-  return LoraWeights{random_tensor(5, {kRank, w.shape[1]}), b, 1.5f};
+  return LoraWeights{random_tensor(5, {kRank, w.shape[1]}), b, 1.5f, dropout};
 }
 
 bool is_adapter(const Node& w) { return w.name.find(".lora_") != std::string::npos; }
@@ -82,6 +82,16 @@ TEST(Lora, GradientsOfAAndBAgreeWithFiniteDifferencesAndTheBaseHasNone) {
   const TrainingGraph training = differentiate(adapted, options);
   EXPECT_EQ(training.gradients.size(), 5u);  // parts of one tensor share A
   test::GradientCheck{adapted, test::small_batch(kVocab), options}.expect_right_gradients();
+}
+
+TEST(Lora, DropoutHasOneMaskForwardAndBackward) {
+  const Graph adapted = fuse(add_lora(model(), [](const Node& w) { return of_feed_forward(w, false, 0.25f); }));
+  TrainingBatch batch = test::small_batch(kVocab);
+  const auto first = test::Interpreter(adapted, batch).output();
+  batch.seed = 1;
+  EXPECT_NE(test::Interpreter(adapted, batch).output(), first);
+  // The table below the adapters sees gradients through the masks.
+  test::GradientCheck{adapted, batch, {[](const Node& w) { return is_adapter(w) || w.name == "embd"; }}}.expect_right_gradients();
 }
 
 TEST(Lora, TrainsBesideQuantizedWeights) {

@@ -42,6 +42,7 @@ enum class Op : uint8_t {
   kTeacher,     // () -> [O, 2 k]: ids of a teacher's k likeliest tokens (as numbers; negative: none), then ln p of each
   kOutputGrad,  // () -> gradient of the loss with respect to the graph's output, when the loss is computed elsewhere
   kPart,        // (node) -> its second, third, ... value
+  kDropout,     // x [T, ...] -> x / (1 - p) where it is kept (graph/dropout.h), else 0; its own gradient
   kBatchAttention,  // as kAttention; part 1: [T, H] ln of the sum of exp(score) over what the token sees
   // (x [O, D], weight [V, D], targets, loss weights, then bias [V] and teacher if the attributes say so) -> [O, n]: each
   // row's own losses, not weighted: -ln p(target), 0 without a target; with a teacher also its divergence times T^2.
@@ -128,6 +129,10 @@ struct RouteAttrs {
   bool normalize = false;  // the weights, softmax over all experts, are scaled to a sum of 1
   float scale = 1;
 };
+struct DropoutAttrs {
+  float p = 0;        // probability that a number is dropped, in [0, 1)
+  uint32_t salt = 0;  // makes masks of several operations differ
+};
 struct PartAttrs {
   int32_t index = 1;  // which value of the node, from 1
 };
@@ -151,6 +156,6 @@ struct HeadLossAttrs {
   TeacherAttrs teacher = {};
 };
 using Attrs = std::variant<NoAttrs, WeightAttrs, ScaleAttrs, UnaryAttrs, SoftCapAttrs, NormAttrs, RopeTableAttrs, RopeAttrs,
-                           AttentionAttrs, ShortConvAttrs, RouteAttrs, PartAttrs, HeadLossAttrs>;
+                           AttentionAttrs, ShortConvAttrs, RouteAttrs, DropoutAttrs, PartAttrs, HeadLossAttrs>;
 
 }  // namespace minnow

@@ -144,4 +144,18 @@ TrainingGraph recompute(const TrainingGraph& training, int every) {
   return as_training_graph(Recomputer(training, every).make(), training.first_backward);
 }
 
+TrainingGraph recompute_most(const TrainingGraph& training, StepSize max) {
+  const auto n_places = static_cast<int>(narrow_places(training.graph, training.first_backward).size());
+  TrainingGraph best = training;
+  int64_t least = plan_memory(training.graph, max).bytes;
+  for (int every = 1; every < n_places; every += 1 + every / 4) {
+    TrainingGraph tried = recompute(training, every);
+    const int64_t bytes = plan_memory(tried.graph, max).bytes;
+    if (bytes >= least) continue;
+    least = bytes;
+    best = std::move(tried);
+  }
+  return best;
+}
+
 }  // namespace minnow

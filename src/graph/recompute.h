@@ -14,5 +14,7 @@ std::vector<NodeId> narrow_places(const Graph& graph, NodeId first_backward);
 // values of one layer at a time. What comes last is needed at once and stays. Gradients are the same bits as before, since
 // what is computed again is computed in the same way. every > 0; a larger one may keep less or more.
 TrainingGraph recompute(const TrainingGraph& training, int every);
+// The same with the number for which runs of at most `max` take the least memory.
+TrainingGraph recompute_most(const TrainingGraph& training, StepSize max);
 
 }  // namespace minnow

@@ -96,11 +96,64 @@ TEST(Recompute, MemoryOfADeepModelIsThatOfItsLayersInputs) {
   EXPECT_GT(some, 16 * 256 * kWidth * 4);
 }
 
+TEST(Recompute, FindsTheLeastMemoryByItself) {
+  const TrainingGraph plain = differentiate(Layers().make(16), {test::train_all});
+  const StepSize size{256, 256};
+  const int64_t least = plan_memory(recompute_most(plain, size).graph, size).bytes;
+  for (const int every : {1, 2, 4, 8}) EXPECT_LE(least, plan_memory(recompute(plain, every).graph, size).bytes);
+}
+
 TEST(Recompute, PlansNeverOverwriteAValueThatIsStillNeeded) {
   const TrainingGraph plain = differentiate(Layers().make(3), {test::train_all});
   test::expect_plan_keeps_values(plain.graph, {7, 3});
   for (const int every : {1, 2, 3}) test::expect_plan_keeps_values(recompute(plain, every).graph, {7, 3});
   test::expect_plan_keeps_values(fuse(recompute(plain, 2).graph), {7, 7});
+}
+
+// Values of [T, 8], each made of any that came before.
+Graph random_graph(Random& random) {
+  Graph g;
+  const auto weight = [&](const Shape& shape) {
+    std::vector<float> values(static_cast<std::size_t>(shape.elements()));
+    for (float& v : values) v = static_cast<float>(0.4 * random.normal());
+    return g.weight("w" + std::to_string(g.nodes().size()), Tensor::from_f32(values, shape));
+  };
+  std::vector<NodeId> values = {g.embed(weight({kVocab, kWidth}), g.tokens())};
+  // Mostly of the last, so that there are narrow places.
+  const auto any = [&] { return random.below(3) > 0 ? values.back() : values[random.below(values.size())]; };
+  const auto heads = [&](NodeId x) { return g.reshape(x, {kTokensDim, kHeads, kHeadDim}); };
+  for (int i = 0; i < 14; ++i) {
+    switch (random.below(7)) {
+      case 0: values.push_back(g.add(any(), any())); break;
+      case 1: values.push_back(g.matmul(any(), weight({kWidth, kWidth}))); break;
+      case 2: values.push_back(g.mul(g.unary(any(), UnaryFn::kSilu), any())); break;
+      case 3: values.push_back(g.rms_norm(any(), weight({kWidth}), 1e-2f)); break;
+      case 4: values.push_back(g.attention(heads(any()), heads(any()), heads(any()), {.scale = 0.5f})); break;
+      case 5: values.push_back(g.softcap(g.scale(any(), 2), 3)); break;
+      default:
+        values.push_back(g.dropout(g.add(any(), weight({kWidth})), {.p = 0.2f, .salt = static_cast<uint32_t>(i)}));
+        break;
+    }
+  }
+  g.set_output(g.matmul(g.select_rows(values.back()), weight({kVocab, kWidth})));
+  return fuse(g);
+}
+
+TEST(Recompute, HoldsForRandomGraphs) {
+  const TrainingBatch batch = test::small_batch(kVocab);
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    Random random(seed);
+    const Graph graph = random_graph(random);
+    const TrainingGraph plain = differentiate(graph, {[&](const Node&) { return random.below(2) == 0; }});
+    const TrainingGraph less = recompute(plain, static_cast<int>(1 + random.below(3)));
+    test::expect_plan_keeps_values(plain.graph, {5, 3});
+    test::expect_plan_keeps_values(less.graph, {5, 3});
+    const test::Interpreter wanted(plain.graph, batch), got(less.graph, batch);
+    ASSERT_EQ(less.gradients.size(), plain.gradients.size());
+    for (std::size_t i = 0; i < plain.gradients.size(); ++i) {
+      ASSERT_EQ(*got.gradient(less.gradients[i].weight), *wanted.gradient(plain.gradients[i].weight)) << "seed " << seed;
+    }
+  }
 }
 
 TEST(Recompute, LeavesAGraphWithoutGradientsAsItIs) {

@@ -86,10 +86,12 @@ struct GradientCheck {
     }
   }
 
-  // Every number of every gradient, relative to the largest of its weight.
+  // Every number of every gradient, relative to the largest of its weight. The output depends on all trained weights.
   void expect_right_gradients(double step = 1e-4) const {
     const TrainingGraph training = differentiate(forward, options);
-    EXPECT_FALSE(training.gradients.empty());
+    const auto is_trained = [&](const Node& n) { return n.op == Op::kWeight && options.trains(n); };
+    EXPECT_EQ(static_cast<std::ptrdiff_t>(training.gradients.size()),
+              std::count_if(forward.nodes().begin(), forward.nodes().end(), is_trained));
     for_gradients(training, [&](const Node& weight, const Doubles& values, const Doubles& gradient) {
       double largest = 0, error = 0;
       for (std::size_t i = 0; i < values.size(); ++i) {
@@ -117,8 +119,9 @@ struct GradientCheck {
         size += gradient[i] * gradient[i];
       }
       const double wanted = slope_along(key_of(weight), values, direction, step);
-      EXPECT_GT(size, 0) << weight.name;
-      EXPECT_LT(std::abs(got - wanted), 1e-6 * std::sqrt(size)) << weight.name << ": " << got << " instead of " << wanted;
+      // Some gradients are nothing: a bias of keys without positions moves all scores of a query alike.
+      const double size_or_rounding = std::max(std::sqrt(size), 1e-3);
+      EXPECT_LT(std::abs(got - wanted), 1e-6 * size_or_rounding) << weight.name << ": " << got << " instead of " << wanted;
     });
   }
 };

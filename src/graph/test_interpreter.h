@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "graph/batch.h"
+#include "graph/dropout.h"
 #include "graph/graph.h"
 #include "graph/test_expert_ops.h"
 #include "graph/test_gradient_ops.h"
@@ -120,6 +121,8 @@ class Interpreter {
       }
       case Op::kReshape: return in(n, 0);
       case Op::kSelectRows: return select_rows(n);
+      case Op::kDropout:
+        return dropout(n);
       case Op::kPart: return parts_[static_cast<std::size_t>(n.get<PartAttrs>().index) - 1];
       case Op::kHeadLoss: return head_loss(n);
       default: return gradient_of_value(n);
@@ -148,6 +151,18 @@ class Interpreter {
     for (const int32_t row : batch_.output_rows) {
       const double* x = in(n, 0).data() + static_cast<std::size_t>(row) * width;
       y.insert(y.end(), x, x + width);
+    }
+    return y;
+  }
+
+  Values dropout(const Node& n) const {
+    const auto& attrs = n.get<DropoutAttrs>();
+    const std::size_t width = in(n, 0).size() / n_tokens_;
+    Values y = in(n, 0);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const uint32_t key = dropout_row_key(batch_.seed, attrs.salt, static_cast<uint32_t>(i / width));
+      const bool dropped = dropout_bits(key, static_cast<uint32_t>(i % width)) < dropout_threshold(attrs.p);
+      y[i] = dropped ? 0 : y[i] / (1 - static_cast<double>(attrs.p));
     }
     return y;
   }

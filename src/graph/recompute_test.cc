@@ -126,7 +126,7 @@ Graph random_graph(Random& random) {
     switch (random.below(7)) {
       case 0: values.push_back(g.add(any(), any())); break;
       case 1: values.push_back(g.matmul(any(), weight({kWidth, kWidth}))); break;
-      case 2: values.push_back(g.mul(g.unary(any(), UnaryFn::kSilu), any())); break;
+      case 2: values.push_back(g.softcap(g.mul(g.unary(any(), UnaryFn::kSilu), any()), 4)); break;
       case 3: values.push_back(g.rms_norm(any(), weight({kWidth}), 1e-2f)); break;
       case 4: values.push_back(g.attention(heads(any()), heads(any()), heads(any()), {.scale = 0.5f})); break;
       case 5: values.push_back(g.softcap(g.scale(any(), 2), 3)); break;

@@ -150,10 +150,11 @@ inline Scores scores_of(const double* query, const Doubles& k, const AttentionSh
     score *= s.attrs.scale;
     if (s.attrs.softcap > 0) score = s.attrs.softcap * std::tanh(score / s.attrs.softcap);
     out.score.push_back(score);
-    sum += std::exp(score);
   }
-  for (const double score : out.score) out.probability.push_back(std::exp(score) / sum);
-  out.ln_sum = std::log(sum);
+  const double top = *std::max_element(out.score.begin(), out.score.end());
+  for (const double score : out.score) sum += std::exp(score - top);
+  for (const double score : out.score) out.probability.push_back(std::exp(score - top) / sum);
+  out.ln_sum = top + std::log(sum);
   return out;
 }
 

@@ -203,6 +203,7 @@ std::string Graph::text() const {
       if (k > 0) args += ", ";
       args += node(id).op == Op::kWeight ? node(id).name : fmt::format("%{}", id);
     }
+    if (n.op == Op::kPart) args += fmt::format(", {}", n.get<PartAttrs>().index);
     const bool is_sum = is_weight_grad(n.op);
     const std::string left = is_sum ? node(trained_by(n)[0]).name + " +=" : fmt::format("%{} =", i);
     out += fmt::format("{} {}({}) {}\n", left, name(n.op), args, shape_text(n.shape));

@@ -18,6 +18,7 @@ struct VectorOf {
   using Sums = __m256i;  // of products of bytes: 16 bits for each pair of them
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 2, kTileColumns = 6;    // float products
+  static constexpr int kDenseRows = 6, kDenseVectors = 2;  // products of two operands in panels
   static constexpr int kPanelVectors = 1, kPanelColumns = 6;  // integer products
   static constexpr int kStreamVectors = 4;                 // the same for one column
   static constexpr int kScoreRows = 4, kScoreVectors = 2;  // attention
@@ -92,6 +93,7 @@ struct VectorOf {
   static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
   static F min(F a, F b) { return _mm256_min_ps(a, b); }
   static F max(F a, F b) { return _mm256_max_ps(a, b); }
+  static F sqrt(F x) { return _mm256_sqrt_ps(x); }
   static F abs(F x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
   static F round(F x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   // 2^n for whole n in [-126, 127]
@@ -110,6 +112,27 @@ struct VectorOf {
     const __m128 q = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     const __m128 d = _mm_add_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_add_ss(d, _mm_movehdup_ps(d)));
+  }
+  // Lane j of x[i] and lane i of x[j] change places: within halves first, then halves.
+  static void transpose(F (&x)[kLanes]) {
+    F a[kLanes], b[kLanes];
+#pragma GCC unroll 4
+    for (int i = 0; i < kLanes; i += 2) {
+      a[i] = _mm256_unpacklo_ps(x[i], x[i + 1]);
+      a[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < kLanes; i += 4) {
+      b[i] = _mm256_shuffle_ps(a[i], a[i + 2], 0x44);
+      b[i + 1] = _mm256_shuffle_ps(a[i], a[i + 2], 0xEE);
+      b[i + 2] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+      b[i + 3] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0xEE);
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {
+      x[c] = _mm256_permute2f128_ps(b[c], b[4 + c], 0x20);
+      x[4 + c] = _mm256_permute2f128_ps(b[c], b[4 + c], 0x31);
+    }
   }
   static float max_lane(F x) {
     const __m128 q = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

@@ -18,6 +18,7 @@ struct VectorOf {
   using Sums = I;     // of products of bytes
   static constexpr int kLanes = 16;
   static constexpr int kTileRows = 4, kTileColumns = 6;    // float products
+  static constexpr int kDenseRows = 12, kDenseVectors = 2;  // products of two operands in panels
   static constexpr int kPanelVectors = 2, kPanelColumns = 6;  // integer products
   static constexpr int kStreamVectors = 2;                 // the same for one column
   static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
@@ -88,6 +89,7 @@ struct VectorOf {
   static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   static F min(F a, F b) { return _mm512_min_ps(a, b); }
   static F max(F a, F b) { return _mm512_max_ps(a, b); }
+  static F sqrt(F x) { return _mm512_sqrt_ps(x); }
   static F abs(F x) { return _mm512_abs_ps(x); }
   static F round(F x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   // 2^n for whole n in [-126, 127]
@@ -117,6 +119,33 @@ struct VectorOf {
     const F sums = add(pairs, _mm512_permute_ps(pairs, 0xB1));
     const I firsts = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, sums)));
+  }
+  // Lane j of x[i] and lane i of x[j] change places: within quarters first, then quarters.
+  static void transpose(F (&x)[kLanes]) {
+    F a[kLanes], b[kLanes];
+#pragma GCC unroll 8
+    for (int i = 0; i < kLanes; i += 2) {
+      a[i] = _mm512_unpacklo_ps(x[i], x[i + 1]);
+      a[i + 1] = _mm512_unpackhi_ps(x[i], x[i + 1]);
+    }
+    const auto low = [](F p, F q) { return _mm512_shuffle_ps(p, q, 0x44); };
+    const auto high = [](F p, F q) { return _mm512_shuffle_ps(p, q, 0xEE); };
+#pragma GCC unroll 4
+    for (int i = 0; i < kLanes; i += 4) {
+      b[i] = low(a[i], a[i + 2]);
+      b[i + 1] = high(a[i], a[i + 2]);
+      b[i + 2] = low(a[i + 1], a[i + 3]);
+      b[i + 3] = high(a[i + 1], a[i + 3]);
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {
+      const F p = _mm512_shuffle_f32x4(b[c], b[4 + c], 0x44), q = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0x44);
+      const F r = _mm512_shuffle_f32x4(b[c], b[4 + c], 0xEE), s = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0xEE);
+      x[c] = _mm512_shuffle_f32x4(p, q, 0x88);
+      x[4 + c] = _mm512_shuffle_f32x4(p, q, 0xDD);
+      x[8 + c] = _mm512_shuffle_f32x4(r, s, 0x88);
+      x[12 + c] = _mm512_shuffle_f32x4(r, s, 0xDD);
+    }
   }
   static float max_lane(F x) { return _mm512_reduce_max_ps(x); }
 

@@ -14,6 +14,7 @@ struct Vector {
   using Sums = int16_t __attribute__((vector_size(16)));  // of products of bytes: 16 bits for each pair of them
   static constexpr int kLanes = 4;
   static constexpr int kTileRows = 2, kTileColumns = 4;    // float products
+  static constexpr int kDenseRows = 4, kDenseVectors = 2;  // products of two operands in panels
   static constexpr int kPanelVectors = 2, kPanelColumns = 2;  // integer products
   static constexpr int kStreamVectors = 4;                 // the same for one column
   static constexpr int kScoreRows = 2, kScoreVectors = 2;  // attention
@@ -73,6 +74,9 @@ struct Vector {
   static F fma(F a, F b, F c) { return a * b + c; }
   static F min(F a, F b) { return a < b ? a : b; }
   static F max(F a, F b) { return a > b ? a : b; }
+  static F sqrt(F x) {
+    return F{__builtin_sqrtf(x[0]), __builtin_sqrtf(x[1]), __builtin_sqrtf(x[2]), __builtin_sqrtf(x[3])};
+  }
   static F abs(F x) { return as_f(as_i(x) & 0x7FFFFFFF); }
   // To nearest even for |x| < 2^22: adding 1.5 * 2^23 pushes the fraction out.
   static F round(F x) { return (x + 12582912.0f) - 12582912.0f; }
@@ -87,6 +91,11 @@ struct Vector {
   // a[0] + a[1], a[2] + a[3], ..., then those of b.
   static F add_neighbours(F a, F b) { return F{a[0] + a[1], a[2] + a[3], b[0] + b[1], b[2] + b[3]}; }
   static float sum(F x) { return (x[0] + x[2]) + (x[1] + x[3]); }
+  // Lane j of x[i] and lane i of x[j] change places.
+  static void transpose(F (&x)[kLanes]) {
+    const F a = x[0], b = x[1], c = x[2], d = x[3];
+    for (int i = 0; i < kLanes; ++i) x[i] = F{a[i], b[i], c[i], d[i]};
+  }
   static float max_lane(F x) {
     const float a = x[0] > x[1] ? x[0] : x[1], b = x[2] > x[3] ? x[2] : x[3];
     return a > b ? a : b;

@@ -20,6 +20,7 @@ struct VectorOf {
   };
   static constexpr int kLanes = 4;
   static constexpr int kTileRows = 4, kTileColumns = 4;    // float products
+  static constexpr int kDenseRows = 8, kDenseVectors = 3;  // products of two operands in panels
   static constexpr int kPanelVectors = 4, kPanelColumns = 2;  // integer products
   static constexpr int kStreamVectors = 4;                 // the same for one column
   static constexpr int kScoreRows = 4, kScoreVectors = 4;  // attention
@@ -90,6 +91,7 @@ struct VectorOf {
   static F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
   static F min(F a, F b) { return vminq_f32(a, b); }
   static F max(F a, F b) { return vmaxq_f32(a, b); }
+  static F sqrt(F x) { return vsqrtq_f32(x); }
   static F abs(F x) { return vabsq_f32(x); }
   static F round(F x) { return vrndnq_f32(x); }
   // 2^n for whole n in [-126, 127]
@@ -102,6 +104,16 @@ struct VectorOf {
   // a[0] + a[1], a[2] + a[3], ..., then those of b.
   static F add_neighbours(F a, F b) { return vpaddq_f32(a, b); }
   static float sum(F x) { return vaddvq_f32(x); }
+  // Lane j of x[i] and lane i of x[j] change places.
+  static void transpose(F (&x)[kLanes]) {
+    const auto even = [](F p, F q) { return vreinterpretq_f64_f32(vtrn1q_f32(p, q)); };
+    const auto odd = [](F p, F q) { return vreinterpretq_f64_f32(vtrn2q_f32(p, q)); };
+    const float64x2_t a = even(x[0], x[1]), b = odd(x[0], x[1]), c = even(x[2], x[3]), d = odd(x[2], x[3]);
+    x[0] = vreinterpretq_f32_f64(vtrn1q_f64(a, c));
+    x[1] = vreinterpretq_f32_f64(vtrn1q_f64(b, d));
+    x[2] = vreinterpretq_f32_f64(vtrn2q_f64(a, c));
+    x[3] = vreinterpretq_f32_f64(vtrn2q_f64(b, d));
+  }
   static float max_lane(F x) { return vmaxvq_f32(x); }
 
   static I set_i(int32_t x) { return vdupq_n_s32(x); }

@@ -24,6 +24,11 @@ struct Vector : neon_dotprod::VectorOf<Vector> {
   static B to_bf16(F low, F high) {
     return vreinterpretq_u8_bf16(vcvtq_high_bf16_f32(vcvtq_low_bf16_f32(low), high));
   }
+  // The same, a value of each in every lane.
+  static B to_bf16_pairs(F first, F second) {
+    const uint16x8_t both = vreinterpretq_u16_u8(to_bf16(first, second));
+    return vreinterpretq_u8_u16(vzip1q_u16(both, vextq_u16(both, both, 4)));
+  }
   static void store_b(void* p, B x) { vst1q_u8(static_cast<uint8_t*>(p), x); }
   // x * 2^n for whole n; beyond 252 it counts as 252. In two steps, each of which is a normal number.
   static F times_pow2(F x, F n) {

@@ -1,0 +1,8 @@
+#include "cpu/body/train_table.h"
+#include "cpu/avx512bf16/vector.h"
+
+namespace minnow::avx512bf16 {
+
+constinit const TrainKernels kTrainKernels = body::train_table<Vector>();
+
+}  // namespace minnow::avx512bf16

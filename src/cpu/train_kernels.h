@@ -158,11 +158,12 @@ struct Sgd {
 };
 // Moments in 8 bits: a block of 256 parameters has a scale for each moment. m = scale * sign * (code / 127)^2, and
 // v = scale * ((code + 128) / 255)^4, rounded up or down by chance, so that small changes add up over steps. Chance is a
-// function of seed, step and place: give every tensor a seed of its own.
+// function of seed and place: give every tensor and step a seed of its own. A root of v below 1 / 65025 of the largest of
+// its block counts as that, which makes steps smaller, never larger.
 inline constexpr int64_t kStateBlock = 256;
 struct AdamW8 {
   int8_t* m;             // [n rounded up to blocks]
-  int8_t* v;             // the same; all codes -128 and scales 0 mean zeros
+  int8_t* v;             // the same; where a scale is 0 all are 0, whatever the codes
   float* m_scales;       // [blocks]
   float* v_scales;
   uint64_t seed;         // of the tensor and step

@@ -65,7 +65,9 @@ void add_teacher(Random& random, Row* row) {
   row->r.soft.alpha = static_cast<float>(random.uniform());
 }
 
-double capped(const CrossEntropyRow& r, double x) { return r.softcap > 0 ? r.softcap * std::tanh(x * r.scale / r.softcap) : x * r.scale; }
+double capped(const CrossEntropyRow& r, double x) {
+  return r.softcap > 0 ? r.softcap * std::tanh(x * r.scale / r.softcap) : x * r.scale;
+}
 
 // ln of the sum of e^(x / temperature).
 double log_sum(const std::vector<double>& x, double temperature) {

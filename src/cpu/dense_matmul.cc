@@ -44,7 +44,9 @@ PackedOperand::PackedOperand(const DenseKernels& kernels, Side side, int64_t n_l
       units_(divided(k, kernels.numbers)),
       k_(k),
       memory_(memory) {
-  if (n_lines < 0 || k < 0) fail(ErrorCode::kInvalidInput, "an operand of {} lines of {} numbers; neither may be negative", n_lines, k);
+  if (n_lines < 0 || k < 0) {
+    fail(ErrorCode::kInvalidInput, "an operand of {} lines of {} numbers; neither may be negative", n_lines, k);
+  }
   if (reinterpret_cast<uintptr_t>(memory) % 64 != 0) {
     fail(ErrorCode::kInvalidInput, "the memory of a packed operand is not aligned to 64 bytes");
   }

@@ -47,7 +47,9 @@ struct Case {
     for (const Document& d : documents) {
       for (int32_t g = 0; g < kv_heads(); ++g) {
         const AttentionPart part{d.first, d.count, g};
-        (bf16 ? kernels.attention_forward_bf16 : kernels.attention_forward)(t, part, scratch.floats());
+        for (int64_t block = attention_blocks(d.count) - 1; block >= 0; --block) {
+          (bf16 ? kernels.attention_forward_bf16 : kernels.attention_forward)(t, part, block, scratch.floats());
+        }
         (bf16 ? kernels.attention_backward_bf16 : kernels.attention_backward)(t, part, scratch.floats());
       }
     }

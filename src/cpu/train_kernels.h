@@ -67,12 +67,13 @@ struct TrainAttention {
   int32_t window;          // as AttentionAttrs (graph/graph.h)
   bool causal;
 };
-// The part of a call: one document, rows first .. first + count - 1, and one KV head with its query heads.
+// One document, rows first .. first + count - 1, and one KV head with its query heads.
 struct AttentionPart {
   int64_t first, count;
   int32_t kv_head;
 };
 inline constexpr int kAttentionTile = 96;  // queries of a block, and positions of keys
+constexpr int64_t attention_blocks(int64_t count) { return (count + kAttentionTile - 1) / kAttentionTile; }
 // Scratch of a call, aligned to 64.
 constexpr int64_t train_attention_floats(int64_t n_heads, int64_t n_kv_heads, int64_t head_dim) {
   const int64_t width = (head_dim + 95) / 96 * 96, group = n_heads / n_kv_heads;
@@ -176,11 +177,12 @@ struct TrainKernels {
   DenseKernels dense_f32;
   DenseKernels dense_bf16;  // operands rounded to bf16; all null without a unit for it
 
-  // Each part by one call. Products in f32, or from operands rounded to bf16 (null without a unit). scratch:
-  // train_attention_floats(). Forward writes out and lse of the part's rows and heads; backward writes its dq, dk, dv.
-  void (*attention_forward)(const TrainAttention&, const AttentionPart&, float* scratch);
+  // Products in f32, or from operands rounded to bf16 (null without a unit). scratch: train_attention_floats(). Forward
+  // writes out and lse of one block of a part's queries, block < attention_blocks(count); backward all of a part's dq, dk
+  // and dv.
+  void (*attention_forward)(const TrainAttention&, const AttentionPart&, int64_t block, float* scratch);
   void (*attention_backward)(const TrainAttention&, const AttentionPart&, float* scratch);
-  void (*attention_forward_bf16)(const TrainAttention&, const AttentionPart&, float* scratch);
+  void (*attention_forward_bf16)(const TrainAttention&, const AttentionPart&, int64_t block, float* scratch);
   void (*attention_backward_bf16)(const TrainAttention&, const AttentionPart&, float* scratch);
 
   // dx of a row; the moments are what column_sums() wants for dweight and dbias.

@@ -204,9 +204,10 @@ inline void weigh_tile(const TrainAttention& t, const Visible<V>& v, float* scor
 }
 
 template <class U>
-void forward_block(const TrainAttention& t, const AttentionPart& part, int64_t first_query, float* scratch) {
+void train_attention_forward(const TrainAttention& t, const AttentionPart& part, int64_t block, float* scratch) {
   using V = typename U::V;
   const PartRows<V> rows(t, part);
+  const int64_t first_query = block * kTile;
   const int64_t d = t.head_dim, width = padded_width<V>(d);
   ScratchFloats<V> memory{scratch};
   float *keys = memory.take(width), *values = memory.take(width), *scores = memory.take(kTile), *weights = memory.take(kTile);
@@ -242,11 +243,6 @@ void forward_block(const TrainAttention& t, const AttentionPart& part, int64_t f
       t.lse[rows.lse_at(g, first_query + r)] = q.maximum[r] + static_cast<float>(__builtin_log(static_cast<double>(q.sum[r])));
     }
   }
-}
-
-template <class U>
-void train_attention_forward(const TrainAttention& t, const AttentionPart& part, float* scratch) {
-  for (int64_t query = 0; query < part.count; query += kTile) forward_block<U>(t, part, query, scratch);
 }
 
 }  // namespace minnow::body

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cpu/pack.h"
 #include "cpu/packed_weights.h"
+#include "cpu/schedule.h"
 #include "cpu/step.h"
 #include "cpu/step_experts.h"
 #include "graph/passes.h"
@@ -15,12 +16,6 @@ namespace minnow {
 namespace {
 
 std::size_t index(NodeId id) { return static_cast<std::size_t>(id); }
-
-int64_t width_of(const Shape& shape) {
-  int64_t n = 1;
-  for (int i = 1; i < shape.rank(); ++i) n *= shape[i];
-  return n;
-}
 
 // Matrix e of a weight [E, N, K].
 Tensor expert_of(const Tensor& t, int64_t e) {
@@ -43,48 +38,6 @@ int64_t input_bytes(const Graph& graph, const Node& n, StepSize max) {
   if (n.op == Op::kMatMul) return std::max(max.tokens, max.outputs) * converted;
   return max.tokens * n.shape[1] * std::max(converted, input_row_bytes(MatMulInput::kF32, k));
 }
-
-// The node whose value a chain of views shows.
-NodeId behind_views(const Graph& g, NodeId id) {
-  while (g.node(id).op == Op::kReshape) id = g.node(id).inputs[0];
-  return id;
-}
-
-// Appends steps. Token steps in a row become one chain, unless one of them writes bytes that another, in a different
-// geometry, may still be reading for other tokens: values share memory once they are dead.
-struct Schedule {
-  std::vector<std::unique_ptr<Step>>& steps;
-  int64_t max_rows;
-  TokenChain* chain = nullptr;     // when that is the last step
-  std::vector<Value> touched = {};  // by the chain
-
-  void add(std::unique_ptr<Step> step, const std::vector<Value>& reads, Value writes) {
-    const auto clashes = [&](const Value& v) {
-      const bool same = v.data == writes.data && v.width == writes.width;
-      return !same && v.data < writes.row(max_rows) && writes.data < v.row(max_rows);
-    };
-    const bool by_tokens = dynamic_cast<TokenStep*>(step.get()) != nullptr;
-    const bool joins = chain != nullptr && by_tokens && (writes.data == nullptr || std::none_of(touched.begin(), touched.end(), clashes));
-    if (!joins) {
-      chain = nullptr;
-      touched.clear();
-    }
-    if (!by_tokens) {
-      steps.push_back(std::move(step));
-      return;
-    }
-    touched.insert(touched.end(), reads.begin(), reads.end());
-    if (writes.data != nullptr) touched.push_back(writes);
-    std::unique_ptr<TokenStep> tokens(static_cast<TokenStep*>(step.release()));
-    if (joins) {
-      chain->add(std::move(tokens));
-      return;
-    }
-    auto made = std::make_unique<TokenChain>(std::move(tokens));
-    chain = made.get();
-    steps.push_back(std::move(made));
-  }
-};
 
 }  // namespace
 
@@ -213,7 +166,7 @@ void Executor::compile() {
         // Where the table is the output projection, too, it is in memory already.
         std::function<void(int64_t, float*)> row = [t](int64_t r, float* y) { decode_row(t.dtype, t.row(r), y, t.shape.last()); };
         if (const PackedMatrix* packed = matrices_[index(n.inputs[0])].get()) row = [packed](int64_t r, float* y) { packed->row(r, y); };
-        schedule.add(make_embed_step(graph_.node(n.inputs[1]).op, std::move(row), value(id)), {}, value(id));
+        schedule.add(make_embed_step(graph_.node(n.inputs[1]).op, std::move(row), value(id)), {}, {value(id)});
         break;
       }
       case Op::kMatMul: {
@@ -262,7 +215,7 @@ void Executor::compile() {
         const Value logits = value(n.inputs[0]);
         const auto made = std::make_shared<ExpertPlan>(graph_.node(n.inputs[0]).shape[1], n.get<RouteAttrs>().n_used);
         plans[id] = made;
-        schedule.add(make_route_step(n.get<RouteAttrs>(), logits, value(id)), {logits}, value(id));
+        schedule.add(make_route_step(n.get<RouteAttrs>(), logits, value(id)), {logits}, {value(id)});
         schedule.add(make_expert_plan_step(value(id), made), {}, {});
         break;
       }
@@ -283,7 +236,7 @@ void Executor::compile() {
       default: {
         std::vector<Value> inputs;
         for (int k = 0; k < n.n_inputs(); ++k) inputs.push_back(value(n.inputs[static_cast<std::size_t>(k)]));
-        schedule.add(make_rowwise_step(graph_, n, inputs, value(id)), inputs, value(id));
+        schedule.add(make_rowwise_step(graph_, n, inputs, value(id)), inputs, {value(id)});
       }
     }
   }

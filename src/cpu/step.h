@@ -17,6 +17,8 @@
 
 namespace minnow {
 
+struct TrainRun;  // train_steps.h
+
 // What is the same for all steps of one run.
 struct RunContext {
   const Kernels& kernels;
@@ -26,6 +28,7 @@ struct RunContext {
   StepSize size;
   KvCache* kv;
   int team;
+  const TrainRun* train = nullptr;  // when the graph is one of training
 };
 
 class Step {

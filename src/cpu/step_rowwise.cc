@@ -2,51 +2,13 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "cpu/step.h"
+#include "cpu/row_step.h"
 #include "tensor/codec.h"
 
 namespace minnow {
 namespace {
 
 static_assert(kNumActivations == kNumUnaryFns);
-
-// Calls fn(run, row) for each token.
-template <typename Fn>
-class RowStep final : public TokenStep {
- public:
-  explicit RowStep(Fn fn) : fn_(std::move(fn)) {}
-  void tokens(const RunContext& run, int64_t begin, int64_t end) override {
-    for (int64_t r = begin; r < end; ++r) fn_(run, r);
-  }
-
- private:
-  Fn fn_;
-};
-
-template <typename Fn>
-std::unique_ptr<Step> row_step(Fn fn) {
-  return std::make_unique<RowStep<Fn>>(std::move(fn));
-}
-
-// The same for values with a row per output.
-template <typename Fn>
-class OutputStep final : public Step {
- public:
-  explicit OutputStep(Fn fn) : fn_(std::move(fn)) {}
-  void work(const RunContext& run, int member) override {
-    const Share share = share_of(run.size.outputs, member, run.team);
-    for (int64_t r = share.begin; r < share.end; ++r) fn_(run, r);
-  }
-
- private:
-  Fn fn_;
-};
-
-template <typename Fn>
-std::unique_ptr<Step> step_over(int64_t row_dim, Fn fn) {
-  if (row_dim == kOutputsDim) return std::make_unique<OutputStep<Fn>>(std::move(fn));
-  return row_step(std::move(fn));
-}
 
 using Binary = void (*)(const float*, const float*, float*, int64_t);
 

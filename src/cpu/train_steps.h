@@ -1,0 +1,141 @@
+// The steps that only training has. Those of the forward pass are shared with inference (step.h).
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "cpu/dense_matmul.h"
+#include "cpu/step.h"
+
+namespace minnow {
+
+// What steps of training know of a run besides its RunContext.
+struct TrainRun {
+  const TrainKernels& kernels;
+  const TrainingBatch& batch;
+  ThreadPool& pool;  // whose members call Step::work
+};
+
+// Work that the members of a team take piece by piece, whoever is free.
+class Counter {
+ public:
+  void reset() { next_.store(0, std::memory_order_relaxed); }
+  // Calls f(i) for those of 0 .. n - 1 that this member gets.
+  template <typename F>
+  void take(int64_t n, F f) {
+    for (int64_t i = next_.fetch_add(1, std::memory_order_relaxed); i < n; i = next_.fetch_add(1, std::memory_order_relaxed)) f(i);
+  }
+
+ private:
+  alignas(64) std::atomic<int64_t> next_{0};
+};
+
+// Of a dimension of a graph's shape.
+inline int64_t resolved(int64_t dim, StepSize size) {
+  return dim == kTokensDim ? size.tokens : dim == kOutputsDim ? size.outputs : dim;
+}
+
+// --- dense products (step_products.cc)
+
+// A matrix [rows, columns] that products read; kTokensDim and kOutputsDim stand for rows known in a run only.
+struct DenseOperand {
+  const float* matrix;
+  int64_t rows, columns;
+  Side side;
+  Lines lines;
+};
+// C = sum of left right over the terms, or C += that.
+struct DenseSum {
+  struct Term {
+    std::size_t left, right;  // operands
+  };
+  std::vector<Term> terms;
+  float* c;
+  int64_t c_stride;
+  bool add;
+};
+// Products that are computed side by side, each operand packed once.
+struct DenseProducts {
+  const DenseKernels& kernels;
+  std::vector<DenseOperand> operands;
+  std::vector<DenseSum> sums;
+};
+// Memory for the operands of a run of at most `max`.
+int64_t packed_bytes(const DenseProducts& products, StepSize max);
+// Packing, then multiplying. `memory`: packed_bytes() of it, aligned to 64.
+std::array<std::unique_ptr<Step>, 2> make_product_steps(DenseProducts products, StepSize max, std::byte* memory);
+
+// Rows of a weight of any type as f32.
+std::unique_ptr<Step> make_decode_step(const Tensor& weight, float* out);
+
+// --- row by row (step_gradient.cc)
+
+// For kDropout, kUnaryGrad, kGatedGrad, kSoftCapGrad, kRopeGrad and kScatterRows; outputs are all values of the node.
+std::unique_ptr<Step> make_gradient_step(const Graph& graph, const Node& node, const std::vector<Value>& inputs,
+                                         const std::vector<Value>& outputs);
+
+// dx of a norm (where dx.data is null only the moments), and the moments of every row of x, of weight.width numbers.
+using Moments = std::shared_ptr<std::vector<RowMoments>>;
+std::unique_ptr<Step> make_norm_gradient_step(const Node& node, const std::vector<Value>& inputs, Value dx, Moments moments);
+
+// dw += sum over rows of dy * (x - mean) * factor, or of dy where x.data is null; without moments they are 0 and 1. A row
+// of dy may hold several of n numbers.
+struct ColumnSum {
+  Value dy, x;
+  int64_t row_dim;
+  int64_t n;
+  Moments moments;
+  float* dw;
+};
+std::unique_ptr<Step> make_column_sum_step(ColumnSum sum);
+
+// Row ids[t] of the gradient += dy[t], with ids of kTokens, kPositions or kSegments.
+std::unique_ptr<Step> make_embed_gradient_step(Op by, Value dy, float* dw);
+
+// --- attention over whole documents (step_train_attention.cc)
+
+struct TrainAttentionStep {
+  AttentionAttrs attrs;
+  int64_t n_heads, n_kv_heads;
+  Value q, k, v, out, lse;
+  Value dout, dq, dk, dv;  // backward only
+  bool bf16;                    // products of operands rounded to bf16
+  std::byte* memory = nullptr;  // train_attention_bytes() of it, aligned to 64
+};
+int64_t train_attention_bytes(const TrainAttentionStep& step, int team);
+std::unique_ptr<Step> make_train_attention_step(const TrainAttentionStep& step);
+std::unique_ptr<Step> make_train_attention_gradient_step(const TrainAttentionStep& step);
+
+// --- the loss of a language model's head (step_head_loss.cc)
+
+struct HeadLossStep {
+  HeadLossAttrs attrs;
+  const DenseKernels& dense;
+  int64_t row_dim;
+  int64_t n_vocab;
+  Value x, losses;
+  Value dx;                             // data is null where it is not wanted
+  const float* weight;                  // [n_vocab, x.width]
+  const float* bias = nullptr;          // [n_vocab]
+  float* d_weight = nullptr;
+  float* d_bias = nullptr;
+  std::byte* memory = nullptr;          // head_loss_bytes() of it, aligned to 64
+};
+int64_t head_loss_bytes(const HeadLossStep& step, StepSize max);
+std::unique_ptr<Step> make_head_loss_step(const HeadLossStep& step, StepSize max);
+
+// --- short convolutions (step_train_conv.cc): node is kShortConv, kShortConvGrad or kShortConvWeightGrad
+
+struct TrainConvStep {
+  Value x;              // or dy
+  Value dy;             // of kShortConvWeightGrad
+  const float* weight;  // [x.width, n_taps]
+  int64_t n_taps;
+  Value y;              // or dx
+  float* d_weight;
+};
+std::unique_ptr<Step> make_train_conv_step(Op op, const TrainConvStep& step);
+
+}  // namespace minnow

@@ -140,11 +140,24 @@ def model_config():
         yield config.parent.name, config.read_bytes()
 
 
+def train_record():
+    for number, line in enumerate([
+            '{"text": "a <|end|> b"}', '{"prompt": "a", "completion": "b", "id": 1}', '{"instruction": "a", "input": "b", "output": "c"}',
+            '{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": null, '
+            '"tool_calls": [{"function": {"name": "f", "arguments": {"n": 1}}}]}, {"role": "tool", "content": "1"}, '
+            '{"role": "assistant", "content": [{"type": "text", "text": "\\u00fc"}]}], "tools": [{"type": "function"}]}',
+            '{"prompt": [{"role": "user", "content": "a"}], "chosen": "b", "rejected": "c"}',
+            '{"chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], '
+            '"rejected": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "c"}]}']):
+        yield f"line-{number}", line.encode()
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
-    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, packed, tokenizer_gguf, normalizer, model_config):
+    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, packed, tokenizer_gguf, normalizer, model_config,
+                 train_record):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

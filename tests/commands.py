@@ -55,7 +55,8 @@ def write_model(path, template=None):
 
 
 def help_pages(c):
-    for command in ("run", "tokenize", "embed", "rerank", "logits", "show", "convert", "quantize", "perplexity", "bench", "doctor"):
+    c.check("Example" in c.ok("tokenizer", "train", "--help"), "tokenizer train --help has an example")
+    for command in ("run", "tokenize", "tokenizer", "embed", "rerank", "logits", "show", "convert", "quantize", "perplexity", "bench", "doctor"):
         page = c.ok(command, "--help")
         c.check("Example" in page, f"{command} --help has an example")
     c.refused(2, [], "fly")
@@ -319,6 +320,35 @@ def ranking(c, model):
     c.refused(1, ["not a reranker"], "rerank", model, "the cat", "the cats")
 
 
+def tokenizers(c):
+    text, chats = c.folder / "text.txt", c.folder / "chats.jsonl"
+    text.write_text("low low low lower lowest newest newest widest\n<|endoftext|>\nthe end of the text\n" * 3)
+    chats.write_text('{"messages": [{"role": "user", "content": "low low"}]}\n')
+    out, folder = c.folder / "tokenizer.json", c.folder / "tokenizer"
+    report = json.loads(c.ok("tokenizer", "train", text, "-o", out, "--vocab-size", 280, "--json"))
+    c.check(report["vocab_size"] == 280 and report["bytes"] == text.stat().st_size and report["bytes_per_token"] > 1, f"tokenizer train --json: {report}")
+    written = json.loads(out.read_text())
+    c.check(len(written["model"]["vocab"]) == 280 and written["model"]["vocab"]["<|endoftext|>"] == 0, "the vocabulary has the size that was asked for")
+    c.check("low" in written["model"]["vocab"] and written["model"]["merges"][0] in ("l o", ["l", "o"], "o w", ["o", "w"]), "the most frequent pair is merged first")
+    low = json.loads(c.ok("tokenize", out, "low lower", "--json"))
+    c.check(low["decoded"] == "low lower" and low["pieces"][0] == "low", f"the new tokenizer encodes: {low}")
+    c.ok("tokenizer", "train", text, "-o", folder, "--vocab-size", 262, "--special", "<|endoftext|>", "--special", "<|im_end|>", "--eos", "<|im_end|>")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    c.check(config["eos_token"] == "<|im_end|>", "--eos is in tokenizer_config.json")
+    first = out.read_bytes()
+    c.ok("tokenizer", "train", text, "-o", out, "--vocab-size", 280, "--threads", 2)
+    c.check(out.read_bytes() == first, "the same texts give the same file for any number of threads")
+    r = c.call("tokenizer", "train", chats, "-o", out, "--vocab-size", 5000)
+    c.check(r.returncode == 0 and "warning: only" in r.stderr, f"a small text is said to be too small: {r.stderr!r}")
+    before = out.read_bytes()
+    c.refused(2, ["at least 257"], "tokenizer", "train", text, "-o", out, "--vocab-size", 100)
+    c.refused(2, ["pre-tokenizer", "gpt9"], "tokenizer", "train", text, "-o", out, "--vocab-size", 300, "--pre-tokenizer", "gpt9")
+    c.refused(1, ["cannot be one data set"], "tokenizer", "train", text, chats, "-o", out, "--vocab-size", 300)
+    c.refused(1, ["no such file"], "tokenizer", "train", c.folder / "none.txt", "-o", out, "--vocab-size", 300)
+    c.refused(2, ["--vocab-size"], "tokenizer", "train", text, "-o", out)
+    c.check(out.read_bytes() == before, "a refused training leaves the old file")
+
+
 def families(c):
     listed = json.loads(c.ok("show", "--families", "--json"))
     c.check({"llama", "qwen3", "bert", "lfm2"} <= {f["gguf"] for f in listed}, "show --families lists what runs")
@@ -344,6 +374,7 @@ def main():
         peers(c, model)
         embedding(c, model)
         ranking(c, model)
+        tokenizers(c)
         families(c)
     print(f"{c.passed} passed, {c.failed} failed")
     return 1 if c.failed else 0

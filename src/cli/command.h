@@ -7,6 +7,7 @@ namespace minnow {
 
 void add_run(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_tokenizer(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_rerank(CLI::App& app);

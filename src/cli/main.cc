@@ -22,6 +22,7 @@ void declare_commands(CLI::App& app) {
   app.get_formatter()->column_width(34);
   minnow::add_run(app);
   minnow::add_tokenize(app);
+  minnow::add_tokenizer(app);
   minnow::add_embed(app);
   minnow::add_rerank(app);
   minnow::add_logits(app);

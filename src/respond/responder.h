@@ -7,7 +7,7 @@
 
 #include "engine/engine.h"
 #include "respond/chat_answer.h"
-#include "text/chat_template.h"
+#include "text/chat_encoder.h"
 
 namespace minnow {
 
@@ -42,11 +42,9 @@ class LocalResponder final : public Responder {
 
  private:
   std::string render(const ChatRequest& request) const;
-  std::vector<TokenId> encode(const std::string& rendered) const;
   Engine& engine_;
-  ChatTemplate template_;
+  ChatEncoder encoder_;
   const OutputFormat& format_;
-  std::vector<std::string> controls_;  // how the vocabulary spells its control tokens
 };
 
 }  // namespace minnow

@@ -30,7 +30,7 @@ ChatTemplate::~ChatTemplate() = default;
 ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
-std::string ChatTemplate::render(const ChatTemplateInput& input) const {
+ChatRendering ChatTemplate::render_marked(const ChatTemplateInput& input) const {
   jinja::Runtime rt(input.now.value_or(std::time(nullptr)));
   std::vector<jinja::Binding> variables = {
       {"messages", from_json(rt, input.messages)},
@@ -44,7 +44,10 @@ std::string ChatTemplate::render(const ChatTemplateInput& input) const {
   for (auto item = input.extra.begin(); item != input.extra.end(); ++item) {
     variables.push_back({item.key(), from_json(rt, *item)});
   }
-  return jinja::Evaluator(rt).render(impl_->body, variables);
+  jinja::Evaluator evaluator(rt);
+  ChatRendering rendering{.text = evaluator.render(impl_->body, variables)};
+  for (const jinja::TextRange& range : evaluator.generated()) rendering.generated.emplace_back(range.begin, range.end);
+  return rendering;
 }
 
 std::string ChatTemplate::render(const std::vector<ChatMessage>& messages, const std::string& bos,

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -26,6 +27,13 @@ struct ChatTemplateInput {
   std::optional<std::time_t> now = std::nullopt;  // what strftime_now sees; the clock by default
 };
 
+struct ChatRendering {
+  std::string text;
+  // Bytes written inside of {% generation %} blocks: what the model is to say. In order and apart; none when the template
+  // has no such blocks.
+  std::vector<std::pair<std::size_t, std::size_t>> generated;
+};
+
 // Immutable once built; may render from many threads at once.
 class ChatTemplate {
  public:
@@ -38,7 +46,8 @@ class ChatTemplate {
 
   // Throws kInvalidInput for what the template raises (raise_exception) and for errors in it; kLimit when it
   // takes more than the steps, depth, memory or output of limits.h.
-  std::string render(const ChatTemplateInput& input) const;
+  std::string render(const ChatTemplateInput& input) const { return render_marked(input).text; }
+  ChatRendering render_marked(const ChatTemplateInput& input) const;
   std::string render(const std::vector<ChatMessage>& messages, const std::string& bos,
                      const std::string& eos) const;
 

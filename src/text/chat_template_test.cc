@@ -51,6 +51,21 @@ TEST(ChatTemplate, DropsOneLineEndAtItsEndAndTakesAnyKindOfIt) {
   EXPECT_EQ(ChatTemplate("a\r\nb\rc\n\n").render(chat("[]")), "a\nb\nc\n");
 }
 
+TEST(ChatTemplate, TellsWhatGenerationBlocksWrote) {
+  const ChatTemplate t(
+      "{% macro shout(x) %}{% generation %}{{ x }}!{% endgeneration %}{% endmacro %}{% for m in messages %}<{{ m.role }}>"
+      "{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% generation %}</s>{% endgeneration %}{% endgeneration %}"
+      "{% else %}{{ shout(m.content) }}{% endif %}{% endfor %}");
+  const ChatRendering r = t.render_marked(chat(
+      R"([{"role":"user","content":"a"},{"role":"assistant","content":"bc"},{"role":"user","content":"d"},
+          {"role":"assistant","content":"e"}])"));
+  std::vector<std::string> said;
+  for (const auto& [begin, end] : r.generated) said.push_back(r.text.substr(begin, end - begin));
+  EXPECT_EQ(said, (std::vector<std::string>{"bc</s>", "e</s>"}));
+  EXPECT_EQ(r.text, "<user>a!<assistant>bc</s><user>d!<assistant>e</s>");
+  EXPECT_TRUE(ChatTemplate("{{ messages | length }}").render_marked(chat("[]")).generated.empty());
+}
+
 TEST(ChatTemplate, ReportsWhatTheTemplateRaises) {
   const ChatTemplate t("{% if messages[0].role != 'user' %}\n{{ raise_exception('user first') }}{% endif %}");
   try {

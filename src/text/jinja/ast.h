@@ -215,7 +215,8 @@ struct FilterBlockStmt : Stmt {
 
 // with a = 1, b = 2; also generation blocks, which bind nothing.
 struct WithStmt : Stmt {
-  explicit WithStmt(int l) : Stmt(StmtKind::kWith, l) {}
+  explicit WithStmt(int l, bool g = false) : Stmt(StmtKind::kWith, l), is_generation(g) {}
+  const bool is_generation;  // what it writes is what the model is to say
   std::vector<std::pair<Target, ExprPtr>> bindings;
   Body body;
 };

@@ -30,9 +30,7 @@ Value Evaluator::call(const Value& callee, const Arguments& arguments, int line)
     if (arguments.positional.size() != 1) rt_.fail("loop() takes one argument");
     const std::size_t start = output_.size();
     run_loop(*loop.recursive, arguments.positional[0], *loop.scope, loop.depth0 + 1);
-    const Value text = rt_.text(std::string_view(output_).substr(start));
-    output_.resize(start);
-    return text;
+    return take_output(start);
   }
   if (!callee.is(Kind::kCallable)) rt_.fail("a {} cannot be called", type_name(callee));
   const Callable& callable = callee.as_callable();

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "text/jinja/ast.h"
 #include "text/jinja/loop.h"
@@ -17,12 +18,20 @@ struct Scope {
   ArenaVector<Binding> names;
 };
 
+// Bytes of the text that a rendering gives.
+struct TextRange {
+  std::size_t begin = 0, end = 0;
+};
+
 class Evaluator {
  public:
   explicit Evaluator(Runtime& rt) : rt_(rt) {}
 
   // The text that the template gives with these variables.
   std::string render(const Body& body, std::span<const Binding> variables);
+  // Where the text of the last rendering was written by generation blocks, in order and apart. Blocks inside of macros
+  // and set blocks leave no trace: where their text ends up is not known.
+  const std::vector<TextRange>& generated() const { return generated_; }
 
  private:
   enum class Flow : uint8_t { kNormal, kBreak, kContinue };
@@ -71,9 +80,12 @@ class Evaluator {
   Scope* new_scope(Scope& parent);
   Value capture(const Body& body, Scope& scope);
   void write(std::string_view text);
+  // The output from `start` on, as a value; taken off again.
+  Value take_output(std::size_t start);
 
   Runtime& rt_;
   std::string output_;  // captured texts (macros, set blocks) grow at its end and are taken off again
+  std::vector<TextRange> generated_;  // of output_
   int call_depth_ = 0;
 };
 

@@ -213,10 +213,9 @@ class StatementParser {
     return stmt;
   }
 
-  // transformers marks the assistant's part of a chat so for training; nothing to do when only the text is
-  // wanted.
+  // transformers marks the assistant's part of a chat so for training; see Evaluator::generated().
   std::unique_ptr<Stmt> generation_block(int line) {
-    auto stmt = std::make_unique<WithStmt>(line);
+    auto stmt = std::make_unique<WithStmt>(line, /*g=*/true);
     block(stmt->body, {"endgeneration"}, line);
     end_of_tag();
     return stmt;

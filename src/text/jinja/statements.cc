@@ -8,6 +8,7 @@ std::string Evaluator::render(const Body& body, std::span<const Binding> variabl
   Scope scope;
   for (const Binding& variable : variables) assign_name(variable.name, variable.value, scope);
   output_.clear();
+  generated_.clear();
   execute(body, scope);
   return std::move(output_);
 }
@@ -26,8 +27,13 @@ Scope* Evaluator::new_scope(Scope& parent) { return rt_.arena.make<Scope>(&paren
 Value Evaluator::capture(const Body& body, Scope& scope) {
   const std::size_t start = output_.size();
   execute(body, scope);
+  return take_output(start);
+}
+
+Value Evaluator::take_output(std::size_t start) {
   const Value text = rt_.text(std::string_view(output_).substr(start));
   output_.resize(start);
+  while (!generated_.empty() && generated_.back().end > start) generated_.pop_back();
   return text;
 }
 
@@ -178,7 +184,14 @@ void Evaluator::execute_call_block(const CallBlockStmt& stmt, Scope& scope) {
 Evaluator::Flow Evaluator::execute_with(const WithStmt& stmt, Scope& scope) {
   Scope* inner = new_scope(scope);
   for (const auto& [target, expr] : stmt.bindings) assign(target, evaluate(*expr, scope), *inner);
-  return execute(stmt.body, *inner);
+  const std::size_t start = output_.size();
+  const Flow flow = execute(stmt.body, *inner);
+  if (stmt.is_generation && output_.size() > start) {
+    // A block around this one takes its place.
+    while (!generated_.empty() && generated_.back().begin >= start) generated_.pop_back();
+    generated_.push_back({start, output_.size()});
+  }
+  return flow;
 }
 
 void Evaluator::assign(const Target& target, const Value& value, Scope& scope) {

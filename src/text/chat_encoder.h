@@ -1,0 +1,48 @@
+// A chat as the tokens of a prompt: its template rendered, with control tokens from the template alone.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace minnow {
+
+struct ChatTokens {
+  std::vector<TokenId> tokens;
+  std::vector<std::size_t> cuts;  // for each cut of the text: the number of tokens before it
+};
+
+// A message that spells a control token is taken as text: guards stand around such spellings in what render() gives, and
+// encode() takes them out again. BOS is written once, whether by the template or here. Immutable; may be used from many
+// threads.
+class ChatEncoder {
+ public:
+  // The tokenizer must outlive the encoder. Throws kInvalidInput when the template does not parse.
+  ChatEncoder(const Tokenizer& tokenizer, const std::string& chat_template);
+
+  // Messages, tools, add_generation_prompt, extra and now of `input` count; the texts of BOS and EOS are the tokenizer's.
+  // Throws as ChatTemplate::render_marked.
+  ChatRendering render(ChatTemplateInput input) const;
+
+  // `text` is the text of a rendering. Cuts are byte offsets in it, rising: what lies between two is encoded for itself, as a
+  // prompt is before the model goes on from it.
+  ChatTokens encode(const std::string& text, std::span<const std::size_t> cuts = {}) const;
+
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+
+ private:
+  const Tokenizer& tokenizer_;
+  ChatTemplate template_;
+  std::vector<std::string> controls_;  // how the vocabulary spells its control tokens
+  std::string bos_, eos_;              // their texts
+};
+
+// The text without the guards that render() put into it.
+std::string without_guards(std::string text);
+
+}  // namespace minnow

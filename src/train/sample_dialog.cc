@@ -1,0 +1,108 @@
+// Chats as samples: the text of the whole chat by its template, and where the answers lie in it.
+#include <algorithm>
+
+#include "base/error.h"
+#include "train/sample.h"
+
+namespace minnow {
+
+struct SampleRenderer::Dialog {
+  const OrderedJson& messages;
+  const OrderedJson& tools;
+  std::size_t first_answer;  // assistant messages before this one carry no loss
+  bool mask;
+
+  bool is_answer(std::size_t i) const { return messages[i]["role"] == "assistant"; }
+};
+
+namespace {
+
+ChatTemplateInput template_input(const SampleOptions& options, OrderedJson messages, const OrderedJson& tools, bool asks) {
+  return {.messages = std::move(messages),
+          .tools = tools,
+          .add_generation_prompt = asks,
+          .extra = options.template_variables,
+          .now = options.now};
+}
+
+}  // namespace
+
+Sample SampleRenderer::render_chat(const Record& record) const {
+  Dialog dialog{record.messages, record.tools, 0, options_.mask_prompt};
+  if (options_.turns == TrainedTurns::kLast) {
+    for (std::size_t i = 0; i < record.messages.size(); ++i) {
+      if (dialog.is_answer(i)) dialog.first_answer = i;
+    }
+  }
+  return render_dialog(dialog);
+}
+
+Sample SampleRenderer::render_dialog(const Dialog& dialog) const {
+  if (!chat_) {
+    throw Error(ErrorCode::kNotFound, "messages need a chat template, and the tokenizer has none", "give one with the model, or use text records");
+  }
+  bool answered = false;
+  for (std::size_t i = dialog.first_answer; i < dialog.messages.size(); ++i) answered = answered || dialog.is_answer(i);
+  if (!answered) fail(ErrorCode::kInvalidInput, "no message of the assistant: there is nothing to learn");
+  const ChatRendering whole = chat_->render(template_input(options_, dialog.messages, dialog.tools, false));
+  const std::vector<std::size_t> cuts = dialog.mask ? answer_cuts(dialog, whole) : std::vector<std::size_t>{0, whole.text.size()};
+  ChatTokens encoded = chat_->encode(whole.text, cuts);
+  Sample sample{.tokens = std::move(encoded.tokens)};
+  sample.loss.assign(sample.tokens.size(), dialog.mask ? 0 : 1);
+  for (std::size_t i = 0; i + 1 < cuts.size(); i += 2) mark_answer(sample, encoded.cuts[i], encoded.cuts[i + 1]);
+  return sample;
+}
+
+// Up to the token that ends it: a line end that a template puts after that is never generated.
+void SampleRenderer::mark_answer(Sample& sample, std::size_t begin, std::size_t end) const {
+  if (end < sample.tokens.size() && tokenizer_->is_end_of_generation(sample.tokens[end])) ++end;
+  std::size_t stop = end;
+  while (stop > begin && !tokenizer_->is_end_of_generation(sample.tokens[stop - 1])) --stop;
+  if (stop == begin) {
+    throw Error(ErrorCode::kInvalidInput, "the chat template writes no token that ends an answer, so that a model would never learn to stop",
+                "write {{ eos_token }} after the assistant's content in the template");
+  }
+  for (std::size_t i = begin; i < stop; ++i) sample.loss[i] = 1;
+}
+
+// Begin and end of each answer, in bytes of the whole text.
+std::vector<std::size_t> SampleRenderer::answer_cuts(const Dialog& dialog, const ChatRendering& whole) const {
+  std::vector<std::size_t> cuts;
+  if (!whole.generated.empty()) {
+    bool earlier = false;  // are there answers without loss
+    for (std::size_t i = 0; i < dialog.first_answer; ++i) earlier = earlier || dialog.is_answer(i);
+    const std::size_t from = earlier ? prefix_length(dialog, whole.text, dialog.first_answer, false) : 0;
+    for (const auto& [begin, end] : whole.generated) {
+      if (begin >= from) cuts.insert(cuts.end(), {begin, end});
+    }
+    return cuts;
+  }
+  const std::size_t n = dialog.messages.size();
+  for (std::size_t i = dialog.first_answer; i < n; ++i) {
+    if (!dialog.is_answer(i)) continue;
+    cuts.push_back(prefix_length(dialog, whole.text, i, true));
+    cuts.push_back(i + 1 == n ? whole.text.size() : prefix_length(dialog, whole.text, i + 1, false));
+    if (cuts.back() < cuts[cuts.size() - 2]) {
+      fail(ErrorCode::kInvalidInput, "the chat template writes less with message {} than without it", i + 1);
+    }
+  }
+  return cuts;
+}
+
+// The length of the text of the first messages; `asks`: with what the template puts before an answer.
+std::size_t SampleRenderer::prefix_length(const Dialog& dialog, const std::string& whole, std::size_t n_messages, bool asks) const {
+  const auto begin = dialog.messages.begin();
+  OrderedJson first = OrderedJson::array();
+  first.get_ref<OrderedJson::array_t&>().assign(begin, begin + static_cast<std::ptrdiff_t>(n_messages));
+  const std::string text = chat_->render(template_input(options_, std::move(first), dialog.tools, asks)).text;
+  if (!whole.starts_with(text)) {
+    throw Error(ErrorCode::kInvalidInput,
+                fmt::format("where the answer of message {} {} cannot be told: the chat template writes these messages otherwise when others follow",
+                            n_messages + (asks ? 1 : 0), asks ? "begins" : "ends"),
+                "train on the last answer of each chat only, give the template's variables (such as enable_thinking), or use a template "
+                "that marks answers with {% generation %}");
+  }
+  return text.size();
+}
+
+}  // namespace minnow

@@ -13,21 +13,21 @@ std::string token_text(const Tokenizer& tokenizer, TokenId id) {
   return tokenizer.is_valid(id) ? tokenizer.piece(id, /*show_special=*/true) : std::string();
 }
 
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
+std::string guarded(const std::string& text, const SpecialTokenMatcher& controls) {
+  std::string out;
+  std::size_t begin = 0;
+  while (true) {
+    const SpecialTokenMatcher::Match match = controls.next(text, begin);
+    if (match.id == kNoToken) return out.append(text, begin);
+    out.append(text, begin, match.begin - begin).append(kGuard).append(text, match.begin, match.length).append(kGuard);
+    begin = match.begin + match.length;
   }
 }
 
 // Puts guards around every spelling of a control token in the strings of a message.
-void guard_strings(OrderedJson& value, const std::vector<std::string>& controls) {
+void guard_strings(OrderedJson& value, const SpecialTokenMatcher& controls) {
   if (value.is_string()) {
-    auto text = value.get<std::string>();
-    replace_all(text, kGuard, "");
-    for (const std::string& control : controls) {
-      if (text.find(control) != std::string::npos) replace_all(text, control, fmt::format("{}{}{}", kGuard, control, kGuard));
-    }
-    value = text;
+    value = guarded(without_guards(value.get_ref<const std::string&>()), controls);
   } else if (value.is_structured()) {
     for (auto& item : value.items()) {
       if (item.key() != "role") guard_strings(item.value(), controls);
@@ -35,26 +35,31 @@ void guard_strings(OrderedJson& value, const std::vector<std::string>& controls)
   }
 }
 
-std::vector<std::string> control_texts(const Tokenizer& tokenizer) {
-  std::vector<std::string> texts;
+SpecialTokenMatcher control_tokens(const Tokenizer& tokenizer) {
+  SpecialTokenMatcher controls;
   for (TokenId id = 0; id < tokenizer.n_vocab(); ++id) {
     const TokenEntry& token = tokenizer.spec().tokens[static_cast<std::size_t>(id)];
-    if (token.type == TokenType::kControl && token.text.size() > 1) texts.push_back(token.text);
+    if (token.type == TokenType::kControl && token.text.size() > 1) controls.add(token.text, id);
   }
-  return texts;
+  return controls;
 }
 
 }  // namespace
 
-std::string without_guards(std::string text) {
-  replace_all(text, kGuard, "");
-  return text;
+std::string without_guards(std::string_view text) {
+  std::string out;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(kGuard, begin), text.size());
+    out.append(text, begin, end - begin);
+    begin = end + kGuard.size();
+  }
+  return out;
 }
 
 ChatEncoder::ChatEncoder(const Tokenizer& tokenizer, const std::string& chat_template)
     : tokenizer_(tokenizer),
       template_(chat_template),
-      controls_(control_texts(tokenizer)),
+      controls_(control_tokens(tokenizer)),
       bos_(token_text(tokenizer, tokenizer.spec().bos)),
       eos_(token_text(tokenizer, tokenizer.spec().eos)) {}
 

@@ -5,10 +5,12 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_special.h"
 
 namespace minnow {
 
@@ -38,11 +40,11 @@ class ChatEncoder {
  private:
   const Tokenizer& tokenizer_;
   ChatTemplate template_;
-  std::vector<std::string> controls_;  // how the vocabulary spells its control tokens
-  std::string bos_, eos_;              // their texts
+  SpecialTokenMatcher controls_;  // how the vocabulary spells its control tokens
+  std::string bos_, eos_;         // their texts
 };
 
 // The text without the guards that render() put into it.
-std::string without_guards(std::string text);
+std::string without_guards(std::string_view text);
 
 }  // namespace minnow

@@ -57,6 +57,18 @@ class PairTable {
 };
 
 class BpeLearner {
+  struct Candidate {
+    int64_t count = 0;
+    uint64_t key = 0;
+  };
+  auto before() const {
+    return [this](const Candidate& a, const Candidate& b) {
+      if (a.count != b.count) return a.count < b.count;
+      const auto left = out_.bytes[a.key >> 32].compare(out_.bytes[b.key >> 32]);
+      return left != 0 ? left < 0 : out_.bytes[static_cast<uint32_t>(a.key)] < out_.bytes[static_cast<uint32_t>(b.key)];
+    };
+  }
+
  public:
   BpeLearner(std::span<const WordCount> words, const BpeTraining& training) : words_(words), training_(training) {
     for (int byte = 0; byte < 256; ++byte) symbol_of(std::string(1, static_cast<char>(byte)));
@@ -83,18 +95,6 @@ class BpeLearner {
   }
 
  private:
-  struct Candidate {
-    int64_t count = 0;
-    uint64_t key = 0;
-  };
-
-  auto before() const {
-    return [this](const Candidate& a, const Candidate& b) {
-      if (a.count != b.count) return a.count < b.count;
-      const auto left = out_.bytes[a.key >> 32].compare(out_.bytes[b.key >> 32]);
-      return left != 0 ? left < 0 : out_.bytes[static_cast<uint32_t>(a.key)] < out_.bytes[static_cast<uint32_t>(b.key)];
-    };
-  }
   void push(Candidate candidate) {
     waiting_.push_back(candidate);
     std::ranges::push_heap(waiting_, before());

@@ -55,7 +55,9 @@ void expect_sound(const TrainBatch& batch, int64_t most_rows) {
     row += d.count;
     for (int32_t i = d.first; i + 1 < row; ++i) {
       const int32_t target = batch.targets[static_cast<std::size_t>(i)];
-      if (target >= 0) ASSERT_EQ(target, batch.tokens[static_cast<std::size_t>(i) + 1]);
+      if (target >= 0) {
+        ASSERT_EQ(target, batch.tokens[static_cast<std::size_t>(i) + 1]);
+      }
     }
   }
   EXPECT_EQ(row, static_cast<int32_t>(batch.tokens.size()));
@@ -114,7 +116,9 @@ TEST(DataStream, CutsTextsIntoFullWindowsThatLoseNothing) {
   std::vector<int32_t> tokens, targets, expected_tokens, expected_targets;
   for (const TrainBatch& b : batches) {
     expect_sound(b, 100);
-    if (&b != &batches.back()) EXPECT_EQ(b.tokens.size(), 100u);
+    if (&b != &batches.back()) {
+      EXPECT_EQ(b.tokens.size(), 100u);
+    }
     tokens.insert(tokens.end(), b.tokens.begin(), b.tokens.end());
     targets.insert(targets.end(), b.targets.begin(), b.targets.end());
   }

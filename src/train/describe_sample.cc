@@ -1,5 +1,7 @@
 #include "train/describe_sample.h"
 
+#include <fmt/format.h>
+
 #include <vector>
 
 #include "base/table.h"

@@ -151,6 +151,23 @@ std::string key_list(const OrderedJson& object) {
 
 }  // namespace
 
+std::string record_text(const Record& record) {
+  std::string text;
+  const auto add = [&](const std::string& part) {
+    if (!part.empty()) text += part + "\n";
+  };
+  const auto add_all = [&](const auto& self, const OrderedJson& value) -> void {
+    if (value.is_string()) add(value.get_ref<const std::string&>());
+    if (!value.is_structured()) return;
+    for (const auto& item : value.items()) {
+      if (item.key() != "role") self(self, item.value());
+    }
+  };
+  for (const std::string* part : {&record.text, &record.instruction, &record.input}) add(*part);
+  for (const OrderedJson* part : {&record.prompt, &record.answer, &record.rejected, &record.messages}) add_all(add_all, *part);
+  return text;
+}
+
 const char* record_kind_name(RecordKind kind) {
   static constexpr std::array<const char*, 5> kNames = {"text", "prompt/completion", "instruction/output", "chat", "preference"};
   return kNames[static_cast<std::size_t>(kind)];

@@ -35,6 +35,9 @@ struct Record {
   OrderedJson tools;                       // null or an array
 };
 
+// All that the record says, roles and tools aside, a line for each part: for comparing records.
+std::string record_text(const Record& record);
+
 // The kind by the keys of an object; nullopt when they fit none. Further keys do not matter.
 std::optional<RecordKind> detect_record_kind(const OrderedJson& object);
 

@@ -36,6 +36,12 @@ TEST(Record, HoldsItsFields) {
   EXPECT_EQ(i.answer, "done");
 }
 
+TEST(Record, ItsTextIsAllThatItSays) {
+  EXPECT_EQ(record_text(parse_record(R"({"instruction": "a", "input": "b", "output": "c"})", "x")), "a\nb\nc\n");
+  EXPECT_EQ(record_text(parse_record(R"({"messages": [{"role": "user", "content": [{"type": "text", "text": "q"}]}], "tools": [{"n": "t"}]})", "x")),
+            "text\nq\n");
+}
+
 TEST(Record, APreferenceWithoutAPromptTakesWhatBothBeginWith) {
   const Record r = parse_record(
       R"({"chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}],

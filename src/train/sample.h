@@ -54,7 +54,14 @@ class SampleRenderer {
   const SampleOptions& options() const { return options_; }
 
  private:
-  struct Dialog;
+  struct Dialog {
+    const OrderedJson& messages;
+    const OrderedJson& tools;
+    std::size_t first_answer;  // assistant messages before this one carry no loss
+    bool mask;
+
+    bool is_answer(std::size_t i) const { return messages[i]["role"].get_ref<const std::string&>() == "assistant"; }
+  };
   Sample render_text(const Record& record) const;
   Sample render_plain(const std::string& prompt, const std::string& answer, bool mask) const;
   Sample render_dialog(const Dialog& dialog) const;

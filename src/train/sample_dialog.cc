@@ -5,16 +5,6 @@
 #include "train/sample.h"
 
 namespace minnow {
-
-struct SampleRenderer::Dialog {
-  const OrderedJson& messages;
-  const OrderedJson& tools;
-  std::size_t first_answer;  // assistant messages before this one carry no loss
-  bool mask;
-
-  bool is_answer(std::size_t i) const { return messages[i]["role"] == "assistant"; }
-};
-
 namespace {
 
 ChatTemplateInput template_input(const SampleOptions& options, OrderedJson messages, const OrderedJson& tools, bool asks) {

@@ -36,7 +36,8 @@ std::vector<std::string> words_of(const PreTokenizer& splitter, const std::strin
 }
 
 TEST(TextPieces, EndAtASingleLineEnd) {
-  EXPECT_EQ(pieces_of("abc\ndef\n\nghi\njk", 4), (std::vector<std::string>{"abc\ndef\n\n", "ghi\n", "jk"}));
+  EXPECT_EQ(pieces_of("ab\ncd\nef\ngh", 4), (std::vector<std::string>{"ab\ncd\n", "ef\ngh"}));
+  EXPECT_EQ(pieces_of("abc\ndef\n\nghi\njk", 5), (std::vector<std::string>{"abc\ndef\n\n", "ghi\njk"})) << "any other for want of one";
   EXPECT_EQ(pieces_of("short", 100), std::vector<std::string>{"short"});
   EXPECT_EQ(pieces_of("aaaa bbbb cccc", 4), (std::vector<std::string>{"aaaa", " bbbb", " cccc"}));
   EXPECT_EQ(pieces_of("", 4), std::vector<std::string>{});

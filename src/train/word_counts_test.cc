@@ -38,7 +38,8 @@ TEST(CountWords, IsTheSameForAnyNumberOfThreads) {
   std::string text;
   std::map<std::string, uint64_t> expected;
   while (text.size() < (5u << 20)) {
-    std::string line = "w" + std::string(1, static_cast<char>('a' + random.below(26)));
+    std::string line = "w";
+    line += static_cast<char>('a' + random.below(26));
     ++expected[line];
     ++expected["\n"];
     text += line + "\n";

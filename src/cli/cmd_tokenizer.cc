@@ -90,7 +90,7 @@ void train(TrainArguments a) {
 void add_train(CLI::App& group) {
   auto a = std::make_shared<TrainArguments>();
   CLI::App* c = group.add_subcommand("train", "learn a byte-level BPE vocabulary from texts");
-  c->add_option("FILES", a->files, "texts, UTF-8; JSON lines (*.jsonl); folders of either")->required();
+  c->add_option("FILES", a->files, "texts, UTF-8, or JSON lines (*.jsonl); or folders of either")->required();
   c->add_option("-o,--output", a->output, "NAME.json for a tokenizer.json alone, or a folder for it and a tokenizer_config.json")->required();
   c->add_option("--vocab-size", a->options.vocab_size, "tokens in all, with the special ones and the 256 bytes")->required();
   c->add_option("--special", a->special, "a special token; may be given several times (default: <|endoftext|>)")->allow_extra_args(false);
@@ -102,7 +102,7 @@ void add_train(CLI::App& group) {
   c->add_option("-t,--threads", a->options.n_threads, "threads that count words (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));
   declare_json(*c, a->json);
   c->footer("Examples:\n  minnow tokenizer train books/ -o tokenizer.json --vocab-size 8192\n"
-            "  minnow tokenizer train wiki.txt chats.jsonl -o my-model --vocab-size 32000 --pre-tokenizer qwen2 "
+            "  minnow tokenizer train chats.jsonl -o my-model --vocab-size 32000 --pre-tokenizer qwen2 "
             "--special '<|endoftext|>' --special '<|im_start|>' --special '<|im_end|>'");
   c->callback([a] { train(*a); });
 }

@@ -70,7 +70,7 @@ void DataStream::seek(const StreamPosition& position) {
   gave_any_ = position.record > 0 || position.offset > 0;
 }
 
-std::vector<Sample> DataStream::samples(uint64_t i) {
+std::vector<Sample> DataStream::samples(uint64_t i) const {
   const uint32_t record = order_.at(i);
   try {
     return renderer_.render(split_.record(record));
@@ -79,17 +79,25 @@ std::vector<Sample> DataStream::samples(uint64_t i) {
   }
 }
 
-std::vector<Sample> DataStream::read(uint64_t i) {
-  std::vector<Sample> documents = samples(i);
-  ++counts_.records;
-  counts_.left_out += documents.empty() ? 1 : 0;
-  for (const Sample& document : documents) {
-    ++counts_.documents;
-    counts_.tokens += static_cast<int64_t>(document.tokens.size());
-    counts_.loss_tokens += document.n_loss();
-    counts_.cut += document.cut ? 1 : 0;
+std::vector<DataStream::Unit> DataStream::read(uint64_t i) {
+  std::vector<Unit> units;
+  const bool pairs = split_.kind() == RecordKind::kPreference;
+  for (Sample& document : samples(i)) {
+    if (units.empty() || !pairs) units.emplace_back();
+    units.back().push_back(std::move(document));
   }
-  return documents;
+  const auto has_nothing = [](const Unit& unit) { return std::ranges::any_of(unit, [](const Sample& s) { return s.n_loss() == 0; }); };
+  counts_.left_out += static_cast<int64_t>(std::erase_if(units, has_nothing));
+  ++counts_.records;
+  for (const Unit& unit : units) {
+    for (const Sample& document : unit) {
+      ++counts_.documents;
+      counts_.tokens += static_cast<int64_t>(document.tokens.size());
+      counts_.loss_tokens += document.n_loss();
+      counts_.cut += document.cut ? 1 : 0;
+    }
+  }
+  return units;
 }
 
 bool DataStream::next(TrainBatch& batch) {
@@ -111,8 +119,8 @@ bool DataStream::add_window(TrainBatch& batch) {
   auto room = static_cast<std::size_t>(options_.sequence_length);
   while (room > 0 && position_.record < order_.size()) {
     if (!loaded_) {
-      std::vector<Sample> documents = read(position_.record);
-      text_ = documents.empty() ? Sample{{0}, {0}} : std::move(documents[0]);
+      std::vector<Unit> units = read(position_.record);
+      text_ = units.empty() ? Sample{{0}, {0}} : std::move(units[0][0]);
       if (position_.offset > n_rows(text_)) fail(ErrorCode::kInvalidInput, "the data are not those of the run before: a record is shorter");
       loaded_ = true;
     }
@@ -134,11 +142,11 @@ void DataStream::load_group() {
   group_size_ = std::min(kGroupRecords, order_.size() - position_.record);
   std::vector<int64_t> lengths;
   for (uint64_t i = 0; i < group_size_; ++i) {
-    Unit unit = read(position_.record + i);
-    if (unit.empty()) continue;
-    lengths.push_back(std::accumulate(unit.begin(), unit.end(), int64_t{0},
-                                      [](int64_t sum, const Sample& s) { return sum + static_cast<int64_t>(n_rows(s)); }));
-    group_.push_back(std::move(unit));
+    for (Unit& unit : read(position_.record + i)) {
+      lengths.push_back(std::accumulate(unit.begin(), unit.end(), int64_t{0},
+                                        [](int64_t sum, const Sample& s) { return sum + static_cast<int64_t>(n_rows(s)); }));
+      group_.push_back(std::move(unit));
+    }
   }
   const int64_t capacity = options_.sequence_length * (split_.kind() == RecordKind::kPreference ? 2 : 1);
   rows_ = pack(lengths, capacity, options_.packing);

@@ -37,7 +37,7 @@ struct StreamCounts {
   int64_t tokens = 0;
   int64_t loss_tokens = 0;
   int64_t cut = 0;       // documents whose end did not fit
-  int64_t left_out = 0;  // records that had nothing to learn within what fits
+  int64_t left_out = 0;  // documents, or preference pairs, that have nothing to learn within what fits
 };
 
 class DataStream {
@@ -60,13 +60,13 @@ class DataStream {
   const SampleRenderer& renderer() const { return renderer_; }
   const DataSplit& split() const { return split_; }
   // The samples of the i-th record of this epoch, as they are given to training; errors as next().
-  std::vector<Sample> samples(uint64_t i);
+  std::vector<Sample> samples(uint64_t i) const;
 
  private:
   using Unit = std::vector<Sample>;  // documents that stay together
   bool is_window() const { return split_.kind() == RecordKind::kText && options_.packing != Packing::kNone; }
   void begin_epoch(uint64_t epoch);
-  std::vector<Sample> read(uint64_t i);
+  std::vector<Unit> read(uint64_t i);
   bool add_window(TrainBatch& batch);
   bool add_sequence(TrainBatch& batch);
   void load_group();

@@ -208,6 +208,22 @@ TEST(DataStream, CountsWhatDoesNotFit) {
   expect_refused([&] { none.next(batch); }, ErrorCode::kInvalidInput, "longer");
 }
 
+TEST(DataStream, EachAnswerIsADocumentThatMayStandAnywhere) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 30; ++i) {
+    text += R"({"messages": [{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},)"
+            R"({"role":"assistant","content":"d"}]})" "\n";
+  }
+  DataStream stream(DataSet::open({.files = {folder.write("c.jsonl", text)}}).train, byte_tokenizer(kTemplate), {.turns = TrainedTurns::kEach},
+                    {.sequence_length = 19});
+  const auto batches = epoch_of(stream);
+  for (const TrainBatch& batch : batches) expect_sound(batch, 19);
+  EXPECT_EQ(documents_of(batches).size(), 60u);
+  EXPECT_EQ(stream.counts().records, 30);
+  EXPECT_EQ(stream.counts().cut, 0);
+}
+
 TEST(DataStream, NamesTheLineOfARecordThatCannotBeLearned) {
   const TemporaryFolder folder;
   const auto path = folder.write("c.jsonl", "{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\"}]}\n\n{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}\n");

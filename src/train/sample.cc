@@ -36,7 +36,7 @@ std::vector<Sample> SampleRenderer::render(const Record& record) const {
       samples.push_back(render_text(record));
       break;
     case RecordKind::kChat:
-      samples.push_back(render_chat(record));
+      render_chat(record, samples);
       break;
     case RecordKind::kCompletion:
     case RecordKind::kInstruction:
@@ -47,9 +47,7 @@ std::vector<Sample> SampleRenderer::render(const Record& record) const {
       samples.push_back(render_answer(record, record.rejected, true));
       break;
   }
-  bool learns = true;
-  for (Sample& sample : samples) learns = finish(sample) && learns;
-  if (!learns) samples.clear();
+  for (Sample& sample : samples) finish(sample);
   return samples;
 }
 
@@ -126,7 +124,7 @@ void SampleRenderer::append_end(Sample& sample) const {
   sample.loss.push_back(1);
 }
 
-bool SampleRenderer::finish(Sample& sample) const {
+void SampleRenderer::finish(Sample& sample) const {
   const TokenId bos = tokenizer_->spec().bos;
   if (bos != kNoToken && sample.tokens.size() > 1 && sample.tokens[0] == bos && sample.tokens[1] == bos) {
     throw Error(ErrorCode::kInvalidInput, fmt::format("BOS ({}) stands twice at the start", quote_name(token_text(*tokenizer_, bos))),
@@ -140,7 +138,6 @@ bool SampleRenderer::finish(Sample& sample) const {
     sample.loss.resize(max_length);
     sample.cut = true;
   }
-  return sample.n_loss() > 0;
 }
 
 }  // namespace minnow

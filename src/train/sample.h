@@ -25,7 +25,11 @@ struct Sample {
 };
 
 // Which of a chat's answers carry loss.
-enum class TrainedTurns { kAll, kLast };
+enum class TrainedTurns {
+  kAll,   // all, in one document
+  kEach,  // all, each in a document of its own that ends with it: for templates that rewrite earlier turns
+  kLast,  // the last one
+};
 
 struct SampleOptions {
   bool mask_prompt = true;  // false: prompts carry loss as well; preference records always mask theirs
@@ -45,7 +49,8 @@ class SampleRenderer {
   // Throws as ChatTemplate does when the template does not parse.
   SampleRenderer(std::shared_ptr<const Tokenizer> tokenizer, SampleOptions options);
 
-  // One document, or two for a preference: chosen and rejected. None when max_length cut off all that carries loss. Throws
+  // One document, or two for a preference: chosen and rejected; several with TrainedTurns::kEach. Where max_length cut off all that
+  // carries loss, n_loss() is 0. Throws
   // kInvalidInput for records without anything to learn, for a BOS that the record itself brings a second time, for answers that the
   // template does not end, and for chats whose turns cannot be found in the text (see README.md); kNotFound when a chat has no template.
   std::vector<Sample> render(const Record& record) const;
@@ -65,15 +70,14 @@ class SampleRenderer {
   Sample render_text(const Record& record) const;
   Sample render_plain(const std::string& prompt, const std::string& answer, bool mask) const;
   Sample render_dialog(const Dialog& dialog) const;
-  Sample render_chat(const Record& record) const;
+  void render_chat(const Record& record, std::vector<Sample>& samples) const;
   Sample render_answer(const Record& record, const OrderedJson& answer, bool mask) const;
   std::vector<std::size_t> answer_cuts(const Dialog& dialog, const ChatRendering& whole) const;
   std::size_t prefix_length(const Dialog& dialog, const std::string& whole, std::size_t n_messages, bool asks) const;
   void mark_answer(Sample& sample, std::size_t begin, std::size_t end) const;
   void append_plain(Sample& sample, const std::string& text, bool carries_loss) const;
   void append_end(Sample& sample) const;
-  // Whether something is left to learn.
-  bool finish(Sample& sample) const;
+  void finish(Sample& sample) const;
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   SampleOptions options_;

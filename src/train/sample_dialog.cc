@@ -15,16 +15,31 @@ ChatTemplateInput template_input(const SampleOptions& options, OrderedJson messa
           .now = options.now};
 }
 
+OrderedJson first_messages(const OrderedJson& messages, std::size_t n) {
+  OrderedJson first = OrderedJson::array();
+  for (std::size_t i = 0; i < n; ++i) first.push_back(messages[i]);
+  return first;
+}
+
 }  // namespace
 
-Sample SampleRenderer::render_chat(const Record& record) const {
-  Dialog dialog{record.messages, record.tools, 0, options_.mask_prompt};
-  if (options_.turns == TrainedTurns::kLast) {
-    for (std::size_t i = 0; i < record.messages.size(); ++i) {
-      if (dialog.is_answer(i)) dialog.first_answer = i;
+void SampleRenderer::render_chat(const Record& record, std::vector<Sample>& samples) const {
+  const OrderedJson& messages = record.messages;
+  const Dialog whole{messages, record.tools, 0, options_.mask_prompt};
+  std::vector<std::size_t> answers;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (whole.is_answer(i)) answers.push_back(i);
+  }
+  if (answers.empty() || options_.turns == TrainedTurns::kAll) {
+    samples.push_back(render_dialog(whole));
+  } else if (options_.turns == TrainedTurns::kLast) {
+    samples.push_back(render_dialog({messages, record.tools, answers.back(), whole.mask}));
+  } else {
+    for (const std::size_t i : answers) {
+      const OrderedJson first = first_messages(messages, i + 1);
+      samples.push_back(render_dialog({first, record.tools, i, whole.mask}));
     }
   }
-  return render_dialog(dialog);
 }
 
 Sample SampleRenderer::render_dialog(const Dialog& dialog) const {
@@ -81,16 +96,14 @@ std::vector<std::size_t> SampleRenderer::answer_cuts(const Dialog& dialog, const
 
 // The length of the text of the first messages; `asks`: with what the template puts before an answer.
 std::size_t SampleRenderer::prefix_length(const Dialog& dialog, const std::string& whole, std::size_t n_messages, bool asks) const {
-  const auto begin = dialog.messages.begin();
-  OrderedJson first = OrderedJson::array();
-  first.get_ref<OrderedJson::array_t&>().assign(begin, begin + static_cast<std::ptrdiff_t>(n_messages));
-  const std::string text = chat_->render(template_input(options_, std::move(first), dialog.tools, asks)).text;
+  const std::string text =
+      chat_->render(template_input(options_, first_messages(dialog.messages, n_messages), dialog.tools, asks)).text;
   if (!whole.starts_with(text)) {
     throw Error(ErrorCode::kInvalidInput,
                 fmt::format("where the answer of message {} {} cannot be told: the chat template writes these messages otherwise when others follow",
                             n_messages + (asks ? 1 : 0), asks ? "begins" : "ends"),
-                "train on the last answer of each chat only, give the template's variables (such as enable_thinking), or use a template "
-                "that marks answers with {% generation %}");
+                "make each answer a document of its own, give the template's variables (such as enable_thinking), or use a template that "
+                "marks answers with {% generation %}");
   }
   return text.size();
 }

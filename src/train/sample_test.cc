@@ -100,8 +100,13 @@ TEST(SampleRenderer, RefusesATemplateThatRewritesEarlierTurns) {
       "{% for m in messages %}{{ '<|bot|>' if m.role == 'assistant' else '<|user|>' }}"
       "{{ '(thought)' if loop.last and m.role == 'assistant' }}{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|bot|>{% endif %}";
   expect_refused([&] { render(chat(kTwoTurns), rewrites); }, ErrorCode::kInvalidInput, "the answer of message 2 ends");
-  expect_refused([&] { render(chat(kTwoTurns), rewrites); }, ErrorCode::kInvalidInput, "last answer of each chat only");
+  expect_refused([&] { render(chat(kTwoTurns), rewrites); }, ErrorCode::kInvalidInput, "each answer a document of its own");
   EXPECT_EQ(render(chat(kTwoTurns), rewrites, {.turns = TrainedTurns::kLast}).learned, "(thought)No<|end|>");
+  const auto tokenizer = byte_tokenizer(rewrites);
+  const auto each = SampleRenderer(tokenizer, {.turns = TrainedTurns::kEach}).render(chat(kTwoTurns));
+  ASSERT_EQ(each.size(), 2u);
+  EXPECT_EQ(text_where(*tokenizer, each[0], true), "(thought)Yo<|end|>");
+  EXPECT_EQ(text_where(*tokenizer, each[1], false), "<s><|user|>Hi<|end|><|bot|>Yo<|end|><|user|>And?<|end|><|bot|>");
 }
 
 TEST(SampleRenderer, AMessageNeverBecomesAControlToken) {
@@ -152,7 +157,8 @@ TEST(SampleRenderer, CutsTheEndAndSaysSo) {
   EXPECT_TRUE(text[0].cut);
   EXPECT_EQ(text[0].tokens, (std::vector<TokenId>{kBos, 'a', 'b', 'c'}));
   EXPECT_FALSE(renderer.render(record(R"({"text": "ab"})"))[0].cut);
-  EXPECT_TRUE(renderer.render(record(R"({"prompt": "long prompt", "completion": "x"})")).empty()) << "nothing to learn is left";
+  const Sample nothing = renderer.render(record(R"({"prompt": "long prompt", "completion": "x"})"))[0];
+  EXPECT_TRUE(nothing.cut && nothing.n_loss() == 0) << "nothing to learn is left";
 }
 
 // Templates of released models.

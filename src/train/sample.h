@@ -74,6 +74,7 @@ class SampleRenderer {
   Sample render_answer(const Record& record, const OrderedJson& answer, bool mask) const;
   std::vector<std::size_t> answer_cuts(const Dialog& dialog, const ChatRendering& whole) const;
   std::size_t prefix_length(const Dialog& dialog, const std::string& whole, std::size_t n_messages, bool asks) const;
+  bool ends_answer(const Sample& sample, std::size_t i) const;
   void mark_answer(Sample& sample, std::size_t begin, std::size_t end) const;
   void append_plain(Sample& sample, const std::string& text, bool carries_loss) const;
   void append_end(Sample& sample) const;

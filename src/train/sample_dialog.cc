@@ -54,15 +54,23 @@ Sample SampleRenderer::render_dialog(const Dialog& dialog) const {
   ChatTokens encoded = chat_->encode(whole.text, cuts);
   Sample sample{.tokens = std::move(encoded.tokens)};
   sample.loss.assign(sample.tokens.size(), dialog.mask ? 0 : 1);
-  for (std::size_t i = 0; i + 1 < cuts.size(); i += 2) mark_answer(sample, encoded.cuts[i], encoded.cuts[i + 1]);
+  for (std::size_t i = 0; i + 1 < cuts.size(); i += 2) {
+    std::size_t end = encoded.cuts[i + 1];
+    // Some templates leave the token that ends an answer outside of their block.
+    if (!whole.generated.empty() && !ends_answer(sample, end - 1) && ends_answer(sample, end)) ++end;
+    mark_answer(sample, encoded.cuts[i], end);
+  }
   return sample;
+}
+
+bool SampleRenderer::ends_answer(const Sample& sample, std::size_t i) const {
+  return i < sample.tokens.size() && tokenizer_->is_end_of_generation(sample.tokens[i]);
 }
 
 // Up to the token that ends it: a line end that a template puts after that is never generated.
 void SampleRenderer::mark_answer(Sample& sample, std::size_t begin, std::size_t end) const {
-  if (end < sample.tokens.size() && tokenizer_->is_end_of_generation(sample.tokens[end])) ++end;
   std::size_t stop = end;
-  while (stop > begin && !tokenizer_->is_end_of_generation(sample.tokens[stop - 1])) --stop;
+  while (stop > begin && !ends_answer(sample, stop - 1)) --stop;
   if (stop == begin) {
     throw Error(ErrorCode::kInvalidInput, "the chat template writes no token that ends an answer, so that a model would never learn to stop",
                 "write {{ eos_token }} after the assistant's content in the template");

@@ -15,6 +15,7 @@
 namespace minnow {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kPartBytes = 1 << 20;   // what a thread takes at a time
 constexpr std::size_t kBlockBytes = 1 << 20;  // of kept words
 
@@ -36,7 +37,7 @@ std::size_t line_end(std::string_view text, std::size_t begin) {
 std::vector<Part> parts_of(const MappedFile& file, DataFormat format) {
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   std::vector<Part> parts;
-  for (std::size_t begin = 0; begin < text.size();) {
+  for (std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; begin < text.size();) {
     const std::size_t end = format == DataFormat::kText ? piece_end(text, begin, kPartBytes) : line_end(text, begin);
     parts.push_back({&file, begin, end - begin});
     begin = end;

@@ -21,7 +21,7 @@ std::vector<WordCount> count(const DataFiles& files, int n_threads = 2) {
 
 TEST(CountWords, CountsWordsAndEndsThemAtSpecialTokens) {
   const TemporaryFolder folder;
-  const auto path = folder.write("a.txt", "the cat the<|x|>cat the");
+  const auto path = folder.write("a.txt", "\xEF\xBB\xBFthe cat the<|x|>cat the");
   EXPECT_EQ(count({DataFormat::kText, {path}, {}}),
             (std::vector<WordCount>{{" cat", 1}, {" the", 2}, {"cat", 1}, {"the", 1}}));
 }

@@ -157,10 +157,10 @@ struct Sgd {
   float learning_rate, momentum, decay, gradient_scale;
   bool nesterov;
 };
-// Moments in 8 bits: a block of 256 parameters has a scale for each moment. m = scale * sign * (code / 127)^2, and
-// v = scale * ((code + 128) / 255)^4, rounded up or down by chance, so that small changes add up over steps. Chance is a
-// function of seed and place: give every tensor and step a seed of its own. A root of v below 1 / 65025 of the largest of
-// its block counts as that, which makes steps smaller, never larger.
+// Moments in 8 bits: a block of 256 parameters has a scale for each moment. m = scale * sign * (code / 127)^4, and
+// v = scale * ((code + 128) / 255)^4, rounded up or down by chance with the right mean, so that small changes add up.
+// Chance is a function of seed and place: give every tensor and step a seed of its own. A root of v below 1 / 65025 of the
+// largest of its block counts as that, which makes steps smaller.
 inline constexpr int64_t kStateBlock = 256;
 struct AdamW8 {
   int8_t* m;             // [n rounded up to blocks]

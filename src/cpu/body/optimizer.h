@@ -48,12 +48,23 @@ inline float chance_of(uint64_t seed, uint64_t block) {
 template <class V>
 inline typename V::F whole(typename V::F x) { return V::round(V::sub(x, V::set(0.5f))); }
 
-// Up or down by chance.
 template <class V>
-inline typename V::F to_code(typename V::F x, const float* golden, float offset) {
-  const auto u = V::add(V::load(golden), V::set(offset));
-  const auto chance = V::min(V::max(V::sub(u, whole<V>(u)), V::zero()), V::set(0.999f));
-  return whole<V>(V::add(x, chance));
+inline typename V::F fourth_power(typename V::F x) {
+  const auto square = V::mul(x, x);
+  return V::mul(square, square);
+}
+
+// Of x in [0, 1], the code c in 0 .. most with x = (c / most)^4. Between two of them the one above is taken as often as
+// makes the mean of what they stand for x. The mean of codes would not do: small numbers would grow with every rounding.
+template <class V>
+inline typename V::F to_code(typename V::F x, float most, const float* golden, float offset) {
+  const auto place = V::add(V::load(golden), V::set(offset));
+  const auto chance = V::sub(place, whole<V>(place));
+  const auto root = V::mul(V::sqrt(V::sqrt(x)), V::set(most));
+  const auto below = V::min(V::max(whole<V>(root), V::zero()), V::set(most)), above = V::add(below, V::set(1.0f));
+  const auto low = fourth_power<V>(below), high = fourth_power<V>(above);
+  const auto share = V::div(V::sub(fourth_power<V>(root), low), V::sub(high, low));
+  return V::min(V::select_less(chance, share, above, below), V::set(most));
 }
 
 // A block's moments in f32, and the largest of each.
@@ -74,11 +85,9 @@ void encode_moments(const MomentBlock<V>& b, const AdamW8& s, int64_t block, con
   const auto v_inverse = V::set(b.v_largest >= 0x1.0p-120f ? 1 / b.v_largest : 0.0f);
   for (int64_t i = 0; i < kStateBlock; i += V::kLanes) {
     const auto m = V::load(b.m + i), v = V::load(b.v + i);
-    const auto size = V::mul(V::sqrt(V::mul(V::abs(m), m_inverse)), V::set(127.0f));
-    const auto code = V::min(to_code<V>(size, golden + i, m_offset), V::set(127.0f));
+    const auto code = to_code<V>(V::mul(V::abs(m), m_inverse), 127, golden + i, m_offset);
     V::store_i8(s.m + block * kStateBlock + i, V::select_less(m, V::zero(), V::sub(V::zero(), code), code));
-    const auto root = V::mul(V::sqrt(V::sqrt(V::mul(v, v_inverse))), V::set(255.0f));
-    auto level = V::min(to_code<V>(root, golden + i, v_offset), V::set(255.0f));
+    auto level = to_code<V>(V::mul(v, v_inverse), 255, golden + i, v_offset);
     // What is not 0 must not become it: steps are divided by its root.
     level = V::select_less(V::zero(), v, V::max(level, V::set(1.0f)), level);
     V::store_i8(s.v + block * kStateBlock + i, V::sub(level, V::set(128.0f)));
@@ -101,11 +110,11 @@ void adamw8(const AdamW& o, const AdamW8& s, const float* g, float* w, int64_t n
       const int64_t left = n - from - i;
       const int lanes = static_cast<int>(left < 0 ? 0 : left < V::kLanes ? left : V::kLanes);
       const auto gradient = lanes == 0 ? V::zero() : V::mul(load<V>(g + from + i, lanes), V::set(o.gradient_scale));
-      const auto c = V::mul(V::load_i8(s.m + from + i), V::set(1 / 127.0f));
-      const auto e = V::mul(V::add(V::load_i8(s.v + from + i), V::set(128.0f)), V::set(1 / 255.0f));
-      const auto square = V::mul(e, e);
-      const auto moments = adam_moments<V>(
-          o, {V::mul(m_scale, V::mul(c, V::abs(c))), V::mul(v_scale, V::mul(square, square))}, gradient);
+      const auto c = V::load_i8(s.m + from + i), e = V::add(V::load_i8(s.v + from + i), V::set(128.0f));
+      const auto m_size = V::mul(m_scale, fourth_power<V>(V::mul(c, V::set(1 / 127.0f))));
+      const auto m = V::select_less(c, V::zero(), V::sub(V::zero(), m_size), m_size);
+      const auto v = V::mul(v_scale, fourth_power<V>(V::mul(e, V::set(1 / 255.0f))));
+      const auto moments = adam_moments<V>(o, {m, v}, gradient);
       if (lanes > 0) store<V>(w + from + i, adam_step<V>(o, moments, load<V>(w + from + i, lanes)), lanes);
       V::store(b.m + i, moments.m);
       V::store(b.v + i, moments.v);

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import time
 
 from tiny_models import STR, Tensor, floats, tiny_gguf
 
@@ -349,6 +350,55 @@ def tokenizers(c):
     c.check(out.read_bytes() == before, "a refused training leaves the old file")
 
 
+def pretraining(c):
+    text, tokenizer, config = c.folder / "stories.txt", c.folder / "stories.json", c.folder / "pretrain.json"
+    text.write_text("the cat sees the dog. the dog likes the cat. a bird follows the dog.\n" * 120)
+    c.ok("tokenizer", "train", text, "-o", tokenizer, "--vocab-size", 280)
+    config.write_text(json.dumps({"layers": 2, "dim": 32, "heads": 2, "ff": 64, "steps": 40, "ctx": 32, "batch": 4, "lr": 0.01, "warmup": 2,
+                                  "numbers": "f32", "validation-share": 0.1, "evaluate-every": 20, "checkpoint-every": 7, "threads": 1}))
+    shape = [text, "--tokenizer", tokenizer, "--config", config]
+    whole, parts = c.folder / "whole.gguf", c.folder / "parts.gguf"
+    report = json.loads(c.ok("pretrain", *shape, "-o", whole, "--json"))
+    c.check(report["steps"] == 40 and report["loss"] < 2 and report["validation_loss"] < 2 and report["finished"], f"pretrain learns: {report}")
+    log = [json.loads(line) for line in (c.folder / "whole.gguf.run" / "log.jsonl").read_text().splitlines()]
+    c.check([l["step"] for l in log if "loss" in l] == list(range(1, 41)), "log.jsonl has a line for each step")
+    c.check([l["step"] for l in log if "validation_loss" in l] == [20, 40] and log[0]["grad_norm"] > 0, "and for each evaluation")
+    c.check("<svg" in (c.folder / "whole.gguf.run" / "loss.svg").read_text(), "loss.svg is a picture")
+    c.check("the" in c.ok("run", whole, "the cat", "-n", 8, "--temp", 0), "the model that was trained writes")
+    killed_run(c, shape, parts, c.folder / "parts.gguf.run" / "checkpoints")
+    c.refused(2, ["--resume"], "pretrain", *shape, "-o", parts)
+    c.ok("pretrain", *shape, "-o", parts, "--resume", "--threads", 2)
+    a, b = [json.loads(c.ok("logits", m, "the cat", "--json")) for m in (whole, parts)]
+    c.check(a == b, "a run that was killed and resumed gives the same model")
+    c.refused(1, ["warmup"], "pretrain", *shape, "-o", parts, "--resume", "--warmup", 5)
+    more = json.loads(c.ok("pretrain", text, "-o", c.folder / "more", "--from", whole, "--steps", 3, "--ctx", 32, "--lr", 1e-3, "--json"))
+    c.check(more["loss"] < 2, f"--from goes on from a model: {more}")
+    c.check(json.loads((c.folder / "more" / "config.json").read_text())["num_hidden_layers"] == 2, "a folder gets safetensors and a config")
+    c.refused(2, ["--tokenizer"], "pretrain", text, "-o", c.folder / "no.gguf")
+    c.refused(2, ["FILES"], "pretrain", "-o", c.folder / "no.gguf", "--tokenizer", tokenizer)
+    c.refused(2, ["whole, even number"], "pretrain", text, "-o", c.folder / "no.gguf", "--tokenizer", tokenizer, "--dim", 33)
+    c.refused(1, ["--layer"], "pretrain", text, "-o", c.folder / "no.gguf", "--config", write_text(c.folder / "bad.json", '{"layer": 3}'))
+    c.check(not (c.folder / "no.gguf").exists(), "a refused run writes no model")
+
+
+# Ends a run with SIGKILL some time after its first checkpoint.
+def killed_run(c, shape, output, checkpoints):
+    run = subprocess.Popen([c.minnow, "pretrain", *map(str, shape), "-o", str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    for _ in range(3000):
+        if run.poll() is not None or any(checkpoints.glob("*.ckpt")):
+            break
+        time.sleep(0.01)
+    run.kill()
+    run.wait()
+    c.check(any(checkpoints.glob("*.ckpt")), "a run writes checkpoints")
+    output.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    path.write_text(text)
+    return path
+
+
 def families(c):
     listed = json.loads(c.ok("show", "--families", "--json"))
     c.check({"llama", "qwen3", "bert", "lfm2"} <= {f["gguf"] for f in listed}, "show --families lists what runs")
@@ -375,6 +425,7 @@ def main():
         embedding(c, model)
         ranking(c, model)
         tokenizers(c)
+        pretraining(c)
         families(c)
     print(f"{c.passed} passed, {c.failed} failed")
     return 1 if c.failed else 0

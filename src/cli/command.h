@@ -16,6 +16,7 @@ void add_bench(CLI::App& app);
 void add_show(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_quantize(CLI::App& app);
+void add_pretrain(CLI::App& app);
 void add_doctor(CLI::App& app);
 
 }  // namespace minnow

@@ -31,6 +31,7 @@ void declare_commands(CLI::App& app) {
   minnow::add_quantize(app);
   minnow::add_perplexity(app);
   minnow::add_bench(app);
+  minnow::add_pretrain(app);
   minnow::add_doctor(app);
   app.footer("'minnow COMMAND --help' shows the arguments of a command, with examples.");
 }

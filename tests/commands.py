@@ -57,7 +57,7 @@ def write_model(path, template=None):
 
 def help_pages(c):
     c.check("Example" in c.ok("tokenizer", "train", "--help"), "tokenizer train --help has an example")
-    for command in ("run", "tokenize", "tokenizer", "embed", "rerank", "logits", "show", "convert", "quantize", "perplexity", "bench", "doctor"):
+    for command in ("run", "tokenize", "tokenizer", "embed", "rerank", "logits", "show", "convert", "quantize", "perplexity", "bench", "pretrain", "doctor"):
         page = c.ok(command, "--help")
         c.check("Example" in page, f"{command} --help has an example")
     c.refused(2, [], "fly")
@@ -375,6 +375,7 @@ def pretraining(c):
     c.check(more["loss"] < 2, f"--from goes on from a model: {more}")
     c.check(json.loads((c.folder / "more" / "config.json").read_text())["num_hidden_layers"] == 2, "a folder gets safetensors and a config")
     c.refused(2, ["--tokenizer"], "pretrain", text, "-o", c.folder / "no.gguf")
+    c.refused(2, ["--eos"], "pretrain", text, "-o", c.folder / "no.gguf", "--tokenizer", tokenizer, "--eos", "<none>")
     c.refused(2, ["FILES"], "pretrain", "-o", c.folder / "no.gguf", "--tokenizer", tokenizer)
     c.refused(2, ["whole, even number"], "pretrain", text, "-o", c.folder / "no.gguf", "--tokenizer", tokenizer, "--dim", 33)
     c.refused(1, ["--layer"], "pretrain", text, "-o", c.folder / "no.gguf", "--config", write_text(c.folder / "bad.json", '{"layer": 3}'))

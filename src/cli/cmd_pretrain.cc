@@ -26,7 +26,7 @@ constexpr uint64_t kMaxConfigBytes = 1 << 20;
 
 struct PretrainArguments {
   std::vector<std::string> files, validation_files;
-  std::string output, tokenizer, from, folder, schedule = "cosine", optimizer = "adamw", numbers = "auto", type = "bf16", config;
+  std::string output, tokenizer, eos, from, folder, schedule = "cosine", optimizer = "adamw", numbers = "auto", type = "bf16", config;
   double validation_share = 0.01;
   NewModelShape shape;
   TrainerOptions options;
@@ -72,6 +72,15 @@ TrainerOptions options_of(const PretrainArguments& a) {
   return options;
 }
 
+// A tokenizer.json alone does not say which token ends a text.
+void choose_eos(TokenizerSpec& spec, const std::string& wanted) {
+  if (wanted.empty() && spec.eos != kNoToken) return;
+  const std::string text = wanted.empty() ? "<|endoftext|>" : wanted;
+  const auto at = std::find_if(spec.tokens.begin(), spec.tokens.end(), [&](const auto& t) { return t.text == text; });
+  if (at == spec.tokens.end()) fail(ErrorCode::kUsage, "the tokenizer has no token {}; name the one that ends a text with --eos", text);
+  spec.eos = static_cast<TokenId>(at - spec.tokens.begin());
+}
+
 Model model_of(const PretrainArguments& a) {
   if (a.from.empty()) {
     NewModelShape shape = a.shape;
@@ -80,6 +89,7 @@ Model model_of(const PretrainArguments& a) {
     shape.name = fs::path(a.output).stem().string();
     auto tokenizer = load_tokenizer(a.tokenizer);
     if (!tokenizer) fail(ErrorCode::kNotFound, "{}: not a tokenizer", a.tokenizer);
+    choose_eos(*tokenizer, a.eos);
     return new_model(shape, std::move(*tokenizer), a.options.seed);
   }
   Model model = load_model(a.from, {.tokenizer = a.tokenizer});
@@ -183,6 +193,7 @@ void pretrain(PretrainArguments a) {
 
 void declare_model(CLI::App& c, PretrainArguments& a) {
   c.add_option("--tokenizer", a.tokenizer, "of a new model: tokenizer.json, or a folder or model with a tokenizer");
+  c.add_option("--eos", a.eos, "the token that ends a text (default: the tokenizer's, or <|endoftext|>)");
   c.add_option("--from", a.from, "a model to go on from instead of a new one");
   c.add_option("--layers", a.shape.n_layers, "of a new model")->check(CLI::Range(1, 1000))->capture_default_str();
   c.add_option("--dim", a.shape.n_embd, "width of a new model")->check(CLI::Range(2, 1 << 16))->capture_default_str();

@@ -1,6 +1,7 @@
 // Small runs of training for the tests of this room.
 #pragma once
 
+#include "base/random.h"
 #include "formats/test_bytes.h"
 #include "train/new_model.h"
 #include "train/test_chats.h"

@@ -20,12 +20,12 @@ bool go_on(const StepRecord&) { return true; }
 TEST(Trainer, LearnsASmallText) {
   const TemporaryFolder folder;
   Model model = tiny_model();
-  Trainer trainer(model, tiny_data(folder, 0.1), tiny_options(60), folder.path() / "run");
+  Trainer trainer(model, tiny_data(folder, 0.1), tiny_options(150), folder.path() / "run");
   const double before = trainer.validation_loss();
   EXPECT_NEAR(before, std::log(261), 0.1);  // nothing is known yet
   const TrainerReport report = trainer.run(go_on);
   EXPECT_TRUE(report.finished);
-  EXPECT_EQ(report.steps, 60);
+  EXPECT_EQ(report.steps, 150);
   EXPECT_LT(report.loss, 1.5);
   EXPECT_LT(report.validation_loss, 1.5);
   EXPECT_DOUBLE_EQ(report.validation_loss, trainer.validation_loss());

@@ -357,19 +357,20 @@ def pretraining(c):
     config.write_text(json.dumps({"layers": 2, "dim": 32, "heads": 2, "ff": 64, "steps": 40, "ctx": 32, "batch": 4, "lr": 0.01, "warmup": 2,
                                   "numbers": "f32", "validation-share": 0.1, "evaluate-every": 20, "checkpoint-every": 7, "threads": 1}))
     shape = [text, "--tokenizer", tokenizer, "--config", config]
-    whole, parts = c.folder / "whole.gguf", c.folder / "parts.gguf"
+    whole, parts = c.folder / "whole" / "m.gguf", c.folder / "parts" / "m.gguf"
+    for path in (whole, parts):
+        path.parent.mkdir()
     report = json.loads(c.ok("pretrain", *shape, "-o", whole, "--json"))
     c.check(report["steps"] == 40 and report["loss"] < 2 and report["validation_loss"] < 2 and report["finished"], f"pretrain learns: {report}")
-    log = [json.loads(line) for line in (c.folder / "whole.gguf.run" / "log.jsonl").read_text().splitlines()]
+    log = [json.loads(line) for line in (c.folder / "whole" / "m.gguf.run" / "log.jsonl").read_text().splitlines()]
     c.check([l["step"] for l in log if "loss" in l] == list(range(1, 41)), "log.jsonl has a line for each step")
     c.check([l["step"] for l in log if "validation_loss" in l] == [20, 40] and log[0]["grad_norm"] > 0, "and for each evaluation")
-    c.check("<svg" in (c.folder / "whole.gguf.run" / "loss.svg").read_text(), "loss.svg is a picture")
+    c.check("<svg" in (c.folder / "whole" / "m.gguf.run" / "loss.svg").read_text(), "loss.svg is a picture")
     c.check("the" in c.ok("run", whole, "the cat", "-n", 8, "--temp", 0), "the model that was trained writes")
-    killed_run(c, shape, parts, c.folder / "parts.gguf.run" / "checkpoints")
+    killed_run(c, shape, parts, c.folder / "parts" / "m.gguf.run" / "checkpoints")
     c.refused(2, ["--resume"], "pretrain", *shape, "-o", parts)
     c.ok("pretrain", *shape, "-o", parts, "--resume", "--threads", 2)
-    a, b = [json.loads(c.ok("logits", m, "the cat", "--json")) for m in (whole, parts)]
-    c.check(a == b, "a run that was killed and resumed gives the same model")
+    c.check(whole.read_bytes() == parts.read_bytes(), "a run that was killed and resumed gives the same model")
     c.refused(1, ["warmup"], "pretrain", *shape, "-o", parts, "--resume", "--warmup", 5)
     more = json.loads(c.ok("pretrain", text, "-o", c.folder / "more", "--from", whole, "--steps", 3, "--ctx", 32, "--lr", 1e-3, "--json"))
     c.check(more["loss"] < 2, f"--from goes on from a model: {more}")

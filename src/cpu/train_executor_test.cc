@@ -117,6 +117,26 @@ TEST(TrainExecutor, PassesGradientsThroughFrozenWeightsOfAnyType) {
   }
 }
 
+TEST(TrainExecutor, GoesThroughALargeVocabularyInChunksOfRows) {
+  constexpr int64_t kMany = 16500, kNarrow = 4;  // more logits than are held at a time
+  Graph g;
+  Random random(6);
+  const auto weight = [&](const char* name, const Shape& shape) {
+    return g.weight(name, Tensor::from_f32(test::normals(random, shape.elements()), shape));
+  };
+  const NodeId x = g.embed(weight("embedding", {kVocab, kNarrow}), g.tokens());
+  g.set_output(g.add(g.matmul(x, weight("output", {kMany, kNarrow})), weight("output.bias", {kMany})));
+  TrainingBatch batch = batch_of(0);
+  batch.output_rows.clear();
+  batch.targets.clear();
+  batch.loss_weights.clear();
+  for (std::size_t r = 0; r < batch.tokens.size(); ++r) {
+    batch.targets.push_back(static_cast<int32_t>(random.below(kMany)));
+    batch.loss_weights.push_back(static_cast<float>(random.normal()));
+  }
+  test::expect_training(differentiate(g, {train_f32}), batch, options_of(), 3e-5);
+}
+
 TEST(TrainExecutor, TakesTheGradientOfALossThatIsComputedElsewhere) {
   const Graph graph = SmallModel().make(0);
   TrainingBatch batch = batch_of(0);

@@ -72,32 +72,38 @@ std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::pa
 }
 
 void load_checkpoint(const std::filesystem::path& path, Checkpoint& c) {
-  const auto map = MappedFile::open(path);
-  ByteReader reader(map->bytes(), path.string());
+  read_checkpoint(MappedFile::open(path)->bytes(), path.string(), c);
+}
+
+void read_checkpoint(std::span<const std::byte> bytes, const std::string& source, Checkpoint& c) {
+  ByteReader reader(bytes, source);
   if (reader.remaining() < kMagic.size() || reader.take_text(kMagic.size()) != kMagic) {
-    fail(ErrorCode::kInvalidInput, "{}: not a checkpoint of minnow", path.string());
+    fail(ErrorCode::kInvalidInput, "{}: not a checkpoint of minnow", source);
   }
   const auto length = reader.read<uint32_t>();
-  if (length > kMaxHeader) fail(ErrorCode::kInvalidInput, "{}: a header of {} bytes", path.string(), length);
-  const Json header = parse_json(reader.take_text(length, "header"), path.string());
-  if (!header.is_object() || !header.contains("settings")) fail(ErrorCode::kInvalidInput, "{}: not a checkpoint of minnow", path.string());
-  expect_settings(header["settings"], c.settings, path.string());
-  const JsonFields fields{header, path.string()};
-  uint64_t bytes = 0;
-  for (const auto& part : c.state) bytes += part.size();
-  if (reader.remaining() != bytes) {
-    fail(ErrorCode::kInvalidInput, "{}: {} bytes of state, the model and optimizer have {}", path.string(), reader.remaining(), bytes);
+  if (length > kMaxHeader) fail(ErrorCode::kInvalidInput, "{}: a header of {} bytes", source, length);
+  const Json header = parse_json(reader.take_text(length, "header"), source);
+  if (!header.is_object() || !header.contains("settings")) fail(ErrorCode::kInvalidInput, "{}: not a checkpoint of minnow", source);
+  expect_settings(header["settings"], c.settings, source);
+  const JsonFields fields{header, source};
+  const auto number = [&](const char* key) { return fields.integer(key, 0, 0, INT64_MAX); };
+  const auto place = [&](const char* key) { return static_cast<uint64_t>(number(key)); };
+  const int64_t step = number("step"), tokens = number("tokens");
+  const StreamPosition position{place("epoch"), place("record"), place("offset")};
+  uint64_t expected = 0;
+  for (const auto& part : c.state) expected += part.size();
+  if (reader.remaining() != expected) {
+    fail(ErrorCode::kInvalidInput, "{}: {} bytes of state, the model and optimizer have {}", source, reader.remaining(), expected);
   }
   std::vector<std::span<std::byte>> found;
   for (const auto& part : c.state) {
     const auto from = reader.take(part.size());
     found.emplace_back(const_cast<std::byte*>(from.data()), from.size());  // read only
   }
-  if (!header.contains("hash") || header["hash"] != hash_of(found)) fail(ErrorCode::kInvalidInput, "{}: damaged; its hash differs", path.string());
-  c.step = fields.integer("step", 0, 0, INT64_MAX);
-  c.tokens = fields.integer("tokens", 0, 0, INT64_MAX);
-  const auto number = [&](const char* key) { return static_cast<uint64_t>(fields.integer(key, 0, 0, INT64_MAX)); };
-  c.position = {number("epoch"), number("record"), number("offset")};
+  if (!header.contains("hash") || header["hash"] != hash_of(found)) fail(ErrorCode::kInvalidInput, "{}: damaged; its hash differs", source);
+  c.step = step;
+  c.tokens = tokens;
+  c.position = position;
   for (std::size_t i = 0; i < found.size(); ++i) std::memcpy(c.state[i].data(), found[i].data(), found[i].size());
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/json.h"
@@ -30,5 +31,7 @@ std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::pa
 // Fills all of `checkpoint`, whose settings and state say what is expected. Throws kInvalidInput for a file that is not a
 // whole checkpoint, and for one of other settings, naming the first that differs; nothing is changed then.
 void load_checkpoint(const std::filesystem::path& file, Checkpoint& checkpoint);
+// The same from memory; `source` is what errors name.
+void read_checkpoint(std::span<const std::byte> bytes, const std::string& source, Checkpoint& checkpoint);
 
 }  // namespace minnow

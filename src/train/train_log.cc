@@ -53,8 +53,10 @@ void TrainLog::append(const Json& line) {
 }
 
 void TrainLog::add(const StepRecord& r) {
-  append({{"step", r.step}, {"loss", r.loss}, {"lr", r.learning_rate}, {"grad_norm", r.gradient_norm}, {"tokens", r.tokens},
-          {"tokens_per_s", std::round(r.tokens_per_second)}, {"epoch", r.epoch}});
+  Json line = {{"step", r.step}, {"loss", r.loss}, {"lr", r.learning_rate}, {"grad_norm", r.gradient_norm}, {"tokens", r.tokens},
+               {"tokens_per_s", std::round(r.tokens_per_second)}, {"epoch", r.epoch}};
+  if (r.figures.is_object()) line.update(r.figures);
+  append(line);
 }
 
 void TrainLog::add_validation(int64_t step, double loss) {

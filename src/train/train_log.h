@@ -18,6 +18,7 @@ struct StepRecord {
   int64_t tokens = 0;        // that the model saw so far
   double tokens_per_second = 0;
   uint64_t epoch = 0;
+  Json figures = nullptr;  // an object of further figures of the step's objective, or null
 };
 
 class TrainLog {

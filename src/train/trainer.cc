@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/fast_hash.h"
 #include "base/topology.h"
 #include "graph/passes.h"
 #include "graph/recompute.h"
@@ -34,6 +35,15 @@ void check(const TrainerOptions& o) {
          "evaluations and checkpoints must not be negative in number");
 }
 
+// Of what the tokenizer makes of texts: two that differ in it give a run other numbers.
+uint64_t digest(const TokenizerSpec& spec) {
+  uint64_t hash = hash_text(spec.pre, spec.tokens.size());
+  for (const TokenEntry& token : spec.tokens) hash = hash_text(token.text, hash);
+  for (const std::string& merge : spec.merges) hash = hash_text(merge, hash);
+  for (const TokenId id : {spec.bos, spec.eos}) hash = hash_number(static_cast<uint64_t>(id), hash);
+  return hash;
+}
+
 std::vector<TrainedTensor> trained_tensors(TrainExecutor& executor) {
   std::vector<TrainedTensor> tensors;
   for (std::size_t i = 0; i < executor.gradients().size(); ++i) {
@@ -60,32 +70,36 @@ TrainingBatch training_batch(const TrainBatch& batch) {
   return made;
 }
 
-Trainer::Trainer(Model& model, const DataSet& data, const TrainerOptions& options, std::filesystem::path folder)
-    : model_(model), options_(options), folder_(std::move(folder)), data_digest_(data.train.digest()) {
+Trainer::Trainer(Model& model, const DataSet& data, const TrainerOptions& options, std::filesystem::path folder, Lesson lesson)
+    : options_(options), lesson_(std::move(lesson)), folder_(std::move(folder)), data_digest_(data.train.digest()) {
   check(options_);
+  if (!lesson_.objective) lesson_.objective = std::make_shared<Objective>();
+  if (!lesson_.trains) lesson_.trains = [](const Node&) { return true; };
   options_.rate.total_steps = options_.steps;
   if (options_.n_threads == 0) options_.n_threads = available_cores();
   if (!model.tokenizer) fail(ErrorCode::kNotFound, "{}: a model without a tokenizer cannot read texts", model.path.string());
+  tokenizer_digest_ = digest(*model.tokenizer);
   std::error_code error;
   std::filesystem::create_directories(folder_ / "checkpoints", error);
   if (error) fail(ErrorCode::kIo, "{}: cannot make this folder: {}", folder_.string(), error.message());
 
   const auto tokenizer = Tokenizer::build(*model.tokenizer);
   const StreamOptions stream{.sequence_length = options_.sequence_length, .n_sequences = options_.n_sequences, .seed = options_.seed};
-  stream_ = std::make_unique<DataStream>(data.train, tokenizer, SampleOptions{}, stream);
+  stream_ = std::make_unique<DataStream>(data.train, tokenizer, lesson_.samples, stream);
 
   const int64_t rows = options_.sequence_length * options_.n_sequences;
   const TrainExecutorOptions executor{.n_threads = options_.n_threads, .isa = chosen_isa(), .max_tokens = rows, .max_outputs = rows,
                                       .numbers = options_.numbers};
-  const Graph graph = fuse(build_graph(model, options_.sequence_length));
-  TrainingGraph training = differentiate(graph, {[](const Node&) { return true; }});
+  Graph graph = fuse(build_graph(model, options_.sequence_length));
+  if (lesson_.adapt) graph = lesson_.adapt(graph);
+  TrainingGraph training = differentiate(graph, {.trains = lesson_.trains, .teacher = lesson_.objective->teacher()});
   if (options_.less_memory) training = recompute_most(training, {rows, rows});
   executor_ = std::make_unique<TrainExecutor>(training, executor);
   optimizer_ = std::make_unique<Optimizer>(trained_tensors(*executor_), options_.optimizer, executor_->kernels());
   if (data.validation.empty()) return;
   StreamOptions in_order = stream;
   in_order.shuffle = false;
-  validation_ = std::make_unique<DataStream>(data.validation, tokenizer, SampleOptions{}, in_order);
+  validation_ = std::make_unique<DataStream>(data.validation, tokenizer, lesson_.samples, in_order);
   evaluator_ = std::make_unique<TrainExecutor>(differentiate(graph, {}), executor);
 }
 
@@ -98,11 +112,14 @@ int64_t Trainer::n_parameters() const {
 // What has a part in the numbers that come out. The number of threads has none.
 Json Trainer::settings() const {
   const OptimizerOptions& o = options_.optimizer;
-  return {{"steps", options_.steps}, {"sequence_length", options_.sequence_length}, {"sequences", options_.n_sequences},
+  Json settings = {
+          {"steps", options_.steps}, {"sequence_length", options_.sequence_length}, {"sequences", options_.n_sequences},
           {"accumulation", options_.accumulation}, {"learning_rate", options_.rate.peak}, {"schedule", static_cast<int>(options_.rate.shape)},
           {"final_share", options_.rate.final_share}, {"warmup", options_.rate.warmup_steps}, {"optimizer", name(o.kind)},
           {"beta1", o.beta1}, {"beta2", o.beta2}, {"eps", o.eps}, {"decay", o.decay}, {"momentum", o.momentum}, {"clip", options_.clip},
-          {"bf16", options_.numbers == Multiplied::kBf16}, {"seed", options_.seed}, {"parameters", n_parameters()}, {"data", data_digest_}};
+          {"bf16", options_.numbers == Multiplied::kBf16}, {"seed", options_.seed}, {"parameters", n_parameters()}, {"data", data_digest_}, {"tokenizer", tokenizer_digest_}};
+  settings.update(lesson_.settings);
+  return settings;
 }
 
 Checkpoint Trainer::checkpoint() {
@@ -132,9 +149,11 @@ Trainer::Window Trainer::accumulate() {
   for (int64_t i = 0; i < options_.accumulation;) {
     if (!stream_->next(batch)) continue;  // an epoch ended
     if (batch.n_loss_tokens == 0) continue;
-    const std::span<const float> losses = executor_->run(training_batch(batch));
-    window.loss = std::accumulate(losses.begin(), losses.end(), window.loss);
-    window.loss_tokens += batch.n_loss_tokens;
+    TrainingBatch prepared = training_batch(batch);
+    prepared.seed = (options_.seed << 40) ^ static_cast<uint64_t>(optimizer_->steps() * options_.accumulation + i);
+    lesson_.objective->prepare(prepared, batch, optimizer_->steps());
+    window.loss += lesson_.objective->loss(executor_->run(prepared), prepared);
+    window.count += lesson_.objective->count(batch);
     window.tokens += static_cast<int64_t>(batch.tokens.size());
     ++i;
   }
@@ -146,7 +165,7 @@ StepRecord Trainer::step() {
   const auto start = Clock::now();
   StepRecord r{.step = optimizer_->steps() + 1, .learning_rate = options_.rate.at(optimizer_->steps()), .epoch = stream_->position().epoch};
   const Window window = accumulate();
-  const double share = 1 / static_cast<double>(window.loss_tokens);
+  const double share = 1 / window.count;
   r.loss = window.loss * share;
   r.gradient_norm = optimizer_->gradient_norm(executor_->pool(), share);
   if (!std::isfinite(r.loss)) fail(ErrorCode::kInvalidInput, "training: the loss is not finite in step {}; lower the learning rate", r.step);
@@ -154,6 +173,7 @@ StepRecord Trainer::step() {
   optimizer_->step(executor_->pool(), r.learning_rate, share * clipped);
   tokens_ += window.tokens;
   r.tokens = tokens_;
+  r.figures = lesson_.objective->figures();
   r.tokens_per_second = static_cast<double>(window.tokens) / seconds_since(start);
   return r;
 }

@@ -13,6 +13,7 @@
 #include "train/data_set.h"
 #include "train/data_stream.h"
 #include "train/learning_rate.h"
+#include "train/lesson.h"
 #include "train/optimizer.h"
 #include "train/train_log.h"
 
@@ -46,10 +47,10 @@ struct TrainerReport {
 
 class Trainer {
  public:
-  // Trains all weights of the model, which must be f32 in memory of its own (own_weights) and have a tokenizer; it must outlive
-  // this. `folder` (made if needed) gets log.jsonl, loss.svg and checkpoints. Throws kUsage for options out of range, and what
-  // the executor and the data throw.
-  Trainer(Model& model, const DataSet& data, const TrainerOptions& options, std::filesystem::path folder);
+  // Trains all weights of the model, or those that the lesson names. They must be f32 in memory of their own (own_weights) that
+  // outlives this, and the model must have a tokenizer. `folder` (made if needed) gets log.jsonl, loss.svg and checkpoints. Throws
+  // kUsage for options out of range, and what the executor and the data throw.
+  Trainer(Model& model, const DataSet& data, const TrainerOptions& options, std::filesystem::path folder, Lesson lesson = {});
 
   // Goes on from the newest checkpoint in the folder; false when there is none. Throws as load_checkpoint does.
   bool resume();
@@ -64,8 +65,8 @@ class Trainer {
 
  private:
   struct Window {
-    double loss = 0;         // sum
-    int64_t loss_tokens = 0;
+    double loss = 0;   // sum
+    double count = 0;  // what it is divided by
     int64_t tokens = 0;
   };
   Window accumulate();
@@ -75,14 +76,14 @@ class Trainer {
   Checkpoint checkpoint();
   Json settings() const;
 
-  Model& model_;
   TrainerOptions options_;
+  Lesson lesson_;
   std::filesystem::path folder_;
   std::unique_ptr<DataStream> stream_, validation_;
   std::unique_ptr<TrainExecutor> executor_, evaluator_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<TrainLog> log_;
-  uint64_t data_digest_ = 0;
+  uint64_t data_digest_ = 0, tokenizer_digest_ = 0;
   int64_t tokens_ = 0;
   double last_validation_ = 0;
   int64_t validated_step_ = -1;

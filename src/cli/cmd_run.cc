@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "cli/command.h"
+#include "models/shipped.h"
 #include "text/tokenizer.h"
 
 namespace minnow {
@@ -164,6 +165,7 @@ std::string describe(const GenerationStats& s, FinishReason reason) {
 void add_run(CLI::App& app) {
   auto a = std::make_shared<RunArguments>();
   CLI::App* c = app.add_subcommand("run", "let a model answer: once, for a file of prompts, or in a conversation");
+  a->model.model = kDefaultModel;
   a->model.declare(*c);
   c->add_option("PROMPT", a->prompt, "what to answer; without it standard input is read, or a conversation begins on a terminal");
   c->add_option("-f,--file", a->prompt_file, "read the prompt from a file");

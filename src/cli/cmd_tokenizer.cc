@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <memory>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -18,9 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr uint64_t kMaxAddedBytes = 16 << 20;
+
 struct TrainArguments {
   std::vector<std::string> files, special;
-  std::string output;
+  std::string output, added;
   TokenizerTrainingOptions options;
   bool json = false;
 };
@@ -40,6 +43,16 @@ class TrainingProgress {
   std::unique_ptr<Progress> counting_, merging_;
   uint64_t n_tokens_;
 };
+
+std::vector<std::string> lines_of(const std::string& path) {
+  std::istringstream text(read_text_file(path, kMaxAddedBytes));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
 
 bool is_json_file(const fs::path& path) { return path.extension() == ".json"; }
 
@@ -74,6 +87,7 @@ void train(TrainArguments a) {
   const std::vector<fs::path> paths(a.files.begin(), a.files.end());
   for (const std::string& file : a.files) check_not_same(file, a.output);
   if (!a.special.empty()) a.options.special = a.special;
+  if (!a.added.empty()) a.options.added = lines_of(a.added);
   TrainingProgress progress(total_bytes(paths), static_cast<uint64_t>(std::max<int64_t>(a.options.vocab_size, 256)) - 256);
   a.options.on_bytes = [&](uint64_t n) { progress.on_bytes(n); };
   a.options.on_token = [&] { progress.on_token(); };
@@ -94,10 +108,11 @@ void add_train(CLI::App& group) {
   c->add_option("-o,--output", a->output, "NAME.json for a tokenizer.json alone, or a folder for it and a tokenizer_config.json")->required();
   c->add_option("--vocab-size", a->options.vocab_size, "tokens in all, with the special ones and the 256 bytes")->required();
   c->add_option("--special", a->special, "a special token; may be given several times (default: <|endoftext|>)")->allow_extra_args(false);
+  c->add_option("--added", a->added, "a file with one token on each line that is never cut, but is text (labels, fragments of a format)");
   c->add_option("--eos", a->options.eos, "the special token that ends a text (default: the first one)");
   c->add_option("--bos", a->options.bos, "a special token that is put before every text (default: none)");
   c->add_option("--min-frequency", a->options.min_frequency, "how often a pair must occur to become a token")->capture_default_str();
-  c->add_option("--pre-tokenizer", a->options.pre_tokenizer, "what cuts texts into words: gpt2, llama3, qwen2, smollm, tekken, gpt-4o, ...")
+  c->add_option("--pre-tokenizer", a->options.pre_tokenizer, "what cuts texts into words: gpt2, llama3, qwen2, smollm, tekken, gpt-4o, minnow (names and numbers without the space before them), ...")
       ->capture_default_str();
   c->add_option("-t,--threads", a->options.n_threads, "threads that count words (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));
   declare_json(*c, a->json);

@@ -13,7 +13,8 @@
 namespace minnow {
 
 void ModelArguments::declare(CLI::App& c) {
-  c.add_option("MODEL", model, "a .gguf file, a folder with safetensors, or a llama2.c .bin file")->required();
+  CLI::Option* named = c.add_option("MODEL", model, "a .gguf file, a folder with safetensors, a llama2.c .bin file, or a shipped model's name");
+  if (model.empty()) named->required();
   c.add_option("--tokenizer", tokenizer, "tokenizer file or folder, when it does not come with the model");
   c.add_option("-c,--ctx", n_ctx, "context in tokens (default: the model's, at most 8192)")->check(CLI::Range(1, 1 << 27));
   c.add_option("-t,--threads", n_threads, "threads (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));

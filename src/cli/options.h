@@ -11,7 +11,7 @@
 namespace minnow {
 
 struct ModelArguments {
-  std::string model;
+  std::string model;  // set before it is declared: the default
   std::string tokenizer;
   int64_t n_ctx = 0;
   int n_threads = 0;

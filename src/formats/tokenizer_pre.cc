@@ -76,6 +76,10 @@ constexpr std::string_view kExaoneMoe =
 constexpr std::string_view kMiniCpm5 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
+// Words with a capital and digits stand without the space before them, so that a name has the same tokens wherever it is.
+constexpr std::string_view kCopyable =
+    R"('(?:[sdmt]|ll|ve|re)| ?\p{Ll}[\p{Ll}\p{M}]*|\p{Lu}[\p{L}\p{M}]*|[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
 constexpr std::size_t kMaxKnownPattern = 4096;  // bytes; no longer one is known
 
 struct Family {
@@ -124,6 +128,7 @@ std::vector<Family> families() {
       {{"bailingmoe", "bailingmoe2", "llada-moe"}, {{kBailing}}},
       {{"seed-coder"}, {{kSeedCoder}}},
       {{"chameleon"}, {{kSentinel, kImageToken, kTabOrSpaces, kDigit, kPunctuation, kGpt2}, false, true}},
+      {{"minnow"}, {{kCopyable}}},
       {{"default"}, {{kDefaultPunctuation, kGpt2, kDigits, kThreeAsciiDigits}}},
   };
 }

@@ -12,6 +12,7 @@
 #include "models/family.h"
 #include "models/find_tokenizer.h"
 #include "models/hf_layout.h"
+#include "models/shipped.h"
 #include "models/static_model.h"
 #include "tensor/codec.h"
 
@@ -261,10 +262,21 @@ DType Model::main_dtype() const {
   return most == bytes.end() ? DType::kF32 : most->first;
 }
 
+namespace {
+
+std::string missing_model_advice() {
+  std::string advice = "give a .gguf file, a folder with safetensors, or a llama2.c .bin file";
+  const std::vector<std::string> shipped = shipped_models();
+  for (std::size_t i = 0; i < shipped.size(); ++i) advice += (i == 0 ? "; or one that comes with minnow: " : ", ") + shipped[i];
+  return advice;
+}
+
+}  // namespace
+
 ModelFormat detect_format(const fs::path& path) {
   if (!fs::exists(path)) {
     throw Error(ErrorCode::kNotFound, fmt::format("{}: no such file or folder", path.string()),
-                "give a .gguf file, a folder with safetensors, or a llama2.c .bin file");
+                missing_model_advice());
   }
   if (fs::is_directory(path)) {
     if (has_safetensors(path)) return ModelFormat::kSafetensors;
@@ -279,8 +291,8 @@ ModelFormat detect_format(const fs::path& path) {
 
 Model load_model(const fs::path& path, const LoadOptions& options) {
   Model model;
-  model.path = path;
-  model.format = detect_format(path);
+  model.path = find_shipped_model(path);
+  model.format = detect_format(model.path);
   switch (model.format) {
     case ModelFormat::kGguf: load_gguf(model); break;
     case ModelFormat::kSafetensors: load_safetensors(model); break;

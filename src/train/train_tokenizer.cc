@@ -34,24 +34,27 @@ TokenId find_special(const TokenizerSpec& spec, const std::string& text, const c
   fail(ErrorCode::kUsage, "{} {} is not one of the special tokens", option, quote_name(text));
 }
 
-// Special tokens and the pre-tokenizer; the learned tokens come later.
+// A token that is not made of merges.
+void add_whole(TokenizerSpec& spec, const std::string& text, TokenType type) {
+  if (text.empty() || text.size() > limits::kMaxPieceBytes || !is_valid_utf8(text)) {
+    fail(ErrorCode::kUsage, "a special or added token must be 1 to {} bytes of UTF-8", limits::kMaxPieceBytes);
+  }
+  if (std::ranges::find(spec.tokens, text, &TokenEntry::text) != spec.tokens.end()) {
+    fail(ErrorCode::kUsage, "token {} is named twice", quote_name(text));
+  }
+  spec.tokens.push_back({.text = text, .type = type});
+}
+
+// Special and added tokens and the pre-tokenizer; the learned tokens come later.
 TokenizerSpec begin_spec(const TokenizerTrainingOptions& options) {
   TokenizerSpec spec{.kind = TokenizerKind::kByteBpe, .source = "new tokenizer", .pre = known_name(options.pre_tokenizer)};
   const KnownPreTokenizer known = find_pre_tokenizer(spec.pre);
   if (known.patterns.empty()) {
     throw Error(ErrorCode::kUsage, fmt::format("pre-tokenizer {} is not known", quote_name(options.pre_tokenizer)),
-                "gpt2, llama3, qwen2, smollm, tekken and gpt-4o are");
+                "gpt2, llama3, qwen2, smollm, tekken, gpt-4o and minnow are");
   }
   spec.ignore_merges = known.ignore_merges;
-  for (const std::string& text : options.special) {
-    if (text.empty() || text.size() > limits::kMaxPieceBytes || !is_valid_utf8(text)) {
-      fail(ErrorCode::kUsage, "a special token must be 1 to {} bytes of UTF-8", limits::kMaxPieceBytes);
-    }
-    if (std::ranges::find(spec.tokens, text, &TokenEntry::text) != spec.tokens.end()) {
-      fail(ErrorCode::kUsage, "special token {} is named twice", quote_name(text));
-    }
-    spec.tokens.push_back({.text = text, .type = TokenType::kControl});
-  }
+  for (const std::string& text : options.special) add_whole(spec, text, TokenType::kControl);
   if (!options.eos.empty()) {
     spec.eos = find_special(spec, options.eos, "--eos");
   } else if (!spec.tokens.empty()) {
@@ -61,9 +64,10 @@ TokenizerSpec begin_spec(const TokenizerTrainingOptions& options) {
     spec.bos = find_special(spec, options.bos, "--bos");
     spec.add_bos = true;
   }
+  for (const std::string& text : options.added) add_whole(spec, text, TokenType::kUserDefined);
   const std::size_t least = spec.tokens.size() + 256;
   if (options.vocab_size < static_cast<int64_t>(least) || options.vocab_size > static_cast<int64_t>(limits::kMaxVocab)) {
-    fail(ErrorCode::kUsage, "a vocabulary of {} tokens: it must have at least {} (the bytes and the special tokens) and at most {}",
+    fail(ErrorCode::kUsage, "a vocabulary of {} tokens: it must have at least {} (the bytes, special and added tokens) and at most {}",
          options.vocab_size, least, limits::kMaxVocab);
   }
   return spec;
@@ -84,7 +88,7 @@ void check_against_specials(const TokenizerSpec& spec, std::size_t n_special) {
   for (std::size_t id = n_special; id < spec.tokens.size(); ++id) {
     for (std::size_t special = 0; special < n_special; ++special) {
       if (spec.tokens[id].text == spec.tokens[special].text) {
-        fail(ErrorCode::kUsage, "special token {} is a word of the texts as well; name it otherwise", quote_name(spec.tokens[id].text));
+        fail(ErrorCode::kUsage, "token {} is a word of the texts as well; name it otherwise", quote_name(spec.tokens[id].text));
       }
     }
   }

@@ -12,9 +12,12 @@
 namespace minnow {
 
 struct TokenizerTrainingOptions {
-  int64_t vocab_size = 0;  // with the special tokens and the 256 bytes
+  int64_t vocab_size = 0;  // with the special and added tokens and the 256 bytes
   // Control tokens, with the first ids. Where a text has one, words end; the token itself is learned from nothing.
   std::vector<std::string> special = {"<|endoftext|>"};
+  // Further tokens that texts are never cut within, whose ids follow. Unlike control tokens they are text: they come out when
+  // tokens are decoded, and every text that spells one is encoded as it.
+  std::vector<std::string> added;
   std::string eos, bos;        // special tokens; an empty eos means the first one, an empty bos none
   uint64_t min_frequency = 2;  // of a pair that becomes a token
   // What cuts texts into words: a name of tokenizer_pre.h, or "gpt2" or "llama3".

@@ -64,6 +64,25 @@ else()
   set(MINNOW_FOREIGN_ISAS avx2 avxvnni avx512 avx512bf16 neon neon_dotprod neon_i8mm)
 endif()
 
+# A sanitizer build compiles two levels of x86 instead of four: their kernels are the same templates. AVX2's stand in for the others.
+set(MINNOW_STAND_INS)
+if(MINNOW_SANITIZE AND MINNOW_ISAS MATCHES avx2)
+  foreach(isa avxvnni avx512)
+    list(REMOVE_ITEM MINNOW_ISAS ${isa})
+    list(APPEND MINNOW_FOREIGN_ISAS ${isa})
+    set(file ${CMAKE_BINARY_DIR}/stand_ins/${isa}.cc)
+    file(CONFIGURE OUTPUT ${file} CONTENT
+      "#include \"cpu/kernels.h\"\n#include \"cpu/train_kernels.h\"\nnamespace minnow::@isa@ {\nconst Kernels kKernels = avx2::kKernels;\nconst TrainKernels kTrainKernels = avx2::kTrainKernels;\n}\n" @ONLY)
+    list(APPEND MINNOW_STAND_INS ${file})
+  endforeach()
+endif()
+
+# Rooms where no time is spent when the program works: little is optimized in them, and nothing in a sanitizer build.
+set(MINNOW_LIGHT_ROOMS formats models compress eval respond cli)
+
+# Test programs that run in two halves, side by side.
+set(MINNOW_LONG_TESTS cpu train)
+
 # Sums are written in the order that keeps few registers alive; gcc would reorder integer ones, and spill.
 set(MINNOW_KERNEL_FLAGS -ffp-contract=off "$<$<CXX_COMPILER_ID:GNU>:-fno-tree-reassoc;-fno-tree-ter>")
 
@@ -84,6 +103,20 @@ function(minnow_set_isa_flags)
   endforeach()
 endfunction()
 
+# Compiling takes longer than all tests together.
+function(minnow_optimize_less room sources tests)
+  if(MINNOW_SANITIZE)
+    if(room IN_LIST MINNOW_LIGHT_ROOMS)
+      set_property(SOURCE ${sources} ${tests} APPEND PROPERTY COMPILE_OPTIONS -O0)
+    endif()
+  else()
+    set_property(SOURCE ${tests} APPEND PROPERTY COMPILE_OPTIONS "$<$<CONFIG:Release>:-O1>")
+    if(room IN_LIST MINNOW_LIGHT_ROOMS)
+      set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS "$<$<CONFIG:Release>:-O2>")
+    endif()
+  endif()
+endfunction()
+
 function(minnow_collect room)
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/*.cc)
   foreach(isa IN LISTS MINNOW_FOREIGN_ISAS)
@@ -93,6 +126,10 @@ function(minnow_collect room)
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER all EXCLUDE REGEX "_test\\.cc$")
   minnow_set_isa_flags(${all})
+  minnow_optimize_less(${room} "${all}" "${tests}")
+  if(room STREQUAL cpu)
+    list(APPEND all ${MINNOW_STAND_INS})
+  endif()
   set(room_sources ${all} PARENT_SCOPE)
   set(room_tests ${tests} PARENT_SCOPE)
 endfunction()
@@ -106,8 +143,16 @@ function(minnow_tests room)
     if(CMAKE_CROSSCOMPILING)
       target_compile_definitions(${room}_tests PRIVATE MINNOW_EMULATED=1)  # slow: fewer tries of random properties
     endif()
-    add_test(NAME unit.${room} COMMAND ${room}_tests --gtest_brief=1)
-    set_tests_properties(unit.${room} PROPERTIES LABELS unit ENVIRONMENT MINNOW_CACHE=)
+    if(room IN_LIST MINNOW_LONG_TESTS AND NOT CMAKE_CROSSCOMPILING)
+      foreach(half 0 1)
+        add_test(NAME unit.${room}.${half} COMMAND ${room}_tests --gtest_brief=1)
+        set_tests_properties(unit.${room}.${half} PROPERTIES LABELS unit
+          ENVIRONMENT "MINNOW_CACHE=;GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${half}")
+      endforeach()
+    else()
+      add_test(NAME unit.${room} COMMAND ${room}_tests --gtest_brief=1)
+      set_tests_properties(unit.${room} PROPERTIES LABELS unit ENVIRONMENT MINNOW_CACHE=)
+    endif()
   endif()
 endfunction()
 

@@ -7,6 +7,7 @@ DATA holds corpora/, classification/, instruct/ and eval/pii as they are publish
 
     tokens.txt       the fragments of an answer, each of which is one token
     corpus/          texts to pretrain on
+    schema.json      what an answer looks like
     train.jsonl      prompt and completion of minnow-triage, valid.jsonl likewise
     test/*.jsonl     what is measured at the end: {"text", ...labels}
     report.json      counts, and how many records were dropped because a test has the same text
@@ -213,6 +214,16 @@ def write_corpus(folder, out, train, seen_in_tests):
         (out / f"messages-{part}.txt").write_text("<|endoftext|>".join(t + "\n" for t in plain))
 
 
+def write_schema(path, intents):
+    """What an answer looks like: the model carries it, and answers nothing else."""
+    found = {"type": "object", "properties": {"type": {"enum": PII_TYPES}, "text": {"type": "string", "minLength": 1, "maxLength": 200}},
+             "required": ["type", "text"], "additionalProperties": False}
+    schema = {"type": "object",
+              "properties": {"intent": {"enum": intents}, "sentiment": {"enum": SENTIMENTS}, "pii": {"type": "array", "items": found, "maxItems": 32}},
+              "required": ["intent", "sentiment", "pii"], "additionalProperties": False}
+    path.write_text(json.dumps(schema, separators=(",", ":")) + "\n")
+
+
 def main(folder, out):
     sets = {"clinc150": clinc(folder), "banking77": banking(folder), "polarity": polarity(folder), "pii": pii(folder)}
     tests = {normal(r["text"]) for s in sets.values() for name in ("test", "oos") for r in s.get(name, [])}
@@ -250,6 +261,7 @@ def main(folder, out):
     write_records(out / "train.jsonl", train)
     write_records(out / "valid.jsonl", [r for s in sets.values() for r in s["valid"]])
     write_corpus(folder, out / "corpus", requests + sets["polarity"]["train"] + sets["pii"]["train"], tests)
+    write_schema(out / "schema.json", intents)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))
 

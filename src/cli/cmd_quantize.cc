@@ -3,13 +3,16 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/progress.h"
 #include "base/table.h"
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "compress/quantize.h"
+#include "models/receipt.h"
 #include "tensor/codec.h"
 
 namespace minnow {
@@ -17,7 +20,7 @@ namespace {
 
 struct QuantizeArguments {
   std::string source, destination, recipe, output_type, embedding_type;
-  std::vector<std::string> tensor_types;
+  std::vector<std::string> tensor_types, metadata;
   int n_threads = 0;
   bool pure = false, dry_run = false, json = false;
 };
@@ -35,6 +38,14 @@ DType parse_type(const std::string& text) {
   return *dtype;
 }
 
+// KEY=TEXT, or KEY=@FILE for the text of a file.
+std::pair<std::string, std::string> key_and_text(const std::string& option) {
+  const std::size_t at = option.find('=');
+  if (at == std::string::npos || at == 0) fail(ErrorCode::kUsage, "--metadata {}: give KEY=TEXT or KEY=@FILE", option);
+  const std::string text = option.substr(at + 1);
+  return {option.substr(0, at), text.starts_with('@') ? read_text_file(text.substr(1), limits::kMaxJsonFileBytes) : text};
+}
+
 QuantizeOptions options_of(const QuantizeArguments& a) {
   QuantizeOptions options;
   options.recipe = &find_recipe(a.recipe);
@@ -46,6 +57,7 @@ QuantizeOptions options_of(const QuantizeArguments& a) {
     if (at == std::string::npos || at == 0) fail(ErrorCode::kUsage, "--tensor-type {}: give PATTERN=TYPE", text);
     options.overrides.emplace_back(NamePattern(text.substr(0, at)), parse_type(text.substr(at + 1)));
   }
+  for (const std::string& text : a.metadata) options.metadata.push_back(key_and_text(text));
   return options;
 }
 
@@ -117,6 +129,11 @@ void run_quantize(const QuantizeArguments& a) {
     report = quantize(model, a.destination, options, a.n_threads,
                       [&](uint64_t done) { progress.advance(done - std::min(done, progress.done())); });
   }
+  if (!a.dry_run) {
+    write_receipt(a.destination, {.step = "quantize", .parents = {a.source}, .data = {}, .settings = {{"recipe", std::string(options.recipe->name)}, {"pure", a.pure},
+                                  {"output_tensor_type", a.output_type}, {"token_embedding_type", a.embedding_type}, {"tensor_types", a.tensor_types}},
+                                  .measured = {{"bytes_before", report.bytes_before}, {"bytes_after", report.bytes_after}, {"bits_per_weight", report.bits_per_weight}}});
+  }
   warn(report);
   if (a.json) return print_json(a, options, report);
   if (a.dry_run) print_plan(report);
@@ -150,6 +167,8 @@ void add_quantize(CLI::App& app) {
   c->add_option("--token-embedding-type", a->embedding_type, "type of the token embedding");
   c->add_option("--tensor-type", a->tensor_types,
                 "PATTERN=TYPE for tensors whose name the regular expression finds; repeatable, the first counts")
+      ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  c->add_option("--metadata", a->metadata, "KEY=TEXT or KEY=@FILE, to be written into the file's metadata; repeatable")
       ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   c->add_flag("--pure", a->pure, "the recipe's main type for every matrix");
   c->add_option("-t,--threads", a->n_threads, "threads that encode (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));

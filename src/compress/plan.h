@@ -21,6 +21,7 @@ struct QuantizeOptions {
   std::optional<DType> embedding_type;     // of the token embedding
   std::vector<std::pair<NamePattern, DType>> overrides;  // the first whose pattern finds the name counts
   ImportanceOf importance;                 // of the columns of each tensor; empty: unknown
+  std::vector<std::pair<std::string, std::string>> metadata;  // set in the file, over what is there
 };
 
 struct PlannedTensor {

@@ -26,6 +26,7 @@ QuantizeReport quantize(const Model& model, const std::filesystem::path& path, c
   save.choose = [&](const NamedTensor& t) { return types.at(t.name); };
   save.file_type = options.recipe->file_type;
   save.importance = options.importance;
+  save.metadata = options.metadata;
   save.n_threads = n_threads;
   save.progress = progress;
   save_gguf(model, path, save);

@@ -230,6 +230,7 @@ void save_gguf(const Model& model, const fs::path& path, const SaveGgufOptions& 
     metadata.set("general.file_type", options.file_type.value_or(file_type(most)));
   }
   if (is_quantized(most)) metadata.set("general.quantization_version", uint32_t{2});
+  for (const auto& [key, value] : options.metadata) metadata.set(key, value);
   GgufWriter writer(std::move(metadata));
   ThreadPool pool(options.n_threads > 0 ? options.n_threads : available_cores());
   for (const Outgoing& o : all) {

@@ -6,6 +6,9 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "models/model.h"
 
@@ -30,6 +33,8 @@ struct SaveGgufOptions {
   // general.file_type; absent: by the type that most bytes have, or what the model's own file says when no type changes.
   std::optional<uint32_t> file_type = std::nullopt;
   ImportanceOf importance = {};  // may be empty
+  // Texts set in the metadata, over what is there: a licence, a description, a default of the program's.
+  std::vector<std::pair<std::string, std::string>> metadata = {};
   int n_threads = 0;  // that encode; 0: all cores. The file is the same for any number.
   SaveProgress progress = {};
 };

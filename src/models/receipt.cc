@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "models/digest.h"
+#include "models/sha256.h"
 #include "models/shipped.h"
 
 namespace minnow {

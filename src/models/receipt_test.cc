@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "formats/test_bytes.h"
-#include "models/digest.h"
+#include "models/sha256.h"
 
 namespace minnow {
 namespace {

@@ -1,4 +1,4 @@
-#include "models/digest.h"
+#include "models/sha256.h"
 
 #include <fmt/format.h>
 #include <sodium.h>

@@ -147,6 +147,22 @@ GgufName gguf_tensor_name(const Family& family, std::string_view hf_name) {
   return out;
 }
 
+GgufName gguf_name_in_checkpoint(const Family& family, const std::string& name) {
+  for (const std::string_view prefix : {"model.language_model.", "language_model.model.", "language_model."}) {
+    if (!name.starts_with(prefix)) continue;
+    const std::string rest = name.substr(prefix.size());
+    return gguf_tensor_name(family, prefix == "language_model." ? rest : "model." + rest);
+  }
+  GgufName found = gguf_tensor_name(family, name);
+  for (const std::string_view prefix : {"model.", "transformer."}) {
+    if (found.name.empty()) found = gguf_tensor_name(family, std::string(prefix) + name);
+  }
+  for (const std::string_view prefix : {"bert.", "roberta."}) {
+    if (found.name.empty() && name.starts_with(prefix)) found = gguf_tensor_name(family, name.substr(prefix.size()));
+  }
+  return found;
+}
+
 std::string hf_tensor_name(const Family& family, std::string_view gguf_name, int64_t part) {
   auto parts = take_apart(gguf_name);
   if (!parts) return {};

@@ -129,7 +129,7 @@ std::string families_markdown() {
   for (const Family* f : kFamilies) {
     const std::string_view runs = f->causal ? "text, embeddings" : f->converts ? "embeddings, ranking" : "embeddings";
     const std::string_view converts = f->converts ? "GGUF and safetensors" : "no";
-    out += fmt::format("| {} | {} | {} | {} | {} | not yet |\n", f->gguf_name, f->hf_architectures[0], f->models, runs, converts);
+    out += fmt::format("| {} | {} | {} | {} | {} | {} |\n", f->gguf_name, f->hf_architectures[0], f->models, runs, converts, f->causal ? "yes" : "no");
   }
   return out;
 }

@@ -72,7 +72,9 @@ TEST(Engine, AnswersWithAnAdapterAsTheMergedModelDoesAndWithANewOneAsTheBase) {
         return prompt_logits(engine, prompt);
       };
       Adapter adapter = new_adapter(*base, {.targets = TargetModules::parse("all-linear"), .rank = 3, .magnitudes = magnitudes}, 1);
-      if (!magnitudes) EXPECT_EQ(with(adapter), before);
+      if (!magnitudes) {
+        EXPECT_EQ(with(adapter), before);
+      }
       Model merged = *base;
       Random random(9);
       for (AdapterMatrix& m : adapter.matrices) {

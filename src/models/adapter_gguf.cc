@@ -13,8 +13,8 @@ namespace {
 constexpr const char* kAlpha = "adapter.lora.alpha";
 
 void check_metadata(const GgufMetadata& m, const Model& base, const std::string& source) {
-  if (m.require_text("general.type") != "adapter") {
-    throw Error(ErrorCode::kInvalidInput, fmt::format("{}: a GGUF file, but not one of an adapter", source), "is it a model?");
+  if (m.text("general.type", "model") != "adapter") {
+    throw Error(ErrorCode::kInvalidInput, fmt::format("{}: general.type is not \"adapter\"", source), "is it a model?");
   }
   const std::string kind = m.text("adapter.type", "lora");
   if (kind != "lora") fail(ErrorCode::kUnsupported, "{}: an adapter of type \"{}\"; only LoRA is supported", source, kind);

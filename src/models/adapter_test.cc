@@ -337,7 +337,7 @@ TEST(PeftAdapter, RefusesFilesThatContradictThemselvesOrTheModel) {
   refused([](PeftFiles& f) { f.replace("layers.1.self_attn", "layers.1.self_axxn"); }, ErrorCode::kInvalidInput, "no module");
   refused([](PeftFiles& f) { f.replace("layers.1.self_attn.v_proj.lora_B", "layers.1.self_attn.q_proj.lora_C"); }, ErrorCode::kUnsupported, "as a whole");
   refused([](PeftFiles& f) { f.replace("0.self_attn.v_proj.lora_A", "0.self_attn.k_proj.lora_A"); }, ErrorCode::kInvalidInput, "missing");
-  refused([](PeftFiles& f) { f.base = model_of(kPhi3); }, ErrorCode::kInvalidInput, "q_proj");
+  refused([](PeftFiles& f) { f.base = model_of(kPhi3); }, ErrorCode::kInvalidInput, "attn_q");
   refused([](PeftFiles& f) { f.base = random_model({.family = &kQwen2, .n_embd = 32}, 3); }, ErrorCode::kInvalidInput, "do not fit");
   refused([](PeftFiles& f) { f.base.weights.set("blk.0.attn_q.scale", random_tensor({1}, 1)); }, ErrorCode::kUnsupported, "scale of its own");
   refused([](PeftFiles& f) { std::fill(f.tensors.end() - 8, f.tensors.end(), '\xff'); }, ErrorCode::kInvalidInput, "not finite");

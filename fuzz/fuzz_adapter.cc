@@ -1,6 +1,8 @@
 // Adapters from strangers, for a small model: a GGUF file, or adapter_config.json, a zero byte and adapter_model.safetensors.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <span>
 #include <string>
 
 #include "base/error.h"

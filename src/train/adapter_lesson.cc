@@ -1,5 +1,7 @@
 #include "train/adapter_lesson.h"
 
+#include <fmt/format.h>
+
 #include "base/fast_hash.h"
 
 namespace minnow {

@@ -98,15 +98,15 @@ void show_sample(const Model& model, const DataSet& data, const SampleOptions& o
 void tune(TuneArguments a) {
   check(a);
   Model model = model_of(a);
-  const DataSet data = a.course.data();
-  const SampleOptions samples = sample_options(a);
-  show_sample(model, data, samples);
   std::optional<Adapter> adapter;
   Lesson lesson;
   if (!a.is_full()) {
     adapter = adapter_of(a, model);
     lesson = adapter_lesson(model, *adapter);
   }
+  const DataSet data = a.course.data();
+  const SampleOptions samples = sample_options(a);
+  show_sample(model, data, samples);
   lesson.samples = samples;
   lesson.settings["method"] = a.method;
   lesson.settings["prompts"] = a.learn_prompts;

@@ -109,7 +109,6 @@ void check_matrix(const AdapterMatrix& m, const Model& base, const std::string& 
   if (base.weights.find(std::string(without_suffix(m.name)) + ".scale") != nullptr) {
     fail(ErrorCode::kUnsupported, "{}: {} has a scale of its own, such weights cannot have adapters", source, m.name);
   }
-  if (!std::isfinite(m.alpha)) fail(ErrorCode::kInvalidInput, "{}: the adapter of {} has an alpha that is not finite", source, m.name);
   expect_finite(m.a, source, m.name);
   expect_finite(m.b, source, m.name);
   if (m.magnitude) expect_finite(m.magnitude, source, m.name);
@@ -190,6 +189,7 @@ void check_adapter(const Adapter& adapter, const Model& base, const std::string&
       fail(ErrorCode::kInvalidInput, "{}: some matrices have magnitudes, but not {}", source, m.name);
     }
     check_matrix(m, base, source);
+    if (!std::isfinite(adapter.scale(m))) fail(ErrorCode::kInvalidInput, "{}: {} has an alpha of {}", source, m.name, m.alpha);
   }
 }
 

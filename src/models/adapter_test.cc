@@ -327,6 +327,7 @@ TEST(PeftAdapter, RefusesFilesThatContradictThemselvesOrTheModel) {
   };
   refused([](PeftFiles& f) { f.config["r"] = 0; }, ErrorCode::kInvalidInput, "r");
   refused([](PeftFiles& f) { f.config["r"] = 9; }, ErrorCode::kInvalidInput, "rank 9");
+  refused([](PeftFiles& f) { f.config["lora_alpha"] = 1e200; }, ErrorCode::kInvalidInput, "alpha");
   refused([](PeftFiles& f) { f.config["lora_alpha"] = "x"; }, ErrorCode::kInvalidInput, "lora_alpha");
   refused([](PeftFiles& f) { f.config["use_dora"] = true; }, ErrorCode::kInvalidInput, "magnitudes");
   refused([](PeftFiles& f) { f.config["target_modules"] = Json::parse(R"(["q_proj"])"); }, ErrorCode::kInvalidInput, "v_proj");

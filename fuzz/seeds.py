@@ -152,12 +152,31 @@ def train_record():
         yield f"line-{number}", line.encode()
 
 
+def adapter():
+    # For the model of fuzz_adapter.cc: queries are [8, 8].
+    file = tm.Gguf()
+    for key, value in (("general.type", "adapter"), ("general.architecture", "llama"), ("adapter.type", "lora")):
+        file.put(key, tm.STR, value)
+    file.put("adapter.lora.alpha", tm.F32, 4.0)
+    file.tensors = [tm.Tensor("blk.0.attn_q.weight.lora_a", [8, 2]), tm.Tensor("blk.0.attn_q.weight.lora_b", [2, 8])]
+    yield "gguf", file.build()
+    module = "base_model.model.model.layers.0.self_attn.q_proj."
+    header = {module + "lora_A.weight": {"dtype": "F32", "shape": [2, 8], "data_offsets": [0, 64]},
+              module + "lora_B.weight": {"dtype": "F32", "shape": [8, 2], "data_offsets": [64, 128]},
+              module + "lora_magnitude_vector": {"dtype": "F32", "shape": [8], "data_offsets": [128, 160]}}
+    config = (b'{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "use_dora": true, "use_rslora": true, "bias": "none", "target_modules": ["q_proj"], '
+              b'"rank_pattern": {"layers.0.*q_proj": 2}, "alpha_pattern": {}, "init_lora_weights": true}')
+    yield "peft", config + b"\0" + tm.safetensors(header, bytes(160))
+    plain = dict(list(header.items())[:2])
+    yield "peft-expression", (b'{"peft_type": "LORA", "r": 2, "target_modules": ".*(q|v)_proj"}' + b"\0" + tm.safetensors(plain, bytes(128)))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
     for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, packed, tokenizer_gguf, normalizer, model_config,
-                 train_record):
+                 train_record, adapter):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

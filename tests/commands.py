@@ -11,6 +11,7 @@ import pathlib
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,7 @@ def write_model(path, template=None):
 
 def help_pages(c):
     c.check("Example" in c.ok("tokenizer", "train", "--help"), "tokenizer train --help has an example")
-    for command in ("run", "tokenize", "tokenizer", "embed", "rerank", "logits", "show", "convert", "quantize", "perplexity", "bench", "pretrain", "doctor"):
+    for command in ("run", "tokenize", "tokenizer", "embed", "rerank", "logits", "show", "convert", "quantize", "perplexity", "bench", "pretrain", "tune", "merge", "doctor"):
         page = c.ok(command, "--help")
         c.check("Example" in page, f"{command} --help has an example")
     c.refused(2, [], "fly")
@@ -383,6 +384,67 @@ def pretraining(c):
     c.check(not (c.folder / "no.gguf").exists(), "a refused run writes no model")
 
 
+def tuning(c):
+    base = c.folder / "whole" / "m.gguf"  # of pretraining
+    chats, folder = c.folder / "answers.jsonl", c.folder / "tune"
+    folder.mkdir()
+    chats.write_text("".join(json.dumps({"prompt": f"the {a} sees", "completion": f" a {b}."}) + "\n" for a in ("cat", "dog") for b in ("ship", "star", "boat")))
+    config = write_text(c.folder / "tune.json", json.dumps({"steps": 12, "ctx": 32, "batch": 2, "lr": 0.01, "numbers": "f32", "validation-share": 0,
+                                                          "checkpoint-every": 4, "threads": 1, "target": "all-linear", "rank": 4}))
+    course = [base, chats, "--config", config]
+    r = c.call("tune", *course, "-o", folder / "a", "--json")
+    c.check(r.returncode == 0 and json.loads(r.stdout)["finished"], f"tune makes an adapter: {r.stderr!r}")
+    c.check("+" in r.stderr and "ship" in r.stderr, f"and shows a sample first: {r.stderr!r}")
+    c.check(sorted(p.name for p in (folder / "a").iterdir()) == ["adapter_config.json", "adapter_model.safetensors"], "a folder as PEFT has it")
+    written = json.loads((folder / "a" / "adapter_config.json").read_text())
+    c.check(written["r"] == 4 and written["target_modules"] == sorted(written["target_modules"]) and len(written["target_modules"]) == 7, f"config: {written}")
+    first = {p.name: p.read_bytes() for p in (folder / "a").iterdir()}
+    c.ok("tune", *course, "-o", folder / "b", "--threads", 2)
+    c.check({p.name: p.read_bytes() for p in (folder / "b").iterdir()} == first, "the same run gives the same adapter")
+    for method in ("rslora", "dora", "qlora"):
+        c.ok("tune", *course, "-o", folder / method, "--method", method, "--steps", 3)
+    c.ok("tune", *course, "-o", folder / "g.gguf", "--steps", 3)
+    full = [base, chats, "--steps", 3, "--ctx", 32, "--batch", 2, "--validation-share", 0, "--threads", 1, "--method", "full"]
+    c.ok("tune", *full, "-o", folder / "full.gguf", "--type", "f32")
+    c.ok("perplexity", folder / "full.gguf", "-f", c.folder / "stories.txt", "-c", 32, "--chunks", 2)
+    merging(c, base, folder)
+    c.refused(2, ["no matrix"], "tune", *course, "-o", folder / "no", "--target", "c_attn")
+    c.refused(2, ["qlora"], "tune", *course, "-o", folder / "no", "--quantize", "Q8_0")
+    c.refused(2, ["folder"], "tune", *course, "-o", folder / "no.gguf", "--method", "dora")
+    c.refused(2, ["BASE"], "tune", "-o", folder / "no")
+    c.refused(2, ["FILES"], "tune", base, "-o", folder / "no")
+    c.check(not (folder / "no").exists(), "a refused run writes no adapter")
+
+
+def merging(c, base, folder):
+    tokens = write_text(folder / "tokens.json", json.dumps({"n_ctx": 32, "prompts": [[5, 9, 30, 41, 7, 12, 200, 3]]}))
+
+    def logits(*model):
+        c.ok("logits", *model, "--tokens", tokens, "-o", folder / "logits.bin", "--kv", "f32")
+        return struct.unpack(f"<{(folder / 'logits.bin').stat().st_size // 4}f", (folder / "logits.bin").read_bytes())
+
+    def apart(a, b):
+        return max(abs(x - y) for x, y in zip(a, b)) / max(map(abs, b))
+
+    before = logits(base)
+    for name in ("a", "dora", "g.gguf"):
+        beside = logits(base, "--adapter", folder / name)
+        c.ok("merge", base, "--adapter", folder / name, "-o", folder / "merged.gguf", "--type", "f32")
+        merged = logits(folder / "merged.gguf")
+        c.check(apart(beside, merged) < 1e-4 < apart(before, merged), f"{name}: base and adapter are the merged model: {apart(beside, merged)}")
+    c.ok("merge", base, "--adapter", folder / "a", "--adapter", folder / "g.gguf", "--weight", 0.5, "--weight", 2, "-o", folder / "two.gguf", "--type", "f32")
+    for how in ("cat", "svd"):
+        c.ok("merge", base, "--adapter", folder / "a", "--adapter", folder / "g.gguf", "--weight", 0.5, "--weight", 2, "--combine", how,
+             *(["--rank", 8] if how == "svd" else []), "-o", folder / how)
+        c.check(apart(logits(base, "--adapter", folder / how), logits(folder / "two.gguf")) < 1e-4, f"--combine {how} is the weighted sum")
+    c.ok("merge", base, "--adapter", folder / "a", "-o", folder / "merged-hf", "--type", "f32")
+    c.check("the" in c.ok("run", base, "the cat", "-n", 8, "--temp", 0, "--adapter", folder / "a"), "run answers with an adapter")
+    c.check(c.ok("perplexity", base, "-f", c.folder / "stories.txt", "-c", 32, "--chunks", 2, "--adapter", folder / "a") !=
+            c.ok("perplexity", base, "-f", c.folder / "stories.txt", "-c", 32, "--chunks", 2), "perplexity of a model with an adapter")
+    c.refused(2, ["--weight"], "merge", base, "--adapter", folder / "a", "--weight", 1, "--weight", 2, "-o", folder / "no.gguf")
+    c.refused(1, ["adapter_config.json"], "merge", base, "--adapter", folder, "-o", folder / "no.gguf")
+
+
 # Ends a run with SIGKILL some time after its first checkpoint.
 def killed_run(c, shape, output, checkpoints):
     run = subprocess.Popen([c.minnow, "pretrain", *map(str, shape), "-o", str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -428,6 +490,7 @@ def main():
         ranking(c, model)
         tokenizers(c)
         pretraining(c)
+        tuning(c)
         families(c)
     print(f"{c.passed} passed, {c.failed} failed")
     return 1 if c.failed else 0

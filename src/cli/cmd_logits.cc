@@ -64,6 +64,7 @@ void add_logits(CLI::App& app) {
   CLI::App* c = app.add_subcommand("logits", "write the logits at every position of given token sequences");
   a->model.kv = "f16";  // f32 arithmetic
   a->model.declare(*c);
+  a->model.declare_adapter(*c);
   c->add_option("--tokens", a->tokens, "JSON file: {\"n_ctx\": …, \"prompts\": [[ids], …]}")->required();
   c->add_option("-o,--output", a->out, "file for the rows: little-endian f32, one row per position, prompts one after another")->required();
   c->footer("Example:\n  minnow logits model.gguf --tokens tokens.json -o logits.bin --kv f32");

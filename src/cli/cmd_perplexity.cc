@@ -52,6 +52,7 @@ void add_perplexity(CLI::App& app) {
   CLI::App* c = app.add_subcommand("perplexity", "how well a model predicts a text");
   a->model.kv = "f16";  // f32 arithmetic
   a->model.declare(*c);
+  a->model.declare_adapter(*c);
   c->add_option("-f,--file", a->file, "the text, UTF-8")->required();
   c->add_option("--stride", a->options.stride, "windows begin this many tokens apart and score only what is new; 0: disjoint windows, second half scored");
   c->add_option("--chunks", a->options.max_chunks, "at most this many windows")->check(CLI::NonNegativeNumber);

@@ -167,6 +167,7 @@ void add_run(CLI::App& app) {
   CLI::App* c = app.add_subcommand("run", "let a model answer: once, for a file of prompts, or in a conversation");
   a->model.model = kDefaultModel;
   a->model.declare(*c);
+  a->model.declare_adapter(*c);
   c->add_option("PROMPT", a->prompt, "what to answer; without it standard input is read, or a conversation begins on a terminal");
   c->add_option("-f,--file", a->prompt_file, "read the prompt from a file");
   c->add_option("-n,--max-tokens", a->max_tokens, "at most this many tokens; -1: until the end")->capture_default_str()->check(CLI::Range(int64_t{-1}, int64_t{1} << 27));

@@ -1,5 +1,7 @@
 #include "cli/options.h"
 
+#include <fmt/core.h>
+
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -24,6 +26,10 @@ void ModelArguments::declare(CLI::App& c) {
   c.add_flag("--no-cache", no_cache, "neither use nor keep packed weights (kept in $MINNOW_CACHE, or in ~/.cache/minnow/packed)");
 }
 
+void ModelArguments::declare_adapter(CLI::App& c) {
+  c.add_option("--adapter", adapter, "a LoRA adapter to use with the model: a folder as PEFT writes it, or a GGUF adapter");
+}
+
 KvType ModelArguments::kv_type() const {
   if (kv == "auto") return best_kv_type();
   const auto type = kv_type_from_name(kv);
@@ -44,6 +50,7 @@ std::shared_ptr<const Model> ModelArguments::load() const {
 std::unique_ptr<Engine> ModelArguments::start(EngineOptions options, double* seconds) const {
   const auto begin = std::chrono::steady_clock::now();
   const auto loaded = load();
+  if (!adapter.empty()) options.adapter = std::make_shared<const Adapter>(load_adapter_aloud(adapter, *loaded));
   Progress progress("loading", loaded->file_bytes, ProgressUnit::kBytes);
   options.load_progress = [&](uint64_t done) { progress.advance(done - std::min(done, progress.done())); };
   auto engine = std::make_unique<Engine>(loaded, std::move(options));
@@ -94,6 +101,12 @@ SamplingParams SamplingArguments::resolve() const {
   }
   p.seed = seed >= 0 ? static_cast<uint64_t>(seed) : std::random_device{}();
   return p;
+}
+
+Adapter load_adapter_aloud(const std::string& path, const Model& base) {
+  Adapter adapter = load_adapter(path, base);
+  for (const std::string& line : adapter.warnings) fmt::print(stderr, "warning: {}\n", line);
+  return adapter;
 }
 
 void declare_json(CLI::App& c, bool& json) { c.add_flag("--json", json, "print JSON"); }

@@ -13,6 +13,7 @@ namespace minnow {
 struct ModelArguments {
   std::string model;  // set before it is declared: the default
   std::string tokenizer;
+  std::string adapter;
   int64_t n_ctx = 0;
   int n_threads = 0;
   std::string kv = "auto";  // commands that measure what a model says set "f16" before they declare it
@@ -21,6 +22,7 @@ struct ModelArguments {
   bool no_cache = false;
 
   void declare(CLI::App& command);          // MODEL, --tokenizer, -c/--ctx, -t/--threads, --kv, -b/--batch-size, --no-cache
+  void declare_adapter(CLI::App& command);  // --adapter
   KvType kv_type() const;
   EngineOptions engine_options() const;
   std::shared_ptr<const Model> load() const;
@@ -38,6 +40,9 @@ struct SamplingArguments {
   // The parameters, checked as far as possible without a model; seed chosen when none was given.
   SamplingParams resolve() const;
 };
+
+// With its warnings on stderr.
+Adapter load_adapter_aloud(const std::string& path, const Model& base);
 
 // --json on commands that print data.
 void declare_json(CLI::App& command, bool& json);

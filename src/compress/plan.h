@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "compress/name_pattern.h"
 #include "compress/recipe.h"
 #include "formats/gguf.h"
+#include "models/name_pattern.h"
 #include "models/save.h"
 
 namespace minnow {

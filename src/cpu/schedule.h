@@ -9,9 +9,9 @@
 
 namespace minnow {
 
-// Product of the inner dimensions.
+// Product of the inner dimensions; of a vector that all rows share, its length.
 inline int64_t width_of(const Shape& shape) {
-  int64_t n = 1;
+  int64_t n = shape.rank() == 1 && shape[0] > 0 ? shape[0] : 1;
   for (int i = 1; i < shape.rank(); ++i) n *= shape[i];
   return n;
 }

@@ -62,6 +62,7 @@ std::size_t TrainCompiler::compile(std::size_t i) {
     case Op::kReshape:
     case Op::kPart: return i;
     case Op::kEmbed: return embed(n, id), i;
+    case Op::kInverseRowNorms: return row_norms(n, id), i;
     case Op::kMatMul: return products(i);
     case Op::kMatMulWeightGrad: return weight_products(i);
     case Op::kMatMulGrad: return sum_of_products({id}, id), i;
@@ -214,6 +215,12 @@ void TrainCompiler::embed(const Node& n, NodeId id) {
   if (!info(t.dtype).is_weight) fail(ErrorCode::kUnsupported, "{}: embeddings of type {}", table.name, name(t.dtype));
   auto row = [t](int64_t r, float* y) { decode_row(t.dtype, t.row(r), y, t.shape.last()); };
   add(make_embed_step(node(n.inputs[1]).op, std::move(row), value(id)), {}, {value(id)});
+}
+
+void TrainCompiler::row_norms(const Node& n, NodeId id) {
+  const Node &weight = node(n.inputs[0]), &a = node(n.inputs[1]);
+  if (!info(weight.constant.dtype).is_weight) fail(ErrorCode::kUnsupported, "{}: a weight of type {}", weight.name, name(weight.constant.dtype));
+  add(make_row_norms_step({weight.constant, value(n.inputs[1]).data, value(n.inputs[2]).data, a.shape[0], n.get<ScaleAttrs>().factor, value(id).data}));
 }
 
 void TrainCompiler::attention(const Node& n, NodeId id) {

@@ -27,6 +27,7 @@ class TrainCompiler {
   std::size_t weight_products(std::size_t i);
   void sum_of_products(const std::vector<NodeId>& terms, NodeId id);
   void embed(const Node& n, NodeId id);
+  void row_norms(const Node& n, NodeId id);
   void attention(const Node& n, NodeId id);
   void attention_gradient(const Node& n, NodeId id);
   void head_loss(const Node& n, NodeId id);

@@ -8,6 +8,7 @@
 #include "cpu/test_training.h"
 #include "graph/lora.h"
 #include "graph/passes.h"
+#include "graph/recompute.h"
 #include "tensor/codec.h"
 
 namespace minnow {
@@ -114,6 +115,22 @@ TEST(TrainExecutor, PassesGradientsThroughFrozenWeightsOfAnyType) {
     const Graph graph = fuse(add_lora(base, adapter_of));
     const auto is_adapter = [](const Node& w) { return w.name.find(".lora_") != std::string::npos; };
     test::expect_training(differentiate(graph, {is_adapter}), batch_of(0), options_of(), 3e-5);
+  }
+}
+
+TEST(TrainExecutor, GivesRowsOfAdaptedWeightsTheirMagnitudes) {
+  for (const DType dtype : {DType::kF32, DType::kQ8_0}) {
+    SmallModel model;
+    model.dtype = dtype;
+    const Graph base = model.make(0);
+    const Graph graph = fuse(add_lora(base, [&](const Node& w) -> std::optional<LoraWeights> {
+      if (!w.name.starts_with("layer")) return std::nullopt;
+      const auto random_tensor = [&](const Shape& s) { return Tensor::from_f32(test::normals(model.random, s.elements(), 0.2), s); };
+      return LoraWeights{random_tensor({4, w.shape[1]}), random_tensor({w.shape[0], 4}), 0.5f, 0.1f, random_tensor({w.shape[0]})};
+    }));
+    const auto is_adapter = [](const Node& w) { return w.name.find(".lora_") != std::string::npos; };
+    test::expect_training(differentiate(graph, {is_adapter}), batch_of(0), options_of(), 3e-5);
+    test::expect_training(recompute(differentiate(graph, {is_adapter}), 1), batch_of(0), options_of(), 3e-5);
   }
 }
 

@@ -70,6 +70,16 @@ std::array<std::unique_ptr<Step>, 2> make_product_steps(DenseProducts products, 
 // Rows of a weight of any type as f32.
 std::unique_ptr<Step> make_decode_step(const Tensor& weight, float* out);
 
+// 1 / ||W + factor B A|| of each row, for kInverseRowNorms (step_row_norms.cc). W may be of any type.
+struct RowNorms {
+  Tensor weight;      // [N, K]
+  const float *a, *b; // [rank, K], [N, rank]
+  int64_t rank;
+  float factor;
+  float* out;         // [N]
+};
+std::unique_ptr<Step> make_row_norms_step(RowNorms norms);
+
 // --- row by row (step_gradient.cc)
 
 // For kDropout, kUnaryGrad, kGatedGrad, kSoftCapGrad, kRopeGrad and kScatterRows; outputs are all values of the node.

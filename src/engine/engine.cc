@@ -70,6 +70,11 @@ int32_t page_count(const EngineOptions& o, const std::vector<KvLayer>& layers) {
   return static_cast<int32_t>(std::min<int64_t>(INT32_MAX, std::max(one, std::min(one * o.n_sequences, affordable))));
 }
 
+Graph graph_of(const Model& model, const EngineOptions& o) {
+  const Graph graph = build_graph(model, o.n_ctx, o.output);
+  return o.adapter ? with_adapter(graph, model, *o.adapter, AdapterUse::kAnswer) : graph;
+}
+
 std::shared_ptr<const Tokenizer> build_tokenizer(const std::shared_ptr<const Model>& model) {
   if (!model->tokenizer) return nullptr;
   return Tokenizer::build(SharedSpec(model, &*model->tokenizer));
@@ -81,7 +86,7 @@ struct Engine::Impl {
   Impl(std::shared_ptr<const Model> m, EngineOptions o)
       : model(std::move(m)),
         options(with_defaults(std::move(o), *model)),
-        graph(build_graph(*model, options.n_ctx, options.output)),
+        graph(graph_of(*model, options)),
         tokenizer_made(std::async(std::launch::async, build_tokenizer, model)),
         n_outputs(output_rows(options = fitted(options, graph), graph)),
         width(graph.node(graph.output()).shape.last()),

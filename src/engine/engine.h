@@ -15,7 +15,7 @@
 #include "cpu/kv_cache.h"
 #include "cpu/packed_cache.h"
 #include "engine/sampler.h"
-#include "models/model.h"
+#include "models/adapter.h"
 
 namespace minnow {
 
@@ -30,6 +30,7 @@ struct EngineOptions {
   int n_threads = 0;         // 0: the cores of this machine
   bool reuse_prefixes = true;  // keep what was computed for prompts that begin alike
   GraphOutput output = GraphOutput::kLogits;  // anything else: requests read their prompt only (max_tokens 0)
+  std::shared_ptr<const Adapter> adapter = {};  // beside the weights, which stay as they are
   std::function<void(uint64_t bytes)> load_progress;  // weights made ready so far
   PackedCacheSettings packed_cache = {};  // none unless it names a folder
 };

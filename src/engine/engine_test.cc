@@ -57,6 +57,51 @@ std::vector<float> prompt_logits(Engine& engine, const std::vector<TokenId>& pro
   return all;
 }
 
+// Step 0 of training, and what was learned: beside the weights, or in them.
+TEST(Engine, AnswersWithAnAdapterAsTheMergedModelDoesAndWithANewOneAsTheBase) {
+  for (const Family* family : {&kLlama, &kPhi3}) {
+    for (const bool magnitudes : {false, true}) {
+      const auto base = tiny(*family);
+      const std::vector<TokenId> prompt = random_prompt(40, 3);
+      Engine plain(base, small());
+      const std::vector<float> before = prompt_logits(plain, prompt);
+      const auto with = [&](const Adapter& adapter) {
+        EngineOptions options = small();
+        options.adapter = std::make_shared<const Adapter>(adapter);
+        Engine engine(base, options);
+        return prompt_logits(engine, prompt);
+      };
+      Adapter adapter = new_adapter(*base, {.targets = TargetModules::parse("all-linear"), .rank = 3, .magnitudes = magnitudes}, 1);
+      if (!magnitudes) {
+        EXPECT_EQ(with(adapter), before);
+      }
+      Model merged = *base;
+      Random random(9);
+      for (AdapterMatrix& m : adapter.matrices) {
+        std::vector<float> b(static_cast<std::size_t>(m.b.shape.elements()));
+        for (float& v : b) v = static_cast<float>(0.05 * random.normal());
+        m.b = Tensor::from_f32(b, m.b.shape);
+        const Tensor& weight = base->weights.require(m.name);
+        std::vector<float> sum(weight.f32(), weight.f32() + weight.shape.elements());
+        for_delta_rows(weight, adapter, m, [&](int64_t r, std::span<const float> delta) {
+          for (std::size_t c = 0; c < delta.size(); ++c) sum[static_cast<std::size_t>(r) * delta.size() + c] += delta[c];
+        });
+        merged.weights.set(m.name, Tensor::from_f32(sum, weight.shape));
+      }
+      const std::vector<float> beside = with(adapter);
+      Engine inside(std::make_shared<const Model>(std::move(merged)), small());
+      const std::vector<float> wanted = prompt_logits(inside, prompt);
+      float largest = 0, changed = 0;
+      for (std::size_t i = 0; i < wanted.size(); ++i) {
+        largest = std::max(largest, std::abs(wanted[i]));
+        changed = std::max(changed, std::abs(wanted[i] - before[i]));
+      }
+      EXPECT_GT(changed, 1e-2f * largest);
+      for (std::size_t i = 0; i < wanted.size(); ++i) ASSERT_NEAR(beside[i], wanted[i], 1e-4f * largest) << family->gguf_name;
+    }
+  }
+}
+
 class EngineOfEachFamily : public testing::TestWithParam<std::tuple<const Family*, DType>> {
  protected:
   std::shared_ptr<const Model> model() const { return tiny(*std::get<0>(GetParam()), std::get<1>(GetParam())); }

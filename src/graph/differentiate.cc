@@ -36,6 +36,7 @@ struct Forward {
         in = renamed[index(in)];
         needs = needs || needed[index(in)];
       }
+      needs = needs && n.op != Op::kInverseRowNorms;  // a constant
       const bool attends = n.op == Op::kAttention;
       if (attends) n.op = Op::kBatchAttention;
       renamed.push_back(graph.append(std::move(n)));

@@ -55,6 +55,13 @@ NodeId Graph::dropout(NodeId x, DropoutAttrs attrs) {
   return append({.op = Op::kDropout, .inputs = {x}, .shape = node(x).shape, .attrs = attrs});
 }
 
+NodeId Graph::inverse_row_norms(NodeId weight, NodeId a, NodeId b, float factor) {
+  const Shape &w = node(weight).shape, &as = node(a).shape, &bs = node(b).shape;
+  if (w.rank() != 2 || as.rank() != 2 || as[1] != w[1]) mismatch("inverse_row_norms", weight, a);
+  if (bs.rank() != 2 || bs[0] != w[0] || bs[1] != as[0]) mismatch("inverse_row_norms", weight, b);
+  return append({.op = Op::kInverseRowNorms, .inputs = {weight, a, b}, .shape = {w[0]}, .attrs = ScaleAttrs{factor}});
+}
+
 NodeId Graph::part(NodeId of, int32_t index) {
   const Shape shape = part_shape(*this, node(of), index);
   const Node& last = nodes_.back();

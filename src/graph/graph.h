@@ -93,6 +93,7 @@ class Graph {
   NodeId teacher(int64_t rows, int32_t top_k);
   NodeId output_grad(NodeId output);
   NodeId dropout(NodeId x, DropoutAttrs attrs);
+  NodeId inverse_row_norms(NodeId weight, NodeId a, NodeId b, float factor);
   NodeId part(NodeId of, int32_t index);  // directly after the node, or its other parts
   NodeId batch_attention(NodeId q, NodeId k, NodeId v, AttentionAttrs attrs);
   struct HeadLoss {

@@ -43,7 +43,12 @@ class Adder {
     if (is_new) a->second = graph_.weight(name + ".lora_a", adapter.a);
     const auto [inner, is_first] = inner_.try_emplace({x, a->second}, kNoNode);
     if (is_first) inner->second = graph_.matmul(dropped(x, adapter.dropout), a->second);
-    return graph_.add(y, graph_.scale(graph_.matmul(inner->second, rows_of_b(graph_.node(weight), adapter)), adapter.scale));
+    const NodeId b = rows_of_b(graph_.node(weight), adapter);
+    const NodeId sum = graph_.add(y, graph_.scale(graph_.matmul(inner->second, b), adapter.scale));
+    if (adapter.gain) return graph_.mul(sum, rows_of_vector(graph_.node(weight), adapter.gain, ".lora_gain"));
+    if (!adapter.magnitude) return sum;
+    const NodeId normed = graph_.mul(sum, graph_.inverse_row_norms(weight, a->second, b, adapter.scale));
+    return graph_.mul(normed, rows_of_vector(graph_.node(weight), adapter.magnitude, ".lora_magnitude"));
   }
 
   NodeId dropped(NodeId x, float p) { return p == 0 ? x : graph_.dropout(x, {.p = p, .salt = n_dropouts_++}); }
@@ -58,6 +63,18 @@ class Adder {
     b.data = b.row(first);
     b.shape[0] = n;
     return graph_.weight(weight.name + ".lora_b", b, first);
+  }
+
+  NodeId rows_of_vector(const Node& weight, const Tensor& vector, const char* suffix) {
+    const int64_t first = weight.get<WeightAttrs>().first_row, n = weight.shape[0];
+    if (vector.shape.rank() != 1 || vector.shape[0] < first + n) {
+      fail(ErrorCode::kInvalidInput, "adapter of {}: {} numbers do not fit rows {} to {} of it", weight.name, vector.shape.text(), first,
+           first + n);
+    }
+    Tensor part = vector;
+    part.data += first * static_cast<int64_t>(sizeof(float));
+    part.shape[0] = n;
+    return graph_.weight(weight.name + suffix, part, first);
   }
 
   const Graph& from_;

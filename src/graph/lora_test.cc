@@ -111,6 +111,82 @@ TEST(Lora, TrainsBesideQuantizedWeights) {
   test::GradientCheck{adapted, test::small_batch(kVocab), {is_adapter}}.expect_right_gradients();
 }
 
+std::optional<LoraWeights> with_magnitude(const Node& w, double factor_of_norms = 0) {
+  auto lora = of_feed_forward(w, false);
+  if (!lora) return lora;
+  const int64_t rows = lora->b.shape[0];
+  lora->magnitude = random_tensor(8, {rows});
+  if (factor_of_norms == 0) return lora;
+  // Magnitudes that are the norms times a factor, from their definition.
+  std::vector<float> norms;
+  const Tensor weight = random_tensor(w.name == "ffn_up.weight" ? 2 : 3, {rows, w.shape[1]});
+  for (int64_t n = 0; n < rows; ++n) {
+    double squares = 0;
+    for (int64_t i = 0; i < w.shape[1]; ++i) {
+      double v = weight.f32()[n * w.shape[1] + i];
+      for (int64_t r = 0; r < kRank; ++r) v += 1.5 * lora->b.f32()[n * kRank + r] * lora->a.f32()[r * w.shape[1] + i];
+      squares += v * v;
+    }
+    norms.push_back(static_cast<float>(factor_of_norms * std::sqrt(squares)));
+  }
+  lora->magnitude = Tensor::from_f32(norms, {rows});
+  return lora;
+}
+
+TEST(Dora, WithTheNormsThatRowsHaveIsLoraAndWithTwiceTheseTwiceThat) {
+  const TrainingBatch batch = test::small_batch(kVocab);
+  const auto plain = test::Interpreter(add_lora(model(), [](const Node& w) { return of_feed_forward(w, false); }), batch).output();
+  const auto same = test::Interpreter(add_lora(model(), [](const Node& w) { return with_magnitude(w, 1); }), batch).output();
+  for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(same[i], plain[i], 1e-5);
+  const auto gains = test::Interpreter(add_lora(model(), [](const Node& w) {
+    auto lora = of_feed_forward(w, false);
+    if (lora) lora->gain = Tensor::from_f32(std::vector<float>(static_cast<std::size_t>(lora->b.shape[0]), 2.0f), {lora->b.shape[0]});
+    return lora;
+  }), batch).output();
+  const auto twice = test::Interpreter(add_lora(model(), [](const Node& w) { return with_magnitude(w, 2); }), batch).output();
+  for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(twice[i], gains[i], 1e-4);
+  EXPECT_NE(twice[0], plain[0]);
+}
+
+TEST(Dora, GradientsAgreeWithFiniteDifferencesWhileNormsStandStill) {
+  const Graph adapted = fuse(add_lora(model(), [](const Node& w) { return with_magnitude(w); }));
+  const TrainingBatch batch = test::small_batch(kVocab);
+  // Magnitudes have no part in the norms.
+  const auto is_magnitude = [](const Node& w) { return w.name.ends_with(".lora_magnitude"); };
+  test::GradientCheck{adapted, batch, {is_magnitude}}.expect_right_gradients();
+  // The same graph with norms that are weights: finite differences of A and B do not move them.
+  const test::Interpreter values(adapted, batch);
+  Graph still;
+  for (std::size_t i = 0; i < adapted.nodes().size(); ++i) {
+    const Node& n = adapted.nodes()[i];
+    if (n.op != Op::kInverseRowNorms) {
+      still.append(n);
+      continue;
+    }
+    const auto& norms = values.value(static_cast<NodeId>(i));
+    const std::vector<float> rounded(norms.begin(), norms.end());
+    still.weight("norms" + std::to_string(i), Tensor::from_f32(rounded, n.shape));
+  }
+  still.set_output(adapted.output());
+  test::GradientCheck{still, batch, {is_adapter}}.expect_right_gradients();
+  const TrainingGraph training = differentiate(adapted, {is_adapter}), wanted = differentiate(still, {is_adapter});
+  ASSERT_EQ(training.gradients.size(), 8u);  // 5 of A and B, 3 of magnitudes
+  ASSERT_EQ(wanted.gradients.size(), 8u);
+  const test::Interpreter got_run(training.graph, batch), wanted_run(wanted.graph, batch);
+  for (std::size_t i = 0; i < wanted.gradients.size(); ++i) {
+    const auto &a = *got_run.gradient(training.gradients[i].weight), &b = *wanted_run.gradient(wanted.gradients[i].weight);
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t j = 0; j < a.size(); ++j) EXPECT_NEAR(a[j], b[j], 1e-6 * std::max(1.0, std::abs(b[j])));
+  }
+}
+
+TEST(Lora, WithoutDropoutNothingIsDropped) {
+  const Graph dropping = add_lora(model(), [](const Node& w) { return of_feed_forward(w, false, 0.25f); });
+  const Graph plain = add_lora(model(), [](const Node& w) { return of_feed_forward(w, false); });
+  const TrainingBatch batch = test::small_batch(kVocab);
+  EXPECT_EQ(test::Interpreter(without_dropout(dropping), batch).output(), test::Interpreter(plain, batch).output());
+}
+
 TEST(Lora, ShapesThatDoNotFitNameTheWeight) {
   const auto refused = [](const LoraWeights& lora) -> std::string {
     try {
@@ -124,6 +200,7 @@ TEST(Lora, ShapesThatDoNotFitNameTheWeight) {
   EXPECT_NE(refused({zeros({kRank, kWidth}), zeros({12, kRank + 1})}).find("ffn_up.weight"), std::string::npos);
   EXPECT_NE(refused({zeros({kRank, kWidth + 1}), zeros({12, kRank})}).find("ffn_up.weight.lora_a"), std::string::npos);
   EXPECT_EQ(refused({zeros({kRank, kWidth}), zeros({12, kRank})}), "");
+  EXPECT_NE(refused({zeros({kRank, kWidth}), zeros({12, kRank}), 1, 0, zeros({11})}).find("ffn_up.weight"), std::string::npos);
 }
 
 }  // namespace

@@ -43,6 +43,9 @@ enum class Op : uint8_t {
   kOutputGrad,  // () -> gradient of the loss with respect to the graph's output, when the loss is computed elsewhere
   kPart,        // (node) -> its second, third, ... value
   kDropout,     // x [T, ...] -> x / (1 - p) where it is kept (graph/dropout.h), else 0; its own gradient
+  // (weight [N, K], A [r, K], B [N, r]) -> [N], the same for all tokens: 1 / ||W + factor B A|| of each row. For gradients it is a
+  // constant (DoRA, Liu et al. 2024, section 4.3).
+  kInverseRowNorms,
   kBatchAttention,  // as kAttention; part 1: [T, H] ln of the sum of exp(score) over what the token sees
   // (x [O, D], weight [V, D], targets, loss weights, then bias [V] and teacher if the attributes say so) -> [O, n]: each
   // row's own losses, not weighted: -ln p(target), 0 without a target; with a teacher also its divergence times T^2.

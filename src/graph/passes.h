@@ -11,6 +11,9 @@ namespace minnow {
 // unary(gate) * up becomes one gated op when nothing else uses the unary result; nodes that nothing uses go away.
 Graph fuse(const Graph& graph);
 
+// The graph that measures what one with dropout learns: nothing is dropped.
+Graph without_dropout(const Graph& graph);
+
 // The nodes that the output or a weight's gradient needs, under new numbers; renamed (may be nullptr) gets the new number
 // of each node, kNoNode for those that are gone.
 Graph without_dead_nodes(const Graph& graph, std::vector<NodeId>* renamed);

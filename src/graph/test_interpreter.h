@@ -123,6 +123,7 @@ class Interpreter {
       case Op::kSelectRows: return select_rows(n);
       case Op::kDropout:
         return dropout(n);
+      case Op::kInverseRowNorms: return inverse_row_norms(n);
       case Op::kPart: return parts_[static_cast<std::size_t>(n.get<PartAttrs>().index) - 1];
       case Op::kHeadLoss: return head_loss(n);
       default: return gradient_of_value(n);
@@ -163,6 +164,23 @@ class Interpreter {
       const uint32_t key = dropout_row_key(batch_.seed, attrs.salt, static_cast<uint32_t>(i / width));
       const bool dropped = dropout_bits(key, static_cast<uint32_t>(i % width)) < dropout_threshold(attrs.p);
       y[i] = dropped ? 0 : y[i] / (1 - static_cast<double>(attrs.p));
+    }
+    return y;
+  }
+
+  Values inverse_row_norms(const Node& n) const {
+    const auto rows = static_cast<std::size_t>(node(n, 0).shape[0]), k = static_cast<std::size_t>(node(n, 0).shape[1]),
+               rank = static_cast<std::size_t>(node(n, 1).shape[0]);
+    const Values &w = in(n, 0), &a = in(n, 1), &b = in(n, 2);
+    Values y;
+    for (std::size_t i = 0; i < rows; ++i) {
+      double squares = 0;
+      for (std::size_t j = 0; j < k; ++j) {
+        double v = w[i * k + j];
+        for (std::size_t r = 0; r < rank; ++r) v += static_cast<double>(n.get<ScaleAttrs>().factor) * b[i * rank + r] * a[r * k + j];
+        squares += v * v;
+      }
+      y.push_back(squares > 0 ? 1 / std::sqrt(squares) : 0);
     }
     return y;
   }

@@ -129,7 +129,7 @@ std::string families_markdown() {
   for (const Family* f : kFamilies) {
     const std::string_view runs = f->causal ? "text, embeddings" : f->converts ? "embeddings, ranking" : "embeddings";
     const std::string_view converts = f->converts ? "GGUF and safetensors" : "no";
-    out += fmt::format("| {} | {} | {} | {} | {} | not yet |\n", f->gguf_name, f->hf_architectures[0], f->models, runs, converts);
+    out += fmt::format("| {} | {} | {} | {} | {} | {} |\n", f->gguf_name, f->hf_architectures[0], f->models, runs, converts, f->causal ? "yes" : "no");
   }
   return out;
 }
@@ -145,6 +145,22 @@ GgufName gguf_tensor_name(const Family& family, std::string_view hf_name) {
     std::from_chars(number.data(), number.data() + number.size(), out.part);
   }
   return out;
+}
+
+GgufName gguf_name_in_checkpoint(const Family& family, const std::string& name) {
+  for (const std::string_view prefix : {"model.language_model.", "language_model.model.", "language_model."}) {
+    if (!name.starts_with(prefix)) continue;
+    const std::string rest = name.substr(prefix.size());
+    return gguf_tensor_name(family, prefix == "language_model." ? rest : "model." + rest);
+  }
+  GgufName found = gguf_tensor_name(family, name);
+  for (const std::string_view prefix : {"model.", "transformer."}) {
+    if (found.name.empty()) found = gguf_tensor_name(family, std::string(prefix) + name);
+  }
+  for (const std::string_view prefix : {"bert.", "roberta."}) {
+    if (found.name.empty() && name.starts_with(prefix)) found = gguf_tensor_name(family, name.substr(prefix.size()));
+  }
+  return found;
 }
 
 std::string hf_tensor_name(const Family& family, std::string_view gguf_name, int64_t part) {

@@ -120,6 +120,9 @@ struct GgufName {
 // The GGUF name of a Hugging Face tensor (without file-specific prefixes such as "language_model."); empty when the
 // family has no such tensor. And the other way: for a stacked tensor, the name of one of its parts.
 GgufName gguf_tensor_name(const Family& family, std::string_view hf_name);
+// The same for the ways in which checkpoints of one family begin their names: the language part of a multimodal model, a base
+// model without its head, a head with its base model under a name.
+GgufName gguf_name_in_checkpoint(const Family& family, const std::string& name);
 std::string hf_tensor_name(const Family& family, std::string_view gguf_name, int64_t part = -1);
 // Whether the tensor is stacked from several of Hugging Face's.
 bool is_stacked(const Family& family, std::string_view gguf_name);

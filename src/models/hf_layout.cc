@@ -1,5 +1,6 @@
 #include "models/hf_layout.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 
@@ -93,6 +94,20 @@ Tensor with_shape(const Tensor& t, const Shape& shape) {
 }
 
 }  // namespace
+
+std::vector<int64_t> rope_row_order(const ModelConfig& c, const std::string& name, int64_t n_rows, RopeLayout wanted) {
+  const auto ends = {".attn_q.weight", ".attn_k.weight", ".attn_q.bias", ".attn_k.bias"};
+  const bool turns = std::any_of(ends.begin(), ends.end(), [&](const char* end) { return name.ends_with(end); });
+  if (!turns || c.family->positions != PositionKind::kRope) return {};
+  std::vector<int64_t> order(static_cast<std::size_t>(n_rows));
+  const int64_t d = c.head_dim, half = d / 2;
+  for (int64_t r = 0; r < n_rows; ++r) {
+    const int64_t head = r / d * d, i = r % d;
+    // Pairs lie side by side (interleaved) or half a head apart (halves).
+    order[static_cast<std::size_t>(r)] = head + (wanted == RopeLayout::kInterleaved ? (i % 2) * half + i / 2 : (i % half) * 2 + i / half);
+  }
+  return order;
+}
 
 Tensor from_hf_layout(const ModelConfig& c, const std::string& name, const Tensor& t) {
   if (c.family->hf_norm_minus_one && t.shape.rank() == 1 && name.ends_with("norm.weight")) return plus_one(t);

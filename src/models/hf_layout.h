@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "models/config.h"
 #include "tensor/tensor.h"
@@ -15,5 +16,8 @@ Tensor from_hf_layout(const ModelConfig& config, const std::string& name, const 
 
 // The other way. Norm weights are left to the writer, which knows the type to store (see save.cc).
 Tensor to_hf_layout(const ModelConfig& config, const std::string& name, const Tensor& tensor);
+
+// Of queries and keys: for each row of the wanted order of rotary pairs the row of the other order; empty for all other tensors.
+std::vector<int64_t> rope_row_order(const ModelConfig& config, const std::string& name, int64_t n_rows, RopeLayout wanted);
 
 }  // namespace minnow

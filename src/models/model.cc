@@ -21,29 +21,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The GGUF name of a checkpoint's tensor. Checkpoints of one family begin their names in several ways: the language part
-// of a multimodal model, a base model without its head, a head with its base model under a name.
-GgufName name_in_gguf(const Family& family, const std::string& name) {
-  for (const std::string_view prefix : {"model.language_model.", "language_model.model.", "language_model."}) {
-    if (!name.starts_with(prefix)) continue;
-    const std::string rest = name.substr(prefix.size());
-    return gguf_tensor_name(family, prefix == "language_model." ? rest : "model." + rest);
-  }
-  GgufName found = gguf_tensor_name(family, name);
-  for (const std::string_view prefix : {"model.", "transformer."}) {
-    if (found.name.empty()) found = gguf_tensor_name(family, std::string(prefix) + name);
-  }
-  for (const std::string_view prefix : {"bert.", "roberta."}) {
-    if (found.name.empty() && name.starts_with(prefix)) found = gguf_tensor_name(family, name.substr(prefix.size()));
-  }
-  return found;
-}
-
 // Parts of stacked tensors (the matrices of experts, the norms of heads), until all are there.
 using Parts = std::map<std::string, std::map<int64_t, Tensor>>;
 
 void add_hf_tensor(Model& model, const NamedTensor& source, Parts& parts) {
-  const GgufName to = name_in_gguf(*model.config.family, source.name);
+  const GgufName to = gguf_name_in_checkpoint(*model.config.family, source.name);
   if (to.name.empty()) return;  // vision towers, rotary buffers and the like
   if (to.part >= 0) {
     parts[to.name][to.part] = source.tensor;

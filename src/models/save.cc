@@ -19,31 +19,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool holds_queries_or_keys(const std::string& name) {
-  for (const char* part : {".attn_q.weight", ".attn_k.weight", ".attn_q.bias", ".attn_k.bias"}) {
-    if (name.ends_with(part)) return true;
-  }
-  return false;
-}
-
-// Rotary pairs lie side by side (interleaved) or half a head apart (halves); this gives, for each row of the wanted
-// layout, the row of the present one.
-std::vector<int64_t> rope_row_order(int64_t n_rows, int64_t head_dim, RopeLayout wanted) {
-  std::vector<int64_t> order(static_cast<std::size_t>(n_rows));
-  const int64_t half = head_dim / 2;
-  for (int64_t r = 0; r < n_rows; ++r) {
-    const int64_t head = r / head_dim * head_dim, i = r % head_dim;
-    const bool to_interleaved = wanted == RopeLayout::kInterleaved;
-    order[static_cast<std::size_t>(r)] = head + (to_interleaved ? (i % 2) * half + i / 2 : (i % half) * 2 + i / half);
-  }
-  return order;
-}
-
 // The row order that brings a tensor of the model to the wanted layout; empty when it is there already.
 std::vector<int64_t> order_for(const Model& model, const NamedTensor& t, RopeLayout wanted) {
-  const ModelConfig& c = model.config;
-  if (c.rope.layout == wanted || !holds_queries_or_keys(t.name) || c.family->positions != PositionKind::kRope) return {};
-  return rope_row_order(t.tensor.shape[0], c.head_dim, wanted);
+  if (model.config.rope.layout == wanted) return {};
+  return rope_row_order(model.config, t.name, t.tensor.shape[0], wanted);
 }
 
 Outgoing to_gguf(const Model& model, const NamedTensor& t, const ChooseDType& choose) {

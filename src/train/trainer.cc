@@ -100,7 +100,7 @@ Trainer::Trainer(Model& model, const DataSet& data, const TrainerOptions& option
   StreamOptions in_order = stream;
   in_order.shuffle = false;
   validation_ = std::make_unique<DataStream>(data.validation, tokenizer, lesson_.samples, in_order);
-  evaluator_ = std::make_unique<TrainExecutor>(differentiate(graph, {}), executor);
+  evaluator_ = std::make_unique<TrainExecutor>(differentiate(without_dropout(graph), {}), executor);
 }
 
 int64_t Trainer::n_parameters() const {

@@ -1,4 +1,4 @@
-#include "compress/name_pattern.h"
+#include "models/name_pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -17,7 +17,7 @@ PCRE2_SPTR units(const T& text) {
 
 }  // namespace
 
-NamePattern::NamePattern(const std::string& expression) : expression_(expression) {
+NamePattern::NamePattern(const std::string& expression, Where where) : where_(where), expression_(expression) {
   int error = 0;
   PCRE2_SIZE at = 0;
   pcre2_code* code = pcre2_compile(units(expression), expression.size(), PCRE2_NEVER_BACKSLASH_C, &error, &at, nullptr);
@@ -37,7 +37,8 @@ bool NamePattern::matches(std::string_view name) const {
       pcre2_match_context_create(nullptr), pcre2_match_context_free);
   if (!match || !context) throw std::bad_alloc();
   pcre2_set_match_limit(context.get(), kMatchLimit);
-  const int found = pcre2_match(code, units(name), name.size(), 0, 0, match.get(), context.get());
+  const uint32_t options = where_ == Where::kWhole ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0;
+  const int found = pcre2_match(code, units(name), name.size(), 0, options, match.get(), context.get());
   if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
     fail(ErrorCode::kLimit, "{}: the expression takes too many steps on {}; write a simpler one", expression_, name);
   }

@@ -17,6 +17,8 @@ void add_show(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_pretrain(CLI::App& app);
+void add_distill(CLI::App& app);
+void add_synth(CLI::App& app);
 void add_doctor(CLI::App& app);
 
 }  // namespace minnow

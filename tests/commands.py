@@ -58,7 +58,7 @@ def write_model(path, template=None):
 
 def help_pages(c):
     c.check("Example" in c.ok("tokenizer", "train", "--help"), "tokenizer train --help has an example")
-    for command in ("run", "tokenize", "tokenizer", "embed", "rerank", "logits", "show", "convert", "quantize", "perplexity", "bench", "pretrain", "tune", "merge", "doctor"):
+    for command in ("run", "tokenize", "tokenizer", "embed", "rerank", "logits", "show", "convert", "quantize", "perplexity", "bench", "pretrain", "tune", "merge", "distill", "synth", "doctor"):
         page = c.ok(command, "--help")
         c.check("Example" in page, f"{command} --help has an example")
     c.refused(2, [], "fly")
@@ -445,6 +445,47 @@ def merging(c, base, folder):
     c.refused(1, ["adapter_config.json"], "merge", base, "--adapter", folder, "-o", folder / "no.gguf")
 
 
+def distilling(c):
+    text, teacher = c.folder / "stories.txt", c.folder / "whole" / "m.gguf"
+    shape = ["--layers", 1, "--dim", 16, "--heads", 2, "--ff", 32, "--ctx", 32, "--batch", 4, "--lr", 0.01, "--numbers", "f32", "-t", 1]
+    report = json.loads(c.ok("distill", "new", text, "--teacher", teacher, *shape, "--steps", 6, "-o", c.folder / "small.gguf", "--top-k", 16, "--json"))
+    c.check(report["finished"] and report["taught_documents"] > 0, f"distill asks the teacher: {report}")
+    log = [json.loads(line) for line in (c.folder / "small.gguf.run" / "log.jsonl").read_text().splitlines()]
+    c.check(log[0]["divergence"] > 0 and log[0]["temperature"] == 2 and "perplexity" in log[-1], f"the log has the teacher's part: {log[0]}")
+    c.check("the" in c.ok("run", c.folder / "small.gguf", "the cat", "-n", 4, "--temp", 0), "the student writes")
+    cache = c.folder / "small.gguf.run" / "cache"
+    again = ["distill", "new", text, "--teacher", teacher, *shape, "--steps", 6, "--top-k", 16, "--cache", cache]
+    report = json.loads(c.ok(*again, "-o", c.folder / "again.gguf", "--json"))
+    c.check(report["taught_documents"] == 0, f"a later run finds what the teacher said: {report}")
+    c.check((c.folder / "again.gguf").read_bytes().replace(b"again", b"small") == (c.folder / "small.gguf").read_bytes(), "and gives the same model")
+    two = ["--teacher", teacher, "--teacher", c.folder / "small.gguf"]
+    c.ok("distill", c.folder / "small.gguf", text, *two, "--weights", "0.7,0.3", "--steps", 2, "--ctx", 32, "-o", c.folder / "two")
+    c.ok("distill", c.folder / "small.gguf", text, *two, "--in-turn", "--steps", 2, "--ctx", 32, "--temperature-schedule", "cosine", "--divergence", "reverse",
+         "-o", c.folder / "turns.gguf", "--no-cache")
+    c.check(not (c.folder / "turns.gguf.run" / "cache").exists(), "--no-cache keeps nothing")
+    c.refused(2, ["--teacher"], "distill", "new", text, "-o", c.folder / "no.gguf")
+    c.refused(2, ["one weight for each"], "distill", "new", text, "--teacher", teacher, "--weights", "1,2", "-o", c.folder / "no.gguf", *shape)
+    c.refused(1, ["vocabulary", "synth"], "distill", c.folder / "tiny.gguf", text, "--teacher", teacher, "--ctx", 32, "-o", c.folder / "no.gguf")
+    c.refused(2, ["same"], "distill", "new", text, "--teacher", teacher, "-o", teacher)
+
+
+def writing(c, model, chat):
+    seeds = write_text(c.folder / "seeds.jsonl", "".join(json.dumps({"instruction": f"Task {i}", "output": "Done."}) + "\n" for i in range(3)))
+    out = c.folder / "data.jsonl"
+    command = ["synth", chat, seeds, "-o", out, "--examples", 1, "--parallel", 2, "-n", 6, "--ctx", 1024, "-t", 1, "--no-cache"]
+    report = json.loads(c.ok(*command, "--attempts", 3, "--json"))
+    c.check(report["attempts"] == 3 and report["finished"] and report["path"] == str(out), f"synth counts what it tried: {report}")
+    c.check(report["kept"] == len(out.read_text().splitlines()), "and writes what it kept")
+    c.refused(2, ["--resume"], *command, "--attempts", 5)
+    report = json.loads(c.ok(*command, "--attempts", 5, "--resume", "--json"))
+    c.check(report["attempts"] == 5, f"--resume goes on: {report}")
+    c.check("too short" in c.ok(*command, "--attempts", 5, "--resume"), "a table says why records were dropped")
+    c.refused(1, ["other models, seeds or settings"], *command, "--attempts", 9, "--resume", "--seed", 4)
+    c.refused(1, ["chat template"], "synth", model, seeds, "-o", c.folder / "no.jsonl")
+    c.refused(1, ["hold no tasks"], "synth", chat, c.folder / "stories.txt", "-o", c.folder / "no.jsonl")
+    c.check(not (c.folder / "no.jsonl").exists(), "a refused run writes no records")
+
+
 # Ends a run with SIGKILL some time after its first checkpoint.
 def killed_run(c, shape, output, checkpoints):
     run = subprocess.Popen([c.minnow, "pretrain", *map(str, shape), "-o", str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -491,6 +532,8 @@ def main():
         tokenizers(c)
         pretraining(c)
         tuning(c)
+        distilling(c)
+        writing(c, model, chat)
         families(c)
     print(f"{c.passed} passed, {c.failed} failed")
     return 1 if c.failed else 0

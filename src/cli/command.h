@@ -19,6 +19,8 @@ void add_quantize(CLI::App& app);
 void add_pretrain(CLI::App& app);
 void add_tune(CLI::App& app);
 void add_merge(CLI::App& app);
+void add_distill(CLI::App& app);
+void add_synth(CLI::App& app);
 void add_doctor(CLI::App& app);
 
 }  // namespace minnow

@@ -34,6 +34,8 @@ void declare_commands(CLI::App& app) {
   minnow::add_pretrain(app);
   minnow::add_tune(app);
   minnow::add_merge(app);
+  minnow::add_distill(app);
+  minnow::add_synth(app);
   minnow::add_doctor(app);
   app.footer("'minnow COMMAND --help' shows the arguments of a command, with examples.");
 }

@@ -41,7 +41,8 @@ struct HeadMemory {
 class TeacherRow {
  public:
   // From logits before scale and cap.
-  TeacherRow(const HeadLossAttrs& attrs, const float* teacher, const float* logits) : attrs_(attrs) {
+  TeacherRow(const HeadLossAttrs& attrs, double temperature, const float* teacher, const float* logits)
+      : attrs_(attrs), temperature_(temperature) {
     const auto k = static_cast<std::size_t>(attrs.teacher.top_k);
     for (std::size_t j = 0; j < k; ++j) {
       if (teacher[j] < 0) continue;
@@ -63,12 +64,12 @@ class TeacherRow {
       const double a = forward ? p_[j] : q_[j], b = forward ? q_[j] : p_[j];
       if (a > 0) kl_ += a * std::log(a / std::max(b, 1e-300));
     }
-    const double t = attrs_.teacher.temperature;
-    return t * t * kl_;
+    return temperature_ * temperature_ * kl_;
   }
 
   void add_gradient(double weight, float* d_logits) const {
-    const double factor = weight * attrs_.teacher.alpha * attrs_.teacher.temperature;
+    const double factor = weight * attrs_.teacher.alpha * temperature_;
+    if (factor == 0) return;  // the very bits of cross entropy alone
     for (std::size_t j = 0; j < ids_.size(); ++j) {
       const bool forward = attrs_.teacher.divergence == Divergence::kForward;
       const double slope = forward ? q_[j] - p_[j] : q_[j] > 0 ? q_[j] * (std::log(q_[j] / std::max(p_[j], 1e-300)) - kl_) : 0;
@@ -81,11 +82,12 @@ class TeacherRow {
     if (z.empty()) return;
     const double top = *std::max_element(z.begin(), z.end());
     double sum = 0;
-    for (double& v : z) sum += v = std::exp((v - top) / attrs_.teacher.temperature);
+    for (double& v : z) sum += v = std::exp((v - top) / temperature_);
     for (double& v : z) v /= sum;
   }
 
   const HeadLossAttrs& attrs_;
+  double temperature_;
   std::vector<int32_t> ids_;
   std::vector<double> q_, p_, slopes_;
   double kl_ = 0;
@@ -185,7 +187,7 @@ class HeadLossOfRows final : public Step {
     const float weight = batch.loss_weights[r], share = teacher.top_k > 0 ? teacher.alpha : 0;
     const auto k = static_cast<std::size_t>(teacher.top_k);
     std::optional<TeacherRow> told;
-    if (k > 0) told.emplace(s_.attrs, batch.teacher.data() + 2 * k * r, z);
+    if (k > 0) told.emplace(s_.attrs, batch.teacher_temperature > 0 ? batch.teacher_temperature : teacher.temperature, batch.teacher.data() + 2 * k * r, z);
     const CrossEntropyRow hard{.logits = z, .n = s_.n_vocab, .target = batch.targets[r], .weight = weight * (1 - share),
                                .scale = s_.attrs.scale, .softcap = s_.attrs.softcap, .gradient = wants_gradient(), .soft = {}};
     s_.losses.row(row)[0] = static_cast<float>(run.train->kernels.cross_entropy(hard).cross_entropy);

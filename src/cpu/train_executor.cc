@@ -83,6 +83,9 @@ void TrainExecutor::check_losses(const TrainingBatch& batch, const Node& loss) c
     fail(ErrorCode::kInvalidInput, "training: {} targets, {} weights and {} numbers of a teacher for {} rows", batch.targets.size(),
          batch.loss_weights.size(), batch.teacher.size(), rows);
   }
+  if (!(batch.teacher_temperature >= 0)) {
+    fail(ErrorCode::kInvalidInput, "training: a teacher's temperature of {}; it must not be negative", batch.teacher_temperature);
+  }
   const int64_t n_vocab = training_.graph.node(loss.inputs[1]).shape[0];
   for (const int32_t t : batch.targets) {
     if (t >= n_vocab) fail(ErrorCode::kInvalidInput, "training: target {} of a vocabulary of {}", t, n_vocab);

@@ -102,6 +102,24 @@ TEST(TrainExecutor, LearnsFromATeacherInEitherDirection) {
   }
 }
 
+TEST(TrainExecutor, TakesTheTemperatureOfABatchInPlaceOfThatOfTheGraph) {
+  const Graph graph = SmallModel().make(0);
+  const auto executor_with = [&](float temperature) {
+    const TeacherAttrs teacher{.top_k = 4, .temperature = temperature, .alpha = 0.6f};
+    return TrainExecutor(differentiate(graph, {train_f32, LossKind::kTokens, teacher}), options_of());
+  };
+  TrainExecutor two = executor_with(2), one = executor_with(1);
+  TrainingBatch batch = batch_of(4);
+  const test::TrainingResult wanted = test::result_of(two, batch), other = test::result_of(one, batch);
+  batch.teacher_temperature = 2;
+  const test::TrainingResult got = test::result_of(one, batch);
+  EXPECT_TRUE(test::same_bits(got.output, wanted.output));
+  EXPECT_FALSE(test::same_bits(other.output, wanted.output));
+  for (std::size_t i = 0; i < got.gradients.size(); ++i) EXPECT_TRUE(test::same_bits(got.gradients[i], wanted.gradients[i]));
+  batch.teacher_temperature = -1;
+  EXPECT_THROW(one.run(batch), Error);
+}
+
 TEST(TrainExecutor, PassesGradientsThroughFrozenWeightsOfAnyType) {
   for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
     SmallModel model;

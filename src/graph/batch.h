@@ -31,6 +31,7 @@ struct TrainingBatch : Batch {
   std::vector<int32_t> targets;     // [R] the token that should follow each row; negative: none
   std::vector<float> loss_weights;  // [R] factor of each row's loss in the sum that is differentiated
   std::vector<float> teacher;       // [R, 2 k] of a teacher's k tokens of each row the ids, then ln p; empty without one
+  float teacher_temperature = 0;    // above 0: instead of TeacherAttrs::temperature, for schedules
   std::vector<float> output_grad;   // [R, ...] for LossKind::kGiven; empty otherwise
   uint64_t seed = 0;                // of dropout: another one for each run
 };

@@ -171,6 +171,20 @@ Graph without_dead_nodes(const Graph& graph, std::vector<NodeId>* renamed) {
   return out;
 }
 
+Graph without_dropout(const Graph& graph) {
+  Graph kept;
+  std::vector<NodeId> names;
+  for (const Node& original : graph.nodes()) {
+    Node n = original;
+    for (NodeId& in : n.inputs) {
+      if (in != kNoNode) in = names[static_cast<std::size_t>(in)];
+    }
+    names.push_back(n.op == Op::kDropout ? n.inputs[0] : kept.append(std::move(n)));
+  }
+  kept.set_output(names[static_cast<std::size_t>(graph.output())]);
+  return kept;
+}
+
 Graph fuse(const Graph& graph) {
   const std::vector<int> uses = count_uses(graph);
   Graph fused;

@@ -66,6 +66,18 @@ TEST(Fuse, KeepsAnActivationThatIsUsedTwice) {
   EXPECT_TRUE(std::any_of(fused.nodes().begin(), fused.nodes().end(), [](const Node& n) { return n.op == Op::kUnary; }));
 }
 
+TEST(WithoutDropout, EveryUserReadsWhatWasDroppedFrom) {
+  Graph g;
+  const NodeId x = g.embed(g.weight("embd", matrix(10, 8)), g.tokens());
+  const NodeId dropped = g.dropout(g.dropout(x, {.p = 0.5f, .salt = 1}), {.p = 0.1f, .salt = 2});
+  g.set_output(g.dropout(g.add(dropped, x), {.p = 0.2f, .salt = 3}));
+  const Graph kept = without_dropout(g);
+  EXPECT_EQ(kept.nodes().size(), g.nodes().size() - 3);
+  const Node& sum = kept.node(kept.output());
+  EXPECT_EQ(sum.op, Op::kAdd);
+  EXPECT_EQ(sum.inputs[0], sum.inputs[1]);
+}
+
 TEST(PlanMemory, NeverOverwritesAValueThatIsStillNeeded) {
   test::expect_plan_keeps_values(feed_forward(), {7, 3});
   test::expect_plan_keeps_values(fuse(feed_forward()), {1, 1});

@@ -7,18 +7,35 @@
 #include <span>
 
 #include "base/json.h"
-#include "graph/batch.h"
-#include "graph/differentiate.h"
+#include "cpu/train_executor.h"
 #include "train/sample.h"
 #include "train/train_batch.h"
 
 namespace minnow {
 
-// A loss of its own. The trainer asks in this order, for every batch: prepare, then (after the graph has run) loss. Everything is
-// called on one thread. The default is the mean cross entropy over the tokens that carry loss.
+// What a run works with; all of it outlives the objective's use. Weights are as the run finds them, before a checkpoint is read.
+struct TrainingContext {
+  const Graph& model;    // fused, as build_graph lays it
+  const Graph& trained;  // what the lesson made of it
+  const std::function<bool(const Node&)>& trains;
+  int64_t sequence_length;
+  TrainExecutorOptions executor;  // large enough for any batch
+};
+
+// A loss of its own. The trainer asks in this order: begin, then for every batch prepare and (after the graph has run) loss.
+// Everything is called on one thread. The default is the mean cross entropy over the tokens that carry loss.
 class Objective {
  public:
+  struct Measured {
+    double loss = 0;   // sum
+    double count = 0;  // what it is divided by
+  };
+
   virtual ~Objective() = default;
+
+  virtual void begin(const TrainingContext& context) { (void)context; }
+  // Cross entropy would teach the rejected answer of a pair as well as the chosen one.
+  virtual bool learns_from(RecordKind kind) const { return kind != RecordKind::kPreference; }
 
   // What the fused head computes beside cross entropy.
   virtual TeacherAttrs teacher() const { return {}; }
@@ -30,6 +47,14 @@ class Objective {
   virtual double count(const TrainBatch& data) const { return static_cast<double>(data.n_loss_tokens); }
   // Further figures since the last call, for the log: means over the step; null when there are none.
   virtual Json figures() { return nullptr; }
+  // A checkpoint is being written: what was worked out and would take long again is worth keeping.
+  virtual void save() {}
+
+  // Of a batch of validation records: cross entropy of tokens unless it is said otherwise. `evaluator` computes that of each row
+  // with the weights of now, without dropout.
+  virtual Measured measure(const TrainingBatch& batch, const TrainBatch& data, TrainExecutor& evaluator);
+  // As figures(), of what was measured.
+  virtual Json measured_figures() { return nullptr; }
 };
 
 struct Lesson {

@@ -87,35 +87,64 @@ bool ContaminationCheck::contains(std::string_view text) const {
   return std::ranges::any_of(grams, [&](uint64_t gram) { return grams_.contains(gram); });
 }
 
-std::vector<uint32_t> find_near_duplicates(std::size_t count, const std::function<std::string(std::size_t)>& text,
-                                           const NearDuplicateOptions& options) {
-  if (count > limits::kMaxRecords) fail(ErrorCode::kLimit, "{} texts are too many to compare", count);
-  Random random(options.seed);
-  std::array<uint64_t, kHashes> seeds;
-  for (uint64_t& seed : seeds) seed = random.next();
-  std::vector<Signature> signatures;  // of texts that duplicate none
-  std::vector<uint32_t> numbers;      // of those
-  std::unordered_map<uint64_t, std::vector<uint32_t>> bands;
-  std::vector<uint32_t> first(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    first[i] = static_cast<uint32_t>(i);
-    const std::vector<uint64_t> grams = word_gram_hashes(text(i), options.n);
-    if (grams.empty()) continue;
-    const Signature signature = signature_of(grams, seeds);
-    std::array<uint64_t, kBands> keys;
+struct NearDuplicates::Impl {
+  NearDuplicateOptions options;
+  std::array<uint64_t, kHashes> seeds = {};
+  std::vector<Signature> signatures = {};  // of texts that duplicate none
+  std::vector<uint32_t> numbers = {};      // of those
+  std::unordered_map<uint64_t, std::vector<uint32_t>> bands = {};
+  uint32_t count = 0;
+
+  struct Looked {
+    bool has_words = false;
+    Signature signature = {};
+    std::array<uint64_t, kBands> keys = {};
+    uint32_t first = UINT32_MAX;  // of the texts that it duplicates
+  };
+  Looked look(std::string_view text) const {
+    Looked l;
+    const std::vector<uint64_t> grams = word_gram_hashes(text, options.n);
+    l.has_words = !grams.empty();
+    if (!l.has_words) return l;
+    l.signature = signature_of(grams, seeds);
     for (std::size_t band = 0; band < kBands; ++band) {
-      keys[band] = band_key(signature, band);
-      const auto found = bands.find(keys[band]);
+      l.keys[band] = band_key(l.signature, band);
+      const auto found = bands.find(l.keys[band]);
       if (found == bands.end()) continue;
       for (const uint32_t other : found->second) {
-        if (similarity(signature, signatures[other]) >= options.threshold) first[i] = std::min(first[i], numbers[other]);
+        if (similarity(l.signature, signatures[other]) >= options.threshold) l.first = std::min(l.first, numbers[other]);
       }
     }
-    if (first[i] != i) continue;
-    for (const uint64_t key : keys) bands[key].push_back(static_cast<uint32_t>(signatures.size()));
-    signatures.push_back(signature);
-    numbers.push_back(static_cast<uint32_t>(i));
+    return l;
   }
+};
+
+NearDuplicates::NearDuplicates(const NearDuplicateOptions& options) : impl_(std::make_unique<Impl>(Impl{.options = options})) {
+  Random random(options.seed);
+  for (uint64_t& seed : impl_->seeds) seed = random.next();
+}
+NearDuplicates::~NearDuplicates() = default;
+
+bool NearDuplicates::contains(std::string_view text) const { return impl_->look(text).first != UINT32_MAX; }
+
+uint32_t NearDuplicates::add(std::string_view text) {
+  Impl& all = *impl_;
+  const uint32_t number = all.count++;
+  const Impl::Looked l = all.look(text);
+  if (!l.has_words) return number;
+  if (l.first != UINT32_MAX) return l.first;
+  for (const uint64_t key : l.keys) all.bands[key].push_back(static_cast<uint32_t>(all.signatures.size()));
+  all.signatures.push_back(l.signature);
+  all.numbers.push_back(number);
+  return number;
+}
+
+std::vector<uint32_t> find_near_duplicates(std::size_t count, const std::function<std::string(std::size_t)>& text,
+                                           const NearDuplicateOptions& options) {
+  if (count >= limits::kMaxRecords) fail(ErrorCode::kLimit, "{} texts are too many to compare", count);
+  NearDuplicates all(options);
+  std::vector<uint32_t> first;
+  for (std::size_t i = 0; i < count; ++i) first.push_back(all.add(text(i)));
   return first;
 }
 

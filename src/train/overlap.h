@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -36,9 +37,25 @@ struct NearDuplicateOptions {
   uint64_t seed = 0;
 };
 
-// For each of `count` texts the number of the first earlier text that it nearly duplicates, or its own. Estimates by MinHash of 128
-// values (Broder 1997; standard error at most 0.045), looked up in 32 bands of 4: of pairs at 0.8 one in 2 * 10^7 is not
-// looked at. Takes about 2 KB of memory for each text; time grows with the number of texts, and with that of pairs that share a band.
+// Texts as they come, each compared with those before it that duplicate none. Estimates by MinHash of 128 values (Broder 1997; standard
+// error at most 0.045), looked up in 32 bands of 4: of pairs at 0.8 one in 2 * 10^7 is not looked at. Takes about 2 KB of memory
+// for each text; time grows with the number of texts, and with that of pairs that share a band.
+class NearDuplicates {
+ public:
+  explicit NearDuplicates(const NearDuplicateOptions& options = {});
+  ~NearDuplicates();
+  // The number of the first earlier text that this one nearly duplicates, or its own; texts are counted from 0. One without words
+  // duplicates none.
+  uint32_t add(std::string_view text);
+  // The same without remembering the text.
+  bool contains(std::string_view text) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// For each of `count` texts the number of the first earlier text that it nearly duplicates, or its own.
 std::vector<uint32_t> find_near_duplicates(std::size_t count, const std::function<std::string(std::size_t)>& text,
                                            const NearDuplicateOptions& options = {});
 

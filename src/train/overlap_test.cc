@@ -90,6 +90,16 @@ TEST(NearDuplicates, PointToTheFirstOfThem) {
   EXPECT_EQ(find_near_duplicates(texts.size(), [&](std::size_t i) { return texts[i]; }), (std::vector<uint32_t>{0, 1, 2, 1, 1, 5}));
 }
 
+TEST(NearDuplicates, AreFoundAsTextsCome) {
+  NearDuplicates seen({.n = 3, .threshold = 0.7});
+  EXPECT_EQ(seen.add("name three rivers of europe"), 0u);
+  EXPECT_TRUE(seen.contains("Name three rivers of Europe!"));
+  EXPECT_FALSE(seen.contains("explain why the sky is blue"));
+  EXPECT_EQ(seen.add("explain why the sky is blue"), 1u) << "asking remembers nothing";
+  EXPECT_EQ(seen.add("Name three rivers of Europe."), 0u);
+  EXPECT_FALSE(seen.contains(""));
+}
+
 TEST(NearDuplicates, LeaveASplit) {
   const minnow::testing::TemporaryFolder folder;
   const auto path = folder.write("a.jsonl",

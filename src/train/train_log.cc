@@ -59,8 +59,14 @@ void TrainLog::add(const StepRecord& r) {
   append(line);
 }
 
-void TrainLog::add_validation(int64_t step, double loss) {
-  append({{"step", step}, {"validation_loss", loss}, {"perplexity", std::exp(loss)}});
+void TrainLog::add_validation(int64_t step, double loss, const Json& figures) {
+  Json line = {{"step", step}, {"validation_loss", loss}};
+  if (figures.is_object()) {
+    line.update(figures);
+  } else {
+    line["perplexity"] = std::exp(loss);
+  }
+  append(line);
 }
 
 void TrainLog::draw() const {

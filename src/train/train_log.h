@@ -28,7 +28,8 @@ class TrainLog {
   TrainLog(std::filesystem::path folder, int64_t step);
 
   void add(const StepRecord& record);
-  void add_validation(int64_t step, double loss);
+  // Without figures of an objective's own the loss is cross entropy, and its perplexity is told.
+  void add_validation(int64_t step, double loss, const Json& figures = nullptr);
   // Writes loss.svg.
   void draw() const;
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/fast_hash.h"
@@ -87,11 +86,17 @@ Trainer::Trainer(Model& model, const DataSet& data, const TrainerOptions& option
   const StreamOptions stream{.sequence_length = options_.sequence_length, .n_sequences = options_.n_sequences, .seed = options_.seed};
   stream_ = std::make_unique<DataStream>(data.train, tokenizer, lesson_.samples, stream);
 
-  const int64_t rows = options_.sequence_length * options_.n_sequences;
+  const RecordKind kind = data.train.kind();
+  if (!lesson_.objective->learns_from(kind)) {
+    throw Error(ErrorCode::kUsage, fmt::format("training: records of kind {} do not suit this loss", record_kind_name(kind)),
+                "preferences want a loss of pairs, and such a loss wants preferences");
+  }
+  const int64_t rows = options_.sequence_length * options_.n_sequences * (kind == RecordKind::kPreference ? 2 : 1);
   const TrainExecutorOptions executor{.n_threads = options_.n_threads, .isa = chosen_isa(), .max_tokens = rows, .max_outputs = rows,
                                       .numbers = options_.numbers};
-  Graph graph = fuse(build_graph(model, options_.sequence_length));
-  if (lesson_.adapt) graph = lesson_.adapt(graph);
+  const Graph whole = fuse(build_graph(model, options_.sequence_length));
+  const Graph graph = lesson_.adapt ? lesson_.adapt(whole) : whole;
+  lesson_.objective->begin({whole, graph, lesson_.trains, options_.sequence_length, executor});
   TrainingGraph training = differentiate(graph, {.trains = lesson_.trains, .teacher = lesson_.objective->teacher()});
   if (options_.less_memory) training = recompute_most(training, {rows, rows});
   executor_ = std::make_unique<TrainExecutor>(training, executor);
@@ -129,7 +134,10 @@ Checkpoint Trainer::checkpoint() {
   return c;
 }
 
-void Trainer::save() { save_checkpoint(folder_ / "checkpoints", checkpoint(), options_.keep_checkpoints); }
+void Trainer::save() {
+  lesson_.objective->save();
+  save_checkpoint(folder_ / "checkpoints", checkpoint(), options_.keep_checkpoints);
+}
 
 bool Trainer::resume() {
   const auto newest = newest_checkpoint(folder_ / "checkpoints");
@@ -181,23 +189,23 @@ StepRecord Trainer::step() {
 double Trainer::validation_loss() {
   if (!validation_) return 0;
   validation_->seek({});
-  double loss = 0;
-  int64_t tokens = 0;
+  Objective::Measured sum;
   TrainBatch batch;
   for (int64_t i = 0; i < options_.evaluation_batches && validation_->next(batch); ++i) {
     if (batch.n_loss_tokens == 0) continue;
-    const std::span<const float> losses = evaluator_->run(training_batch(batch));
-    loss = std::accumulate(losses.begin(), losses.end(), loss);
-    tokens += batch.n_loss_tokens;
+    const Objective::Measured one = lesson_.objective->measure(training_batch(batch), batch, *evaluator_);
+    sum.loss += one.loss;
+    sum.count += one.count;
   }
-  return tokens > 0 ? loss / static_cast<double>(tokens) : 0;
+  validation_figures_ = lesson_.objective->measured_figures();
+  return sum.count > 0 ? sum.loss / sum.count : 0;
 }
 
 void Trainer::evaluate() {
   if (!validation_ || validated_step_ == optimizer_->steps()) return;
   validated_step_ = optimizer_->steps();
   last_validation_ = validation_loss();
-  log_->add_validation(validated_step_, last_validation_);
+  log_->add_validation(validated_step_, last_validation_, validation_figures_);
 }
 
 TrainerReport Trainer::run(const std::function<bool(const StepRecord&)>& on_step) {

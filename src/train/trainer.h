@@ -58,7 +58,7 @@ class Trainer {
   // kInvalidInput when loss or gradients are not finite; checkpoints from before stay.
   TrainerReport run(const std::function<bool(const StepRecord&)>& on_step);
 
-  // Mean loss of a token of the validation records; 0 without them.
+  // The objective's mean loss of the validation records (of a token, or of a pair); 0 without them.
   double validation_loss();
   int64_t steps_done() const { return optimizer_->steps(); }
   int64_t n_parameters() const;
@@ -87,6 +87,7 @@ class Trainer {
   int64_t tokens_ = 0;
   double last_validation_ = 0;
   int64_t validated_step_ = -1;
+  Json validation_figures_;
 };
 
 // The rows with a target have a loss.

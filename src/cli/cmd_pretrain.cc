@@ -11,9 +11,11 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/quantize_types.h"
 #include "models/find_tokenizer.h"
 #include "models/save.h"
 #include "tensor/codec.h"
+#include "train/fake_quant.h"
 #include "train/new_model.h"
 #include "train/trainer.h"
 
@@ -26,11 +28,12 @@ constexpr uint64_t kMaxConfigBytes = 1 << 20;
 
 struct PretrainArguments {
   std::vector<std::string> files, validation_files;
-  std::string output, tokenizer, eos, from, folder, schedule = "cosine", optimizer = "adamw", numbers = "auto", type = "bf16", config;
+  std::string output, tokenizer, eos, from, folder, schedule = "cosine", optimizer = "adamw", numbers = "auto", type, qat, config;
+  QuantizeTypes qat_types;
   double validation_share = 0.01;
   NewModelShape shape;
   TrainerOptions options;
-  bool untied = false, resume = false, json = false;
+  bool untied = false, in_order = false, resume = false, init_only = false, rounds_inputs = false, json = false;
 };
 
 // Values of a JSON object for the options that were not given: {"layers": 6, "lr": 1e-3, "untied": true, "files": ["a.txt"]}.
@@ -51,11 +54,23 @@ void apply_config(CLI::App& command, const std::string& path) {
   }
 }
 
+bool writes_gguf(const PretrainArguments& a) { return fs::path(a.output).extension() == ".gguf"; }
+
+void check_qat(const PretrainArguments& a) {
+  if (a.qat.empty()) {
+    if (a.qat_types.given() || a.rounds_inputs) fail(ErrorCode::kUsage, "--tensor-type and its like say what --qat trains for; give --qat RECIPE");
+    return;
+  }
+  if (!a.type.empty()) fail(ErrorCode::kUsage, "--type {}: the types of the file are those of --qat {}", a.type, a.qat);
+  if (!writes_gguf(a)) fail(ErrorCode::kUsage, "--qat writes a GGUF file; name the --output NAME.gguf, not {}", a.output);
+}
+
 void check(const PretrainArguments& a) {
-  if (a.files.empty()) fail(ErrorCode::kUsage, "no FILES to learn from");
+  if (a.files.empty() && !a.init_only) fail(ErrorCode::kUsage, "no FILES to learn from");
   if (a.output.empty()) fail(ErrorCode::kUsage, "no --output");
   if (!a.from.empty()) check_not_same(a.from, a.output);
   if (a.from.empty() && a.tokenizer.empty()) fail(ErrorCode::kUsage, "a new model needs --tokenizer; 'minnow tokenizer train' makes one");
+  check_qat(a);
 }
 
 DType output_type(const std::string& name) {
@@ -63,11 +78,28 @@ DType output_type(const std::string& name) {
   return name == "f16" ? DType::kF16 : DType::kBF16;
 }
 
+FakeQuantOptions qat_of(const PretrainArguments& a) {
+  FakeQuantOptions options = fake_quant_options(a.qat);
+  a.qat_types.apply(options.types);
+  options.rounds_inputs |= a.rounds_inputs;
+  return options;
+}
+
+Lesson lesson_of(const PretrainArguments& a, const Model& model) {
+  Lesson lesson;
+  if (a.qat.empty()) return lesson;
+  const FakeQuantOptions qat = qat_of(a);
+  warn_of_types(quantize_report(model, qat.types));
+  add_fake_quant(lesson, model, qat);
+  return lesson;
+}
+
 TrainerOptions options_of(const PretrainArguments& a) {
   TrainerOptions options = a.options;
   options.rate.shape = *rate_shape_from_name(a.schedule);
   options.optimizer.kind = *optimizer_from_name(a.optimizer);
   options.optimizer.seed = options.seed;
+  options.shuffle = !a.in_order;
   options.numbers = a.numbers == "f32" ? Multiplied::kF32 : Multiplied::kBf16;
   return options;
 }
@@ -142,8 +174,12 @@ Tensor converted(const Tensor& from, DType type) {
 }
 
 void save(const PretrainArguments& a, const Model& model) {
+  if (!a.qat.empty()) {
+    quantize(model, a.output, qat_of(a).types, a.options.n_threads);
+    return;
+  }
   const DType type = output_type(a.type);
-  if (fs::path(a.output).extension() == ".gguf") {
+  if (writes_gguf(a)) {
     return save_gguf(model, a.output, [&](const NamedTensor& t) { return gguf_dtype(t, type); });
   }
   Model typed = model;
@@ -171,8 +207,9 @@ void pretrain(PretrainArguments a) {
   check(a);
   if (a.folder.empty()) a.folder = a.output + ".run";
   Model model = model_of(a);
+  if (a.init_only) return save(a, model);
   const DataSet data = data_of(a);
-  Trainer trainer(model, data, options_of(a), a.folder);
+  Trainer trainer(model, data, options_of(a), a.folder, lesson_of(a, model));
   if (a.resume) {
     if (!trainer.resume()) fail(ErrorCode::kNotFound, "{}: no checkpoint to resume from", a.folder);
   } else if (newest_checkpoint(fs::path(a.folder) / "checkpoints")) {
@@ -201,6 +238,7 @@ void declare_model(CLI::App& c, PretrainArguments& a) {
   c.add_option("--kv-heads", a.shape.n_kv_heads, "heads of keys and values (default: as many as heads)")->check(CLI::Range(1, 1024));
   c.add_option("--ff", a.shape.n_ff, "width of the feed-forward part (default: 8/3 of the width)")->check(CLI::Range(1, 1 << 20));
   c.add_flag("--untied", a.untied, "an output projection of its own beside the embedding");
+  c.add_flag("--init-only", a.init_only, "write the model as it is before the first step");
 }
 
 void declare_training(CLI::App& c, PretrainArguments& a) {
@@ -222,8 +260,15 @@ void declare_training(CLI::App& c, PretrainArguments& a) {
   c.add_option("--numbers", a.numbers, "what products multiply: auto (bf16 where the CPU has a unit for it), f32")->check(from({"auto", "f32"}))
       ->capture_default_str();
   c.add_flag("--less-memory", o.less_memory, "compute values of layers twice instead of keeping them");
+  c.add_flag("--in-order", a.in_order, "records as they lie in the files instead of shuffled");
   c.add_option("--seed", o.seed, "of new weights and of the order of the data")->capture_default_str();
   c.add_option("-t,--threads", o.n_threads, "threads (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));
+}
+
+void declare_qat(CLI::App& c, PretrainArguments& a) {
+  c.add_option("--qat", a.qat, "train for a quantized file: a recipe of 'minnow quantize', or ternary (BitNet b1.58)");
+  a.qat_types.declare(c);
+  c.add_flag("--round-inputs", a.rounds_inputs, "with --qat: products see their inputs in 8 bits, as they run on a CPU; ternary does it always");
 }
 
 void declare_course(CLI::App& c, PretrainArguments& a) {
@@ -245,9 +290,10 @@ void add_pretrain(CLI::App& app) {
   CLI::App* c = app.add_subcommand("pretrain", "train a language model on texts, from nothing or from another model");
   c->add_option("FILES", a->files, "texts, JSON lines with \"text\", or folders of them");
   c->add_option("-o,--output", a->output, "the model: NAME.gguf, or a folder for safetensors");
-  c->add_option("--type", a->type, "of the matrices written: f32, f16 or bf16")->check(CLI::IsMember({"f32", "f16", "bf16"}))->capture_default_str();
+  c->add_option("--type", a->type, "of the matrices written: f32, f16 or bf16 (default: bf16)")->check(CLI::IsMember({"f32", "f16", "bf16"}));
   declare_model(*c, *a);
   declare_training(*c, *a);
+  declare_qat(*c, *a);
   declare_course(*c, *a);
   c->add_option("--config", a->config, "a JSON file with values for options by their long names; the command line counts more");
   declare_json(*c, a->json);
@@ -255,6 +301,7 @@ void add_pretrain(CLI::App& app) {
             "  minnow pretrain stories/ -o small.gguf --tokenizer tokenizer.json --steps 5000 --lr 1e-3 --warmup 100 --checkpoint-every 500\n"
             "  minnow pretrain stories/ -o small.gguf --tokenizer tokenizer.json --steps 5000 --lr 1e-3 --warmup 100 --checkpoint-every 500 --resume\n"
             "  minnow pretrain law/ -o law.gguf --from small.gguf --steps 1000 --lr 1e-4\n"
+            "  minnow pretrain stories/ -o small-q3.gguf --from small.gguf --qat Q3_K_S --steps 500 --lr 2e-4\n"
             "  minnow pretrain --config recipe.json");
   c->callback([a, c] {
     apply_config(*c, a->config);

@@ -72,7 +72,7 @@ std::unique_ptr<Step> make_decode_step(const Tensor& weight, float* out);
 
 // --- row by row (step_gradient.cc)
 
-// For kDropout, kUnaryGrad, kGatedGrad, kSoftCapGrad, kRopeGrad and kScatterRows; outputs are all values of the node.
+// For kRoundInput, kDropout, kUnaryGrad, kGatedGrad, kSoftCapGrad, kRopeGrad and kScatterRows; outputs are all values of the node.
 std::unique_ptr<Step> make_gradient_step(const Graph& graph, const Node& node, const std::vector<Value>& inputs,
                                          const std::vector<Value>& outputs);
 

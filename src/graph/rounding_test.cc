@@ -77,8 +77,11 @@ TEST(Rounding, LetsGradientsPassRoundedInputsAsIfTheyWereNot) {
   // The head sees rounded rows: its weight's gradient is of them, that of the rows is the plain product.
   for (std::size_t i = 0; i < a.graph.nodes().size(); ++i) {
     const Node& n = a.graph.nodes()[i];
-    if (n.op == Op::kMatMulWeightGrad) EXPECT_EQ(a.graph.node(n.inputs[1]).op, Op::kRoundInput);
-    if (n.op == Op::kScatterRows) EXPECT_EQ(a.graph.node(n.inputs[0]).op, Op::kMatMulGrad);
+    if (n.op == Op::kMatMulWeightGrad) {
+      EXPECT_EQ(a.graph.node(n.inputs[1]).op, Op::kRoundInput);
+    } else if (n.op == Op::kScatterRows) {
+      EXPECT_EQ(a.graph.node(n.inputs[0]).op, Op::kMatMulGrad);
+    }
   }
   const test::Interpreter plain(differentiate(made(false), {test::train_all, LossKind::kGiven}).graph, batch);
   double apart = 0, largest = 0;

@@ -141,9 +141,9 @@ class Tracker:
         data.write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
         text.write_text("\n".join(texts))
         self.call("tokenizer", "train", text, "-o", tokenizer, "--vocab-size", 300)
-        eos = json.loads(self.call("tokenize", tokenizer, "<|endoftext|>", "--json"))["tokens"]
-        assert len(eos) == 1, eos
-        documents = [json.loads(self.call("tokenize", tokenizer, t, "--json"))["tokens"] + eos for t in texts]
+        lines = "".join(json.dumps(t) + "\n" for t in texts + ["<|endoftext|>"])
+        *documents, eos = [json.loads(line)["ids"] for line in self.call("tokenize", tokenizer, lines, "--json-lines", "--parse-special").splitlines()]
+        documents = [d + eos for d in documents]
         return data, tokenizer, documents
 
     def losses(self, steps):

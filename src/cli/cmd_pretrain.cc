@@ -56,6 +56,13 @@ void apply_config(CLI::App& command, const std::string& path) {
 
 bool writes_gguf(const PretrainArguments& a) { return fs::path(a.output).extension() == ".gguf"; }
 
+FakeQuantOptions qat_of(const PretrainArguments& a) {
+  FakeQuantOptions options = fake_quant_options(a.qat);
+  a.qat_types.apply(options.types);
+  options.rounds_inputs |= a.rounds_inputs;
+  return options;
+}
+
 void check_qat(const PretrainArguments& a) {
   if (a.qat.empty()) {
     if (a.qat_types.given() || a.rounds_inputs) fail(ErrorCode::kUsage, "--tensor-type and its like say what --qat trains for; give --qat RECIPE");
@@ -63,6 +70,7 @@ void check_qat(const PretrainArguments& a) {
   }
   if (!a.type.empty()) fail(ErrorCode::kUsage, "--type {}: the types of the file are those of --qat {}", a.type, a.qat);
   if (!writes_gguf(a)) fail(ErrorCode::kUsage, "--qat writes a GGUF file; name the --output NAME.gguf, not {}", a.output);
+  qat_of(a);  // a recipe and types that there are
 }
 
 void check(const PretrainArguments& a) {
@@ -76,13 +84,6 @@ void check(const PretrainArguments& a) {
 DType output_type(const std::string& name) {
   if (name == "f32") return DType::kF32;
   return name == "f16" ? DType::kF16 : DType::kBF16;
-}
-
-FakeQuantOptions qat_of(const PretrainArguments& a) {
-  FakeQuantOptions options = fake_quant_options(a.qat);
-  a.qat_types.apply(options.types);
-  options.rounds_inputs |= a.rounds_inputs;
-  return options;
 }
 
 Lesson lesson_of(const PretrainArguments& a, const Model& model) {

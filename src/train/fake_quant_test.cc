@@ -101,7 +101,7 @@ TEST(FakeQuant, RunEndsWithWeightsThatQuantizeToWhatItMeasured) {
   Model written = load_model(folder / "trained.gguf");
   EXPECT_EQ(written.weights.require("blk.0.ffn_up.weight").dtype, DType::kQ4_0);
   own_weights(written);
-  EXPECT_EQ(Trainer(written, data, tiny_options(1), folder.path() / "other").validation_loss(), trainer.validation_loss());
+  EXPECT_EQ(Trainer(written, data, tiny_options(12), folder.path() / "other").validation_loss(), trainer.validation_loss());
 }
 
 TEST(FakeQuant, TernaryModelsSeeInputsAsInferenceRoundsThem) {

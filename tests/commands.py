@@ -373,6 +373,8 @@ def pretraining(c):
     c.ok("pretrain", *shape, "-o", parts, "--resume", "--threads", 2)
     c.check(whole.read_bytes() == parts.read_bytes(), "a run that was killed and resumed gives the same model")
     c.refused(1, ["warmup"], "pretrain", *shape, "-o", parts, "--resume", "--warmup", 5)
+    quantization_aware(c, shape)
+    longer_and_broken_runs(c, shape)
     more = json.loads(c.ok("pretrain", text, "-o", c.folder / "more", "--from", whole, "--steps", 3, "--ctx", 32, "--lr", 1e-3, "--json"))
     c.check(more["loss"] < 2, f"--from goes on from a model: {more}")
     c.check(json.loads((c.folder / "more" / "config.json").read_text())["num_hidden_layers"] == 2, "a folder gets safetensors and a config")
@@ -395,12 +397,14 @@ def tuning(c):
     r = c.call("tune", *course, "-o", folder / "a", "--json")
     c.check(r.returncode == 0 and json.loads(r.stdout)["finished"], f"tune makes an adapter: {r.stderr!r}")
     c.check("+" in r.stderr and "ship" in r.stderr, f"and shows a sample first: {r.stderr!r}")
-    c.check(sorted(p.name for p in (folder / "a").iterdir()) == ["adapter_config.json", "adapter_model.safetensors"], "a folder as PEFT has it")
+    c.check(sorted(p.name for p in (folder / "a").iterdir()) == ["adapter_config.json", "adapter_model.safetensors", "receipt.json"], "a folder as PEFT has it, and a receipt")
     written = json.loads((folder / "a" / "adapter_config.json").read_text())
     c.check(written["r"] == 4 and written["target_modules"] == sorted(written["target_modules"]) and len(written["target_modules"]) == 7, f"config: {written}")
-    first = {p.name: p.read_bytes() for p in (folder / "a").iterdir()}
+    receipt = json.loads((folder / "a" / "receipt.json").read_text())
+    c.check(receipt["step"] == "tune" and receipt["settings"]["method"] == "lora" and len(receipt["parents"]) == 1, f"receipt: {receipt}")
+    first = {p.name: p.read_bytes() for p in (folder / "a").glob("adapter_*")}
     c.ok("tune", *course, "-o", folder / "b", "--threads", 2)
-    c.check({p.name: p.read_bytes() for p in (folder / "b").iterdir()} == first, "the same run gives the same adapter")
+    c.check({p.name: p.read_bytes() for p in (folder / "b").glob("adapter_*")} == first, "the same run gives the same adapter")
     for method in ("rslora", "dora", "qlora"):
         c.ok("tune", *course, "-o", folder / method, "--method", method, "--steps", 3)
     c.ok("tune", *course, "-o", folder / "g.gguf", "--steps", 3)
@@ -484,6 +488,39 @@ def writing(c, model, chat):
     c.refused(1, ["chat template"], "synth", model, seeds, "-o", c.folder / "no.jsonl")
     c.refused(1, ["hold no tasks"], "synth", chat, c.folder / "stories.txt", "-o", c.folder / "no.jsonl")
     c.check(not (c.folder / "no.jsonl").exists(), "a refused run writes no records")
+def quantization_aware(c, shape):
+    out = c.folder / "qat.gguf"
+    report = json.loads(c.ok("pretrain", *shape, "-o", out, "--qat", "Q4_0", "--tensor-type", "ffn_down=Q8_0", "--json"))
+    types = {t["name"]: t["dtype"] for t in json.loads(c.ok("show", out, "--json", "--tensors"))["tensors"]}
+    c.check(types["blk.0.attn_q.weight"] == "Q4_0" and types["blk.0.ffn_down.weight"] == "Q8_0", f"--qat writes the types it trained for: {types}")
+    c.check(report["validation_loss"] < 2 and "the" in c.ok("run", out, "the cat", "-n", 8, "--temp", 0), f"and the model writes: {report}")
+    small = c.folder / "no-qat.gguf"
+    c.refused(2, ["--qat RECIPE"], "pretrain", *shape, "-o", small, "--pure")
+    c.refused(2, ["--type f16"], "pretrain", *shape, "-o", small, "--qat", "Q4_0", "--type", "f16")
+    c.refused(2, ["NAME.gguf"], "pretrain", *shape, "-o", c.folder / "no-qat", "--qat", "Q4_0")
+    c.refused(2, ["did you mean Q4_0"], "pretrain", *shape, "-o", small, "--qat", "Q4_Q")
+    r = c.call("pretrain", *shape, "-o", small, "--qat", "ternary", "--steps", 3)
+    c.check(r.returncode == 0 and "not whole blocks" in r.stderr, f"types that do not fit are told of: {r.stderr!r}")
+
+
+def longer_and_broken_runs(c, shape):
+    longer, straight = c.folder / "longer" / "m.gguf", c.folder / "straight" / "m.gguf"
+    for path in (longer, straight):
+        path.parent.mkdir()
+    c.ok("pretrain", *shape, "-o", longer, "--schedule", "constant", "--steps", 10)
+    more = json.loads(c.ok("pretrain", *shape, "-o", longer, "--schedule", "constant", "--steps", 20, "--resume", "--json"))
+    c.ok("pretrain", *shape, "-o", straight, "--schedule", "constant", "--steps", 20)
+    c.check(more["steps"] == 20 and longer.read_bytes() == straight.read_bytes(), "a run of constant rate goes on for more steps")
+    bent = c.folder / "bent.gguf"
+    c.ok("pretrain", *shape, "-o", bent, "--steps", 10)
+    c.refused(1, ["over 10 steps", "over 20 steps"], "pretrain", *shape, "-o", bent, "--steps", 20, "--resume")
+    c.refused(1, ["step 2", ".weight", "learning rate"], "pretrain", *shape, "-o", c.folder / "huge.gguf", "--lr", 1e30, "--warmup", 0)
+    init = c.folder / "init.gguf"
+    c.ok("pretrain", "--tokenizer", shape[2], "--config", shape[4], "-o", init, "--init-only", "--type", "f32")
+    c.check(not (c.folder / "init.gguf.run").exists(), "--init-only trains nothing")
+    poisoned = c.folder / "poisoned.gguf"
+    poisoned.write_bytes(init.read_bytes()[:-4] + b"\x00\x00\xc0\x7f")  # the last value of the last tensor: NaN
+    c.refused(1, ["is nan in step 1", ".weight"], "pretrain", *shape, "--from", poisoned, "-o", c.folder / "dead.gguf", "--schedule", "constant")
 
 
 # Ends a run with SIGKILL some time after its first checkpoint.

@@ -65,7 +65,12 @@ void distill(DistillArguments a) {
   const DataSet data = a.course.data();
   Trainer trainer(model, data, a.course.trainer_options(), a.course.folder, std::move(lesson));
   const TrainerReport report = a.course.run(trainer);
-  if (report.finished) save_model(model, a.course.output, float_type(a.type));
+  if (report.finished) {
+    save_model(model, a.course.output, float_type(a.type));
+    std::vector<std::filesystem::path> parents(a.teachers.begin(), a.teachers.end());
+    if (a.student != kNew) parents.emplace_back(a.student);
+    a.course.write_receipt("distill", parents, trainer, report);
+  }
   a.course.print(trainer, report, {{"taught_documents", distillation->n_computed()}});
 }
 

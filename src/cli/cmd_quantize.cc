@@ -11,32 +11,19 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/options.h"
-#include "compress/quantize.h"
+#include "cli/quantize_types.h"
 #include "models/receipt.h"
-#include "tensor/codec.h"
 
 namespace minnow {
 namespace {
 
 struct QuantizeArguments {
-  std::string source, destination, recipe, output_type, embedding_type;
-  std::vector<std::string> tensor_types, metadata;
+  std::string source, destination, recipe;
+  std::vector<std::string> metadata;
+  QuantizeTypes types;
   int n_threads = 0;
-  bool pure = false, dry_run = false, json = false;
+  bool dry_run = false, json = false;
 };
-
-DType parse_type(const std::string& text) {
-  const auto dtype = dtype_from_name(text);
-  if (!dtype || !can_encode(*dtype)) {
-    std::string names;
-    for (int i = 0; i < kNumDTypes; ++i) {
-      const auto known = static_cast<DType>(i);
-      if (can_encode(known)) names += fmt::format("{}{}", names.empty() ? "" : ", ", name(known));
-    }
-    fail(ErrorCode::kUsage, "{}: not a type that weights can be written in; choose one of {}", text, names);
-  }
-  return *dtype;
-}
 
 // KEY=TEXT, or KEY=@FILE for the text of a file.
 std::pair<std::string, std::string> key_and_text(const std::string& option) {
@@ -49,14 +36,7 @@ std::pair<std::string, std::string> key_and_text(const std::string& option) {
 QuantizeOptions options_of(const QuantizeArguments& a) {
   QuantizeOptions options;
   options.recipe = &find_recipe(a.recipe);
-  options.pure = a.pure;
-  if (!a.output_type.empty()) options.output_type = parse_type(a.output_type);
-  if (!a.embedding_type.empty()) options.embedding_type = parse_type(a.embedding_type);
-  for (const std::string& text : a.tensor_types) {
-    const std::size_t at = text.rfind('=');
-    if (at == std::string::npos || at == 0) fail(ErrorCode::kUsage, "--tensor-type {}: give PATTERN=TYPE", text);
-    options.overrides.emplace_back(NamePattern(text.substr(0, at)), parse_type(text.substr(at + 1)));
-  }
+  a.types.apply(options);
   for (const std::string& text : a.metadata) options.metadata.push_back(key_and_text(text));
   return options;
 }
@@ -106,17 +86,9 @@ void print_json(const QuantizeArguments& a, const QuantizeOptions& options, cons
   fmt::print("{}\n", j.dump(2));
 }
 
-void warn(const QuantizeReport& report) {
-  if (report.n_fallback > 0) {
-    fmt::print(stderr,
-               "warning: the rows of {} tensors are not whole blocks of their type, they got another; --dry-run shows which\n",
-               report.n_fallback);
-  }
-  if (report.n_requantized > 0) {
-    fmt::print(stderr,
-               "warning: {} of the tensors were quantized already and errors add up; start from F16, BF16 or F32 if you can\n",
-               report.n_requantized);
-  }
+Json settings_of(const QuantizeArguments& a) {
+  return {{"recipe", a.recipe}, {"pure", a.types.pure}, {"output_tensor_type", a.types.output_type},
+          {"token_embedding_type", a.types.embedding_type}, {"tensor_types", a.types.tensor_types}};
 }
 
 void run_quantize(const QuantizeArguments& a) {
@@ -130,11 +102,10 @@ void run_quantize(const QuantizeArguments& a) {
                       [&](uint64_t done) { progress.advance(done - std::min(done, progress.done())); });
   }
   if (!a.dry_run) {
-    write_receipt(a.destination, {.step = "quantize", .parents = {a.source}, .data = {}, .settings = {{"recipe", std::string(options.recipe->name)}, {"pure", a.pure},
-                                  {"output_tensor_type", a.output_type}, {"token_embedding_type", a.embedding_type}, {"tensor_types", a.tensor_types}},
+    write_receipt(a.destination, {.step = "quantize", .parents = {a.source}, .data = {}, .settings = settings_of(a),
                                   .measured = {{"bytes_before", report.bytes_before}, {"bytes_after", report.bytes_after}, {"bits_per_weight", report.bits_per_weight}}});
   }
-  warn(report);
+  warn_of_types(report);
   if (a.json) return print_json(a, options, report);
   if (a.dry_run) print_plan(report);
   print_summary(report);
@@ -163,14 +134,9 @@ void add_quantize(CLI::App& app) {
   c->add_option("SRC", a->source, "a model")->required();
   c->add_option("DST", a->destination, "the .gguf file to write")->required();
   c->add_option("RECIPE", a->recipe, "which types, see below")->required();
-  c->add_option("--output-tensor-type", a->output_type, "type of the output projection (and of a tied embedding)");
-  c->add_option("--token-embedding-type", a->embedding_type, "type of the token embedding");
-  c->add_option("--tensor-type", a->tensor_types,
-                "PATTERN=TYPE for tensors whose name the regular expression finds; repeatable, the first counts")
-      ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  a->types.declare(*c);
   c->add_option("--metadata", a->metadata, "KEY=TEXT or KEY=@FILE, to be written into the file's metadata; repeatable")
       ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  c->add_flag("--pure", a->pure, "the recipe's main type for every matrix");
   c->add_option("-t,--threads", a->n_threads, "threads that encode (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));
   c->add_flag("--dry-run", a->dry_run, "print what would become what, write nothing");
   declare_json(*c, a->json);

@@ -10,18 +10,22 @@
 #include "cli/command.h"
 #include "cli/course.h"
 #include "cli/options.h"
+#include "cli/qat_arguments.h"
 #include "compress/retype.h"
 #include "train/adapter_lesson.h"
 #include "train/describe_sample.h"
 #include "train/new_model.h"
+#include "train/preference.h"
 
 namespace minnow {
 namespace {
 
 struct TuneArguments {
   CourseArguments course;
-  std::string base, tokenizer, method = "lora", target, quantize, type = "bf16", template_file;
+  std::string base, tokenizer, method = "lora", target, quantize, type, template_file, preference, reference;
   AdapterShape shape;
+  PreferenceOptions pairs;
+  QatArguments qat;
   bool learn_prompts = false;
 
   TuneArguments() {
@@ -39,6 +43,8 @@ void check(TuneArguments& a) {
   const bool gguf = std::filesystem::path(a.course.output).extension() == ".gguf";
   if (gguf && a.method == "dora") fail(ErrorCode::kUsage, "{}: GGUF has no adapters with magnitudes (DoRA); name a folder", a.course.output);
   if (!a.quantize.empty() && a.method != "qlora") fail(ErrorCode::kUsage, "--quantize goes with --method qlora");
+  if (a.qat.given() && !a.is_full()) fail(ErrorCode::kUsage, "--qat trains every weight; give --method full");
+  a.qat.check(a.course.output, a.type);
   if (a.is_full() && !a.target.empty()) fail(ErrorCode::kUsage, "--target goes with adapters, --method full trains every weight");
 }
 
@@ -95,6 +101,25 @@ void show_sample(const Model& model, const DataSet& data, const SampleOptions& o
              describe_sample(samples[0], *tokenizer, 400, isatty(STDERR_FILENO) == 1));
 }
 
+// Pairs of answers are learned from as pairs; nothing else can be.
+void add_preference(const TuneArguments& a, const DataSet& data, Lesson& lesson) {
+  if (data.train.kind() != RecordKind::kPreference) {
+    if (!a.preference.empty() || !a.reference.empty()) fail(ErrorCode::kUsage, "--preference goes with records of a chosen and a rejected answer");
+    return;
+  }
+  PreferenceOptions options = a.pairs;
+  if (!a.preference.empty()) options.loss = *preference_loss_from_name(a.preference);
+  if (!a.reference.empty()) options.reference = std::make_shared<const Model>(load_model(a.reference));
+  lesson.objective = std::make_shared<Preference>(options);
+  lesson.settings["preference"] = settings(options);
+}
+
+void save(const TuneArguments& a, const Model& model, const std::optional<Adapter>& adapter) {
+  if (adapter) return save_adapter(*adapter, model, a.course.output);
+  if (a.qat.given()) return a.qat.save(model, a.course.output, a.course.options.n_threads);
+  save_model(model, a.course.output, float_type(a.type.empty() ? "bf16" : a.type));
+}
+
 void tune(TuneArguments a) {
   check(a);
   Model model = model_of(a);
@@ -105,6 +130,8 @@ void tune(TuneArguments a) {
     lesson = adapter_lesson(model, *adapter);
   }
   const DataSet data = a.course.data();
+  add_preference(a, data, lesson);
+  if (a.qat.given()) a.qat.add_to(lesson, model);
   const SampleOptions samples = sample_options(a);
   show_sample(model, data, samples);
   lesson.samples = samples;
@@ -112,8 +139,12 @@ void tune(TuneArguments a) {
   lesson.settings["prompts"] = a.learn_prompts;
   Trainer trainer(model, data, a.course.trainer_options(), a.course.folder, lesson);
   const TrainerReport report = a.course.run(trainer);
-  if (report.finished && adapter) save_adapter(*adapter, model, a.course.output);
-  if (report.finished && !adapter) save_model(model, a.course.output, float_type(a.type));
+  if (report.finished) {
+    save(a, model, adapter);
+    std::vector<std::filesystem::path> parents = {a.base};
+    if (!a.tokenizer.empty()) parents.emplace_back(a.tokenizer);
+    a.course.write_receipt("tune", parents, trainer, report);
+  }
   a.course.print(trainer, report, {{"method", a.method}});
 }
 
@@ -130,6 +161,14 @@ void declare_method(CLI::App& c, TuneArguments& a) {
   c.add_flag("--learn-prompts", a.learn_prompts, "loss on prompts as well, not on answers alone");
 }
 
+void declare_preference(CLI::App& c, TuneArguments& a) {
+  c.add_option("--preference", a.preference, "loss of pairs of answers: sigmoid (DPO, the default), hinge, ipo or length")
+      ->check(CLI::IsMember({"sigmoid", "hinge", "ipo", "length"}));
+  c.add_option("--beta", a.pairs.beta, "pairs: how much going away from the reference costs")->capture_default_str();
+  c.add_option("--label-smoothing", a.pairs.label_smoothing, "pairs: the share that may be the wrong way round")->capture_default_str();
+  c.add_option("--reference", a.reference, "pairs: a model to compare with instead of BASE");
+}
+
 }  // namespace
 
 void add_tune(CLI::App& app) {
@@ -139,13 +178,16 @@ void add_tune(CLI::App& app) {
   c->add_option("FILES", a->course.files, "JSON lines with prompts and answers, chats or texts, or folders of them");
   c->add_option("-o,--output", a->course.output, "the adapter (method full: the model): NAME.gguf, or a folder for safetensors");
   declare_method(*c, *a);
-  declare_type(*c, a->type)->description("method full: of the matrices written: f32, f16 or bf16")->capture_default_str();
+  declare_type(*c, a->type)->description("method full: of the matrices written: f32, f16 or bf16 (default: bf16)");
+  declare_preference(*c, *a);
   a->course.declare_training(*c);
+  a->qat.declare(*c);
   a->course.declare_course(*c);
   a->course.declare_config(*c);
   c->footer("Examples:\n  minnow tune model.gguf answers.jsonl -o adapter --steps 500 --rank 16 --alpha 32 --target all-linear\n"
             "  minnow tune model-Q4_K_M.gguf answers.jsonl -o adapter.gguf --method qlora --steps 500\n"
             "  minnow tune ./model-hf answers.jsonl -o tuned.gguf --method full --lr 1e-5\n"
+            "  minnow tune model.gguf pairs.jsonl -o adapter --lr 1e-5 --steps 200\n"
             "  minnow run model.gguf --adapter adapter\n  minnow merge model.gguf --adapter adapter -o tuned.gguf");
   c->callback([a, c] {
     a->course.apply_config(*c);

@@ -13,6 +13,7 @@
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "compress/retype.h"
+#include "models/receipt.h"
 #include "models/save.h"
 
 namespace minnow {
@@ -70,8 +71,8 @@ void CourseArguments::apply_config(CLI::App& command) const {
   }
 }
 
-void CourseArguments::check() {
-  if (files.empty()) fail(ErrorCode::kUsage, "no FILES to learn from");
+void CourseArguments::check(bool needs_files) {
+  if (needs_files && files.empty()) fail(ErrorCode::kUsage, "no FILES to learn from");
   if (output.empty()) fail(ErrorCode::kUsage, "no --output");
   if (folder.empty()) folder = output + ".run";
 }
@@ -81,6 +82,7 @@ TrainerOptions CourseArguments::trainer_options() const {
   o.rate.shape = *rate_shape_from_name(schedule);
   o.optimizer.kind = *optimizer_from_name(optimizer);
   o.optimizer.seed = o.seed;
+  o.shuffle = !in_order;
   o.numbers = numbers == "f32" ? Multiplied::kF32 : Multiplied::kBf16;
   return o;
 }
@@ -114,6 +116,15 @@ TrainerReport CourseArguments::run(Trainer& trainer) const {
     line.show(r);
     return !interrupt.take();
   });
+}
+
+void CourseArguments::write_receipt(const std::string& step, const std::vector<fs::path>& parents, const Trainer& trainer,
+                                    const TrainerReport& r) const {
+  Json measured = {{"parameters", trainer.n_parameters()}, {"tokens", r.tokens}, {"loss", r.loss}, {"tokens_per_s", r.tokens_per_second}};
+  if (r.validation_loss > 0) measured["validation_loss"] = r.validation_loss;
+  std::vector<fs::path> data(files.begin(), files.end());
+  data.insert(data.end(), validation_files.begin(), validation_files.end());
+  minnow::write_receipt(output, {.step = step, .parents = parents, .data = data, .settings = trainer.settings(), .measured = measured});
 }
 
 void CourseArguments::print(const Trainer& trainer, const TrainerReport& r, const Json& more) const {
@@ -150,6 +161,7 @@ void CourseArguments::declare_training(CLI::App& c) {
   c.add_option("--numbers", numbers, "what products multiply: auto (bf16 where the CPU has a unit for it), f32")->check(from({"auto", "f32"}))
       ->capture_default_str();
   c.add_flag("--less-memory", o.less_memory, "compute values of layers twice instead of keeping them");
+  c.add_flag("--in-order", in_order, "records as they lie in the files instead of shuffled");
   c.add_option("--seed", o.seed, "of new weights and of the order of the data")->capture_default_str();
   c.add_option("-t,--threads", o.n_threads, "threads (default: one per fast core, see doctor)")->check(CLI::Range(1, 1024));
 }

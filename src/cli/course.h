@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@ struct CourseArguments {
   std::string output, folder, schedule = "cosine", optimizer = "adamw", numbers = "auto", config;
   double validation_share = 0.01;
   TrainerOptions options;
-  bool resume = false, json = false;
+  bool in_order = false, resume = false, json = false;
 
   void declare_training(CLI::App& command);  // steps, batches, optimizer
   void declare_course(CLI::App& command);    // validation, checkpoints, resuming
@@ -23,14 +24,17 @@ struct CourseArguments {
 
   // Values of the --config file for the options that were not given: {"steps": 6, "lr": 1e-3, "files": ["a.txt"]}.
   void apply_config(CLI::App& command) const;
-  // Throws kUsage when files or output are missing. Fills in the folder.
-  void check();
+  // Throws kUsage when files (where they are needed) or the output are missing. Fills in the folder.
+  void check(bool needs_files = true);
   TrainerOptions trainer_options() const;
   DataSet data() const;
   // Refuses contexts that the model was not made for.
   void check_context(const Model& model) const;
   // To the end, or until Ctrl-C; resumes or refuses to when there are checkpoints.
   TrainerReport run(Trainer& trainer) const;
+  // Beside the output, which is there.
+  void write_receipt(const std::string& step, const std::vector<std::filesystem::path>& parents, const Trainer& trainer,
+                     const TrainerReport& report) const;
   // One line, or JSON with `more` in it.
   void print(const Trainer& trainer, const TrainerReport& report, const Json& more = Json::object()) const;
 };

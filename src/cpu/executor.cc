@@ -91,7 +91,7 @@ void Executor::pack_weights() {
   vectors_.resize(nodes.size());
   std::vector<WeightMatrix> matrices;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const Tensor& t = nodes[i].constant;
+    const Tensor& t = nodes[i].values();
     if (is_vector[i]) vectors_[i] = Tensor::from_f32(to_f32(t), t.shape);
     if (!is_matrix[i]) continue;
     for (int64_t e = 0; e < n_matrices(t.shape); ++e) {
@@ -108,7 +108,7 @@ void Executor::pack_weights() {
     return PackedMatrix(m.name, m.tensor, packed_->panels(next++), half_input(kernels_, options_.exact));
   };
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const Tensor& t = nodes[i].constant;
+    const Tensor& t = nodes[i].values();
     if (!is_matrix[i]) continue;
     if (t.shape.rank() == 3) {
       for (int64_t e = 0; e < t.shape[0]; ++e) experts_[i].push_back(take());
@@ -161,7 +161,7 @@ void Executor::compile() {
       case Op::kReshape: break;
       case Op::kEmbed: {
         const Node& table = graph_.node(n.inputs[0]);
-        const Tensor& t = table.constant;
+        const Tensor& t = table.values();
         if (!info(t.dtype).is_weight) fail(ErrorCode::kUnsupported, "{}: embeddings of type {}", table.name, name(t.dtype));
         // Where the table is the output projection, too, it is in memory already.
         std::function<void(int64_t, float*)> row = [t](int64_t r, float* y) { decode_row(t.dtype, t.row(r), y, t.shape.last()); };

@@ -8,12 +8,14 @@
 #include <functional>
 #include <numeric>
 
-#include "base/error.h"
+#include "base/test_refusal.h"
 #include "graph/test_interpreter.h"
 #include "cpu/test_values.h"
 
 namespace minnow {
 namespace {
+
+using test::refusal;
 
 constexpr int64_t kVocab = 40, kHeads = 6, kKvHeads = 2, kHeadDim = 32, kMaxTokens = 160;
 
@@ -291,15 +293,6 @@ TEST_P(ExecutorAt, AttentionThatIsNotCausalSeesBothSides) {
     const auto sequences = some_sequences();
     EXPECT_LT(relative_error(outputs(executor, KvType::kF32, sequences, 1000, true), g, sequences), 1e-5);
   }
-}
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return {};
 }
 
 TEST(Executor, AScaleThatIsNotFiniteNamesTheWeight) {

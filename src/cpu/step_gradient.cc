@@ -25,6 +25,24 @@ std::unique_ptr<Step> dropout_step(const Node& node, Value x, Value y) {
   });
 }
 
+// Rounds with the kernels of inference, to their very codes.
+template <typename Block>
+std::unique_ptr<Step> round_input_step(const Node& node, Value x, Value y, void (*Kernels::*quantize)(const float*, Block*, int64_t)) {
+  const int64_t n = node.shape.last(), n_blocks = (n + Block::kColumns - 1) / Block::kColumns;
+  return step_over(node.shape[0], [=](const RunContext& run, int64_t r) {
+    thread_local std::vector<Block> blocks;
+    blocks.resize(static_cast<std::size_t>(n_blocks));
+    for (int64_t at = 0; at < y.width; at += n) {
+      (run.kernels.*quantize)(x.row(r) + at, blocks.data(), n);
+      float* to = y.row(r) + at;
+      for (int64_t i = 0; i < n; ++i) {
+        const Block& b = blocks[static_cast<std::size_t>(i / Block::kColumns)];
+        to[i] = b.d * static_cast<float>(b.q[i % Block::kColumns]);
+      }
+    }
+  });
+}
+
 // The transposed rotation is that by the opposite angles.
 class RopeGradStep final : public TokenStep {
  public:
@@ -129,6 +147,9 @@ std::unique_ptr<Step> make_gradient_step(const Graph& graph, const Node& node, c
                                          const std::vector<Value>& out) {
   const Value y = out[0];
   switch (node.op) {
+    case Op::kRoundInput:
+      if (node.get<RoundInputAttrs>().block == 32) return round_input_step(node, in[0], y, &Kernels::quantize_32);
+      return round_input_step(node, in[0], y, &Kernels::quantize_256);
     case Op::kDropout: return dropout_step(node, in[0], y);
     case Op::kRopeGrad: return std::make_unique<RopeGradStep>(graph, node, in, y);
     case Op::kScatterRows: return std::make_unique<ScatterRowsStep>(in[0], y);

@@ -96,7 +96,7 @@ Value TrainCompiler::value(NodeId id) {
   const Node& n = node(id);
   if (n.op == Op::kWeight) {
     Tensor& held = made_.vectors_[index(id)];
-    if (!held) held = n.constant.dtype == DType::kF32 ? n.constant : Tensor::from_f32(to_f32(n.constant), n.constant.shape);
+    if (!held) held = n.values().dtype == DType::kF32 ? n.values() : Tensor::from_f32(to_f32(n.values()), n.shape);
     return {const_cast<float*>(held.f32()), held.shape.elements()};
   }
   const int64_t width = width_of(n.shape);
@@ -133,7 +133,7 @@ float* TrainCompiler::gradient(NodeId weight) {
 const float* TrainCompiler::matrix(NodeId weight) {
   const Node& n = node(weight);
   if (n.op != Op::kWeight) fail(ErrorCode::kUnsupported, "training on the CPU: a product with a computed matrix");
-  if (n.constant.dtype == DType::kF32) return n.constant.f32();
+  if (n.values().dtype == DType::kF32) return n.values().f32();
   if (!info(n.constant.dtype).is_weight) fail(ErrorCode::kUnsupported, "{}: a weight of type {}", n.name, name(n.constant.dtype));
   auto* decoded = reinterpret_cast<float*>(scratch(n.shape.elements() * 4));
   add(make_decode_step(n.constant, decoded));
@@ -211,7 +211,7 @@ void TrainCompiler::sum_of_products(const std::vector<NodeId>& terms, NodeId id)
 
 void TrainCompiler::embed(const Node& n, NodeId id) {
   const Node& table = node(n.inputs[0]);
-  const Tensor& t = table.constant;
+  const Tensor& t = table.values();
   if (!info(t.dtype).is_weight) fail(ErrorCode::kUnsupported, "{}: embeddings of type {}", table.name, name(t.dtype));
   auto row = [t](int64_t r, float* y) { decode_row(t.dtype, t.row(r), y, t.shape.last()); };
   add(make_embed_step(node(n.inputs[1]).op, std::move(row), value(id)), {}, {value(id)});
@@ -350,7 +350,7 @@ void TrainCompiler::expert_product(const Node& n, NodeId id) {
 void TrainCompiler::row_by_row(const Node& n, NodeId id) {
   const std::vector<Value> in = inputs(n);
   std::vector<Value> out{value(id)};
-  const bool is_gradient = n.op == Op::kDropout || (n.op >= Op::kMatMulGrad && n.op <= Op::kScatterRows);
+  const bool is_gradient = n.op == Op::kDropout || n.op == Op::kRoundInput || (n.op >= Op::kMatMulGrad && n.op <= Op::kScatterRows);
   if (n.op == Op::kGatedGrad) out.push_back(value_or_scratch(n.shape, part(id, 1)));
   add(is_gradient ? make_gradient_step(graph_, n, in, out) : make_rowwise_step(graph_, n, in, out[0]), in, out);
 }

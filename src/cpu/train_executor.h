@@ -27,8 +27,8 @@ struct TrainExecutorOptions {
 
 class TrainExecutor {
  public:
-  // Weights of type f32 are read in every run where they lie: whoever owns their memory may change them between runs. Frozen
-  // weights of other types are decoded where they are multiplied. Throws kUnsupported for trained weights that are not f32 and
+  // Weights of type f32 are read in every run where they lie (rounded ones where Node::rounded lies): whoever owns their memory
+  // may change them between runs. Frozen weights of other types are decoded where they are multiplied. Throws kUnsupported for trained weights that are not f32 and
   // for operations without a step, kLimit for lack of memory.
   TrainExecutor(const TrainingGraph& training, TrainExecutorOptions options);
   ~TrainExecutor();

@@ -9,6 +9,7 @@
 #include "graph/lora.h"
 #include "graph/passes.h"
 #include "graph/recompute.h"
+#include "graph/rounding.h"
 #include "tensor/codec.h"
 
 namespace minnow {
@@ -149,6 +150,28 @@ TEST(TrainExecutor, GivesRowsOfAdaptedWeightsTheirMagnitudes) {
     const auto is_adapter = [](const Node& w) { return w.name.find(".lora_") != std::string::npos; };
     test::expect_training(differentiate(graph, {is_adapter}), batch_of(0), options_of(), 3e-5);
     test::expect_training(recompute(differentiate(graph, {is_adapter}), 1), batch_of(0), options_of(), 3e-5);
+TEST(TrainExecutor, MultipliesRoundedWeightsAndChangesThoseBehindThem) {
+  const Graph graph = add_rounding(SmallModel().make(0.2), [](const Node& n) -> std::optional<RoundedWeight> {
+    std::vector<std::byte> encoded(static_cast<std::size_t>(n.shape.rows()) * row_bytes(DType::kQ4_0, n.shape.last()));
+    std::vector<float> values(static_cast<std::size_t>(n.shape.elements()));
+    if (n.shape.rank() < 2) return std::nullopt;
+    encode_row(DType::kQ4_0, n.constant.f32(), encoded.data(), n.shape.elements());
+    decode_row(DType::kQ4_0, encoded.data(), values.data(), n.shape.elements());
+    return RoundedWeight{Tensor::from_f32(values, n.shape)};
+  });
+  test::expect_training(differentiate(graph, {train_f32}), batch_of(0), options_of(), 3e-5);
+}
+
+TEST_P(TrainExecutorOf, RoundsInputsToTheCodesOfInference) {
+  for (const int32_t block : {32, 256}) {
+    const Graph graph = add_rounding(SmallModel().make(0), [&](const Node& n) -> std::optional<RoundedWeight> {
+      if (n.shape.rank() < 2) return std::nullopt;
+      return RoundedWeight{n.constant, block};
+    });
+    TrainExecutorOptions options = options_of();
+    options.isa = GetParam();
+    // Of many numbers one may be so near the middle between two codes that float32 takes the other.
+    test::expect_training(differentiate(graph, {train_f32}), batch_of(0), options, 3e-3);
   }
 }
 

@@ -82,7 +82,7 @@ std::unique_ptr<Step> make_row_norms_step(RowNorms norms);
 
 // --- row by row (step_gradient.cc)
 
-// For kDropout, kUnaryGrad, kGatedGrad, kSoftCapGrad, kRopeGrad and kScatterRows; outputs are all values of the node.
+// For kRoundInput, kDropout, kUnaryGrad, kGatedGrad, kSoftCapGrad, kRopeGrad and kScatterRows; outputs are all values of the node.
 std::unique_ptr<Step> make_gradient_step(const Graph& graph, const Node& node, const std::vector<Value>& inputs,
                                          const std::vector<Value>& outputs);
 

@@ -5,12 +5,14 @@
 #include <functional>
 #include <set>
 
-#include "base/error.h"
+#include "base/test_refusal.h"
 #include "graph/passes.h"
 #include "graph/test_gradients.h"
 
 namespace minnow {
 namespace {
+
+using test::refusal;
 
 constexpr int64_t kVocab = 11, kWidth = 8;
 
@@ -375,15 +377,6 @@ TEST(Differentiate, TextNamesWeightsThatGradientsAreAddedTo) {
   EXPECT_NE(text.find("1.down += matmul_weight_grad("), std::string::npos) << text;
   EXPECT_NE(text.find("head_loss("), std::string::npos) << text;
   EXPECT_NE(text.find(", 1) [O, 8]"), std::string::npos) << text;  // the gradient of the last hidden state
-}
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return {};
 }
 
 TEST(Differentiate, RefusesOutputsThatAreNotLogits) {

@@ -49,6 +49,11 @@ NodeId Graph::teacher(int64_t rows, int32_t top_k) {
 }
 NodeId Graph::output_grad(NodeId output) { return append({.op = Op::kOutputGrad, .shape = node(output).shape}); }
 
+NodeId Graph::round_input(NodeId x, RoundInputAttrs attrs) {
+  if (node(x).shape.last() % 32 != 0) mismatch("round_input", x, x);  // of what kernels take at a time
+  return append({.op = Op::kRoundInput, .inputs = {x}, .shape = node(x).shape, .attrs = attrs});
+}
+
 NodeId Graph::dropout(NodeId x, DropoutAttrs attrs) {
   if (!(attrs.p >= 0 && attrs.p < 1)) fail(ErrorCode::kInvalidInput, "training: dropout of {}; it must be in [0, 1)", attrs.p);
   if (node(x).shape[0] != kTokensDim) fail(ErrorCode::kUnsupported, "training: dropout of selected rows; do it before");

@@ -111,6 +111,7 @@ void propagate(Gradients& gradients, NodeId id) {
     case Op::kRmsNorm: return rule.rms_norm();
     case Op::kLayerNorm: return rule.layer_norm();
     case Op::kRope: return rule.add(0, graph.rope_grad(rule.dy, n.inputs[1], n.get<RopeAttrs>().layout));
+    case Op::kRoundInput: return rule.add(0, rule.dy);
     case Op::kDropout: return rule.add(0, graph.dropout(rule.dy, n.get<DropoutAttrs>()));
     case Op::kBatchAttention: return rule.attention();
     case Op::kShortConv: return rule.short_conv();

@@ -13,7 +13,7 @@ constexpr std::string_view kOpNames[] = {
     "tokens", "positions", "segments", "weight", "embed", "matmul", "add", "mul", "scale", "unary", "gated",
     "softcap", "rms_norm", "layer_norm", "rope_table", "rope", "attention", "short_conv", "route", "expert_matmul",
     "expert_sum", "reshape", "select_rows",
-    "targets", "loss_weights", "teacher", "output_grad", "part", "dropout", "inverse_row_norms", "batch_attention", "head_loss",
+    "targets", "loss_weights", "teacher", "output_grad", "part", "round_input", "dropout", "inverse_row_norms", "batch_attention", "head_loss",
     "matmul_grad", "unary_grad", "gated_grad", "softcap_grad", "rms_norm_grad", "layer_norm_grad", "rope_grad",
     "batch_attention_grad", "short_conv_grad", "scatter_rows", "expert_matmul_grad", "expert_sum_grad",
     "expert_sum_route_grad", "route_grad",

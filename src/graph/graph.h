@@ -44,9 +44,14 @@ struct Node {
   Shape shape;      // inferred
   Attrs attrs;
   Tensor constant;  // kWeight only
+  // Of a weight that learns to be quantized: the f32 values that operations read instead of `constant`, which gradients are
+  // meant for all the same (straight-through, Bengio et al. 2013). Absent for most.
+  Tensor rounded;
   std::string name; // of the weight, for errors and dumps; empty for most
 
   int n_inputs() const;
+  // Of a weight, what operations read.
+  const Tensor& values() const { return rounded ? rounded : constant; }
   template <typename T>
   const T& get() const { return std::get<T>(attrs); }
 };
@@ -92,6 +97,7 @@ class Graph {
   NodeId loss_weights(int64_t rows);
   NodeId teacher(int64_t rows, int32_t top_k);
   NodeId output_grad(NodeId output);
+  NodeId round_input(NodeId x, RoundInputAttrs attrs);
   NodeId dropout(NodeId x, DropoutAttrs attrs);
   NodeId inverse_row_norms(NodeId weight, NodeId a, NodeId b, float factor);
   NodeId part(NodeId of, int32_t index);  // directly after the node, or its other parts

@@ -42,6 +42,7 @@ enum class Op : uint8_t {
   kTeacher,     // () -> [O, 2 k]: ids of a teacher's k likeliest tokens (as numbers; negative: none), then ln p of each
   kOutputGrad,  // () -> gradient of the loss with respect to the graph's output, when the loss is computed elsewhere
   kPart,        // (node) -> its second, third, ... value
+  kRoundInput,  // x [T, ...] -> what a product with quantized weights sees of it in inference; gradients pass as if it were x
   kDropout,     // x [T, ...] -> x / (1 - p) where it is kept (graph/dropout.h), else 0; its own gradient
   // (weight [N, K], A [r, K], B [N, r]) -> [N], the same for all tokens: 1 / ||W + factor B A|| of each row. For gradients it is a
   // constant (DoRA, Liu et al. 2024, section 4.3).
@@ -136,6 +137,10 @@ struct DropoutAttrs {
   float p = 0;        // probability that a number is dropped, in [0, 1)
   uint32_t salt = 0;  // makes masks of several operations differ
 };
+// As the CPU's kernels do: of each block of a row the codes nearest to x, of 127 steps of max |x| / 127 either side of 0.
+struct RoundInputAttrs {
+  int32_t block = 256;  // 32 or 256; the last block of a row may be shorter
+};
 struct PartAttrs {
   int32_t index = 1;  // which value of the node, from 1
 };
@@ -159,6 +164,6 @@ struct HeadLossAttrs {
   TeacherAttrs teacher = {};
 };
 using Attrs = std::variant<NoAttrs, WeightAttrs, ScaleAttrs, UnaryAttrs, SoftCapAttrs, NormAttrs, RopeTableAttrs, RopeAttrs,
-                           AttentionAttrs, ShortConvAttrs, RouteAttrs, DropoutAttrs, PartAttrs, HeadLossAttrs>;
+                           AttentionAttrs, ShortConvAttrs, RouteAttrs, RoundInputAttrs, DropoutAttrs, PartAttrs, HeadLossAttrs>;
 
 }  // namespace minnow

@@ -27,6 +27,7 @@ bool works_in_place(Op op) {
     case Op::kGated:
     case Op::kSoftCap:
     case Op::kRope:
+    case Op::kRoundInput:
     case Op::kDropout:
     case Op::kUnaryGrad:
     case Op::kGatedGrad:

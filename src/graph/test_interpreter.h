@@ -121,6 +121,8 @@ class Interpreter {
       }
       case Op::kReshape: return in(n, 0);
       case Op::kSelectRows: return select_rows(n);
+      case Op::kRoundInput:
+        return rounded(in(n, 0), static_cast<std::size_t>(n.shape.last()), static_cast<std::size_t>(n.get<RoundInputAttrs>().block));
       case Op::kDropout:
         return dropout(n);
       case Op::kInverseRowNorms: return inverse_row_norms(n);
@@ -142,7 +144,7 @@ class Interpreter {
 
   Values weight(const Node& n) const {
     if (const auto at = weights_.find(key_of(n)); at != weights_.end()) return at->second;
-    const std::vector<float> w = to_f32(n.constant);
+    const std::vector<float> w = to_f32(n.values());
     return {w.begin(), w.end()};
   }
 
@@ -207,14 +209,15 @@ class Interpreter {
     return y;
   }
 
-  // What the weights of a product see of its input: quantized ones the codes nearest to x, of 127 steps either side in blocks of 32 or
-  // 256 values of a row of k.
+  // What the weights of a product see of its input.
   Values multiplied(const Node& n) const {
     const Node& weight = node(n, 1);
-    Values x = in(n, 0);
-    if (!rounds_inputs_ || !is_quantized(weight.constant.dtype)) return x;
-    const auto k = static_cast<std::size_t>(weight.shape.last());
-    const std::size_t block = info(weight.constant.dtype).block_size == 32 ? 32 : 256;
+    if (!rounds_inputs_ || !is_quantized(weight.constant.dtype)) return in(n, 0);
+    return rounded(in(n, 0), static_cast<std::size_t>(weight.shape.last()), info(weight.constant.dtype).block_size == 32 ? 32 : 256);
+  }
+
+  // The codes nearest to x, of 127 steps either side in blocks of the values of a row of k.
+  static Values rounded(Values x, std::size_t k, std::size_t block) {
     for (std::size_t begin = 0; begin < x.size();) {
       const std::size_t end = std::min(begin + block, (begin / k + 1) * k);
       double largest = 0;

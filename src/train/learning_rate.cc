@@ -6,11 +6,15 @@
 
 namespace minnow {
 
-std::optional<RateShape> rate_shape_from_name(std::string_view name) {
-  if (name == "cosine") return RateShape::kCosine;
-  if (name == "linear") return RateShape::kLinear;
-  if (name == "constant") return RateShape::kConstant;
+std::optional<RateShape> rate_shape_from_name(std::string_view wanted) {
+  for (const RateShape shape : {RateShape::kCosine, RateShape::kLinear, RateShape::kConstant}) {
+    if (wanted == name(shape)) return shape;
+  }
   return std::nullopt;
+}
+
+std::string_view name(RateShape shape) {
+  return shape == RateShape::kCosine ? "cosine" : shape == RateShape::kLinear ? "linear" : "constant";
 }
 
 double LearningRate::at(int64_t step) const {

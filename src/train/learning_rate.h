@@ -9,6 +9,7 @@ namespace minnow {
 
 enum class RateShape : uint8_t { kCosine, kLinear, kConstant };
 std::optional<RateShape> rate_shape_from_name(std::string_view name);  // "cosine", "linear", "constant"
+std::string_view name(RateShape shape);
 
 struct LearningRate {
   RateShape shape = RateShape::kCosine;

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/json.h"
+#include "base/thread_pool.h"
 #include "cpu/train_executor.h"
 #include "train/sample.h"
 #include "train/train_batch.h"
@@ -60,6 +61,8 @@ class Objective {
 struct Lesson {
   // Makes of the model's fused graph the one that is trained: adapters, fake quantization. Empty: it is trained as it is.
   std::function<Graph(const Graph&)> adapt = {};
+  // Called before weights are used that changed: at the beginning, after a step, after a checkpoint was loaded.
+  std::function<void(ThreadPool&)> weights_changed = {};
   std::function<bool(const Node& weight)> trains = {};  // empty: every weight
   std::shared_ptr<Objective> objective = {};            // empty: Objective itself
   SampleOptions samples = {};

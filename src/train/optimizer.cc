@@ -28,6 +28,17 @@ std::size_t state_bytes(OptimizerKind kind, int64_t n) {
   return static_cast<std::size_t>((bytes + 63) / 64 * 64);
 }
 
+// They are what gradients suffer from, if there are any.
+void refuse_weights_that_are_not_finite(const std::vector<TrainedTensor>& tensors, int64_t step) {
+  for (const TrainedTensor& t : tensors) {
+    const auto at = std::find_if(t.values.begin(), t.values.end(), [](float v) { return !std::isfinite(v); });
+    if (at == t.values.end()) continue;
+    throw Error(ErrorCode::kInvalidInput,
+                fmt::format("training: value {} of {} is {} in step {}", at - t.values.begin(), t.name, *at, step),
+                "begin with a model that is whole, or resume from an earlier checkpoint with a lower learning rate");
+  }
+}
+
 }  // namespace
 
 std::optional<OptimizerKind> optimizer_from_name(std::string_view name) {
@@ -60,6 +71,7 @@ double Optimizer::gradient_norm(ThreadPool& pool, double scale) const {
   double sum = 0;
   for (std::size_t i = 0; i < sums.size(); ++i) {
     if (!std::isfinite(sums[i])) {
+      refuse_weights_that_are_not_finite(tensors_, steps_ + 1);
       throw Error(ErrorCode::kInvalidInput,
                   fmt::format("training: the gradient of {} is not finite in step {}", tensors_[pieces_[i].tensor].name, steps_ + 1),
                   "resume from an earlier checkpoint with a lower learning rate, a longer warm-up or f32 instead of bf16");

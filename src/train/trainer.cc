@@ -83,7 +83,7 @@ Trainer::Trainer(Model& model, const DataSet& data, const TrainerOptions& option
   if (error) fail(ErrorCode::kIo, "{}: cannot make this folder: {}", folder_.string(), error.message());
 
   const auto tokenizer = Tokenizer::build(*model.tokenizer);
-  const StreamOptions stream{.sequence_length = options_.sequence_length, .n_sequences = options_.n_sequences, .seed = options_.seed};
+  const StreamOptions stream{.sequence_length = options_.sequence_length, .n_sequences = options_.n_sequences, .shuffle = options_.shuffle, .seed = options_.seed};
   stream_ = std::make_unique<DataStream>(data.train, tokenizer, lesson_.samples, stream);
 
   const RecordKind kind = data.train.kind();
@@ -101,6 +101,7 @@ Trainer::Trainer(Model& model, const DataSet& data, const TrainerOptions& option
   if (options_.less_memory) training = recompute_most(training, {rows, rows});
   executor_ = std::make_unique<TrainExecutor>(training, executor);
   optimizer_ = std::make_unique<Optimizer>(trained_tensors(*executor_), options_.optimizer, executor_->kernels());
+  weights_changed();
   if (data.validation.empty()) return;
   StreamOptions in_order = stream;
   in_order.shuffle = false;
@@ -114,15 +115,19 @@ int64_t Trainer::n_parameters() const {
   return n;
 }
 
-// What has a part in the numbers that come out. The number of threads has none.
+// What has a part in the numbers that come out. The number of threads has none; that of the steps only where the learning rate falls
+// towards the last.
 Json Trainer::settings() const {
   const OptimizerOptions& o = options_.optimizer;
+  const LearningRate& rate = options_.rate;
+  std::string schedule(name(rate.shape));
+  if (rate.shape != RateShape::kConstant) schedule += fmt::format(" to {} of the peak over {} steps", rate.final_share, options_.steps);
   Json settings = {
-          {"steps", options_.steps}, {"sequence_length", options_.sequence_length}, {"sequences", options_.n_sequences},
-          {"accumulation", options_.accumulation}, {"learning_rate", options_.rate.peak}, {"schedule", static_cast<int>(options_.rate.shape)},
-          {"final_share", options_.rate.final_share}, {"warmup", options_.rate.warmup_steps}, {"optimizer", name(o.kind)},
-          {"beta1", o.beta1}, {"beta2", o.beta2}, {"eps", o.eps}, {"decay", o.decay}, {"momentum", o.momentum}, {"clip", options_.clip},
-          {"bf16", options_.numbers == Multiplied::kBf16}, {"seed", options_.seed}, {"parameters", n_parameters()}, {"data", data_digest_}, {"tokenizer", tokenizer_digest_}};
+      {"sequence_length", options_.sequence_length}, {"sequences", options_.n_sequences}, {"accumulation", options_.accumulation},
+      {"learning_rate", rate.peak}, {"schedule", schedule}, {"warmup", rate.warmup_steps}, {"optimizer", name(o.kind)},
+      {"beta1", o.beta1}, {"beta2", o.beta2}, {"eps", o.eps}, {"decay", o.decay}, {"momentum", o.momentum}, {"clip", options_.clip},
+      {"bf16", options_.numbers == Multiplied::kBf16}, {"seed", options_.seed}, {"shuffle", options_.shuffle}, {"parameters", n_parameters()}, {"data", data_digest_},
+      {"tokenizer", tokenizer_digest_}};
   settings.update(lesson_.settings);
   return settings;
 }
@@ -147,6 +152,7 @@ bool Trainer::resume() {
   stream_->seek(c.position);
   optimizer_->set_steps(c.step);
   tokens_ = c.tokens;
+  weights_changed();
   return true;
 }
 
@@ -168,6 +174,15 @@ Trainer::Window Trainer::accumulate() {
   return window;
 }
 
+void Trainer::weights_changed() {
+  if (!lesson_.weights_changed) return;
+  try {
+    lesson_.weights_changed(executor_->pool());
+  } catch (const Error& e) {
+    throw Error(e.code(), fmt::format("training: after step {}: {}", optimizer_->steps(), e.what()), "or lower the learning rate");
+  }
+}
+
 // Losses of all batches of the window count alike: what normalizes is the number of its targets.
 StepRecord Trainer::step() {
   const auto start = Clock::now();
@@ -179,6 +194,7 @@ StepRecord Trainer::step() {
   if (!std::isfinite(r.loss)) fail(ErrorCode::kInvalidInput, "training: the loss is not finite in step {}; lower the learning rate", r.step);
   const double clipped = options_.clip > 0 && r.gradient_norm > options_.clip ? options_.clip / r.gradient_norm : 1;
   optimizer_->step(executor_->pool(), r.learning_rate, share * clipped);
+  weights_changed();
   tokens_ += window.tokens;
   r.tokens = tokens_;
   r.figures = lesson_.objective->figures();

@@ -34,6 +34,7 @@ struct TrainerOptions {
   Multiplied numbers = Multiplied::kBf16;
   bool less_memory = false;       // values of layers are computed twice
   int n_threads = 0;              // 0: one for each core that pays
+  bool shuffle = true;            // records; false: as they lie in the files
   uint64_t seed = 0;              // of the order of the data
 };
 
@@ -52,7 +53,8 @@ class Trainer {
   // kUsage for options out of range, and what the executor and the data throw.
   Trainer(Model& model, const DataSet& data, const TrainerOptions& options, std::filesystem::path folder, Lesson lesson = {});
 
-  // Goes on from the newest checkpoint in the folder; false when there is none. Throws as load_checkpoint does.
+  // Goes on from the newest checkpoint in the folder; false when there is none. Throws as load_checkpoint does. The number of steps may
+  // be another than before when the learning rate is constant.
   bool resume();
   // To the last step, or until `on_step`, which is called after every step, gives false: then a checkpoint is written. Throws
   // kInvalidInput when loss or gradients are not finite; checkpoints from before stay.
@@ -62,6 +64,8 @@ class Trainer {
   double validation_loss();
   int64_t steps_done() const { return optimizer_->steps(); }
   int64_t n_parameters() const;
+  // All that has a part in the numbers that come out.
+  Json settings() const;
 
  private:
   struct Window {
@@ -71,10 +75,10 @@ class Trainer {
   };
   Window accumulate();
   StepRecord step();
+  void weights_changed();
   void evaluate();
   void save();
   Checkpoint checkpoint();
-  Json settings() const;
 
   TrainerOptions options_;
   Lesson lesson_;

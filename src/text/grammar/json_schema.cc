@@ -11,6 +11,7 @@
 namespace minnow::grammar {
 namespace {
 
+constexpr std::size_t kMaxInlineValues = 32;
 constexpr std::size_t kMaxKeyPatterns = 4;  // patterns of patternProperties for one object: all their combinations are tried
 
 class SchemaCompiler {
@@ -30,16 +31,30 @@ class SchemaCompiler {
   // A value that fulfils all of them; equal conjunctions share a rule.
   ExprId value(const Conjunction& all) {
     if (const auto simple = plain_value(all)) return *simple;
-    const auto [it, is_new] = rules_.try_emplace(all, 0);
-    if (is_new) {
+    const auto [it, is_new] = rules_.try_emplace(all, std::nullopt);
+    if (is_new && is_small(all)) {
+      small_.emplace(all, alternatives(all));
+    } else if (is_new) {
       if (rules_.size() > limits::kMaxSchemaPlaces) fail(ErrorCode::kLimit, "schema: more than {} places", limits::kMaxSchemaPlaces);
       it->second = g_.add_rule("schema: " + (all.empty() ? "#" : reader_.pointer(*all[0])));
-      places_.emplace_back(all, it->second);
+      places_.emplace_back(all, *it->second);
     }
-    return g_.rule(it->second);
+    return it->second ? g_.rule(*it->second) : small_.at(all);
   }
 
-  // What needs no rule of its own.
+  // What stands in its place without a rule of its own, so that what several alternatives have in common is read once.
+  bool is_small(const Conjunction& all) {
+    for (const Conjunction& flat : logic_.branches(all)) {
+      if (const auto listed = logic_.values(flat)) {
+        if (listed->size() > kMaxInlineValues) return false;
+      } else if ((logic_.types(flat) & (kObjectType | kArrayType | kStringType)) != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // The commonest schemas, at once.
   std::optional<ExprId> plain_value(const Conjunction& all) {
     if (all.empty()) return json_.value();
     if (all.size() != 1) return std::nullopt;
@@ -258,7 +273,8 @@ class SchemaCompiler {
   Budget& budget_;
   Grammar g_;
   JsonText json_;
-  std::map<Conjunction, RuleId> rules_;
+  std::map<Conjunction, std::optional<RuleId>> rules_;  // nullopt: in small_
+  std::map<Conjunction, ExprId> small_;
   std::vector<std::pair<Conjunction, RuleId>> places_;
 };
 

@@ -119,35 +119,31 @@ bool Matcher::advance(std::string_view text) {
 
 bool Matcher::may_end() { return stepper_.at_end(stacks_, readings_); }
 
-bool Matcher::is_complete() { return only_byte() == -3; }
+bool Matcher::is_complete() { return next_bytes().none(); }
 
-int Matcher::only_byte() {
+std::bitset<256> Matcher::next_bytes() {
   const std::size_t mark = stacks_.size();
-  int byte = -3;
-  bool ends = false;
+  std::bitset<256> bytes;
   for (const Reading r : stepper_.close(stacks_, readings_)) {
-    const Automaton::State& s = automaton_->state(r.state);
-    ends |= s.final && r.stack == 0;
-    for (const Automaton::Edge& e : automaton_->edges(s)) {
+    for (const Automaton::Edge& e : automaton_->edges(automaton_->state(r.state))) {
       if (!stepper_.fits(stacks_, {e.to, r.stack})) continue;
-      const bool other = e.low != e.high || (byte != -3 && byte != e.low);
-      byte = other ? -2 : e.low;
-      if (other) break;
+      for (unsigned byte = e.low; byte <= e.high; ++byte) bytes.set(byte);
     }
-    if (byte == -2) break;
   }
   stacks_.shrink(mark);
-  return ends && byte != -3 ? -1 : byte;
+  return bytes;
 }
 
 std::string Matcher::forced(std::size_t max) {
   std::string out;
   Matcher ahead = *this;
-  while (out.size() < max) {
-    const int byte = ahead.only_byte();
-    if (byte < 0) break;
-    ahead.advance(static_cast<uint8_t>(byte));
+  while (out.size() < max && !ahead.may_end()) {
+    const std::bitset<256> bytes = ahead.next_bytes();
+    if (bytes.count() != 1) break;
+    uint8_t byte = 0;
+    while (!bytes[byte]) ++byte;
     out += static_cast<char>(byte);
+    ahead.advance(byte);
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // Where a text stands in a grammar: all ways to read it so far, each a state on a stack of rules to return to.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -71,6 +72,8 @@ class Matcher {
   // False: no text of the grammar goes on so; nothing changes then.
   bool advance(uint8_t byte);
   bool advance(std::string_view text);
+  // The bytes that may come next.
+  std::bitset<256> next_bytes();
   bool may_end();
   // Whether it must end here.
   bool is_complete();
@@ -84,8 +87,6 @@ class Matcher {
   Stepper& stepper() { return stepper_; }
 
  private:
-  // The only byte that may come; -1: the text may end instead; -2: several may come; -3: none, the text must end.
-  int only_byte();
   void collect();
 
   std::shared_ptr<const Automaton> automaton_;

@@ -34,22 +34,21 @@ inline std::string refusal(Kind kind, std::string text) {
 }
 
 // A text of the grammar: random bytes of those that may come, with a growing wish to end. Past `enough` bytes it takes
-// what leads on the shortest way out of open rules.
+// what closes, if that may come.
 inline std::string random_text(const std::shared_ptr<const Automaton>& automaton, Random& random, std::size_t enough) {
   Matcher m(automaton);
   std::string out;
   while (true) {
     const bool hurry = out.size() > enough;
     if (m.may_end() && (hurry || random.below(6) == 0)) return out;
+    const std::bitset<256> possible = m.next_bytes();
     std::string choices;
     for (int byte = 0; byte < 256; ++byte) {
-      Matcher trial = m;
-      if (trial.advance(static_cast<uint8_t>(byte))) choices += static_cast<char>(byte);
+      if (possible[static_cast<std::size_t>(byte)]) choices += static_cast<char>(byte);
     }
     if (choices.empty()) return out;
     std::size_t pick = random.below(choices.size());
     if (hurry) {
-      // What closes, if it may come.
       const std::size_t closing = choices.find_first_of("\"]}");
       if (closing != std::string::npos && random.below(8) != 0) pick = closing;
     } else if (random.below(2) == 0) {

@@ -86,7 +86,7 @@ bool ConstraintState::mask(std::span<uint32_t> bits) const {
   for (const Reading r : readings) {
     ends |= r.stack == 0 && automaton.state(r.state).can_end;
     const auto known = constraint_->masks_->of(automaton, vocabulary, r.state);
-    if (known->too_many || m.stacks().depth(r.stack) + known->reach > limits::kMaxGrammarDepth) {
+    if ((known->too_many && r.stack != 0) || m.stacks().depth(r.stack) + known->reach > limits::kMaxGrammarDepth) {
       vocabulary.walk(m, r, bits);
       continue;
     }

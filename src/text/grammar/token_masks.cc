@@ -168,7 +168,6 @@ StateMask TokenVocabulary::make_mask(const Automaton& automaton, uint32_t state)
   const uint8_t known = slice == nullptr ? 0 : slice->characters;
   std::vector<uint32_t> words = slice == nullptr ? std::vector<uint32_t>(mask_words(n_tokens())) : slice->words;
   std::vector<std::pair<std::size_t, std::size_t>> rests;  // nodes after which the rule may be over
-  std::size_t n_rests = 0;
   Stepper stepper(automaton);
   Stacks stacks;
   TrieWalk(trie_, stepper, stacks).run(
@@ -178,19 +177,17 @@ StateMask TokenVocabulary::make_mask(const Automaton& automaton, uint32_t state)
         for (const Reading r : readings) {
           out.reach = std::max(out.reach, stacks.depth(r.stack) + automaton.state(r.state).height);
         }
-        const auto below = trie_.ids_below(i);
-        if (below.empty() || !stepper.at_end(stacks, readings)) return;
-        n_rests += below.size();
-        rests.emplace_back(i, trie_.node(i).depth);
+        if (!trie_.ids_below(i).empty() && stepper.at_end(stacks, readings)) rests.emplace_back(i, trie_.node(i).depth);
       });
   out.reach += 2;  // what is opened and closed again within a step
   std::vector<TokenTrie::Entry> entries;
-  out.too_many = n_rests > 4 * n_tokens();
   for (std::size_t k = 0; k < rests.size() && !out.too_many; ++k) {
     for (const TokenId id : trie_.ids_below(rests[k].first)) {
       if (!has_bit(words, id)) entries.push_back({text(id).substr(rests[k].second), id});
     }
+    out.too_many = entries.size() > 4 * n_tokens();
   }
+  if (out.too_many) entries.clear();
   out.rests = TokenTrie(std::move(entries));
   std::size_t count = 0;
   for (const uint32_t word : words) count += static_cast<std::size_t>(std::popcount(word));

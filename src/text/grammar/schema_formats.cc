@@ -14,7 +14,8 @@ std::string date() {
 }
 
 std::string time() {
-  return R"((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d))";
+  // The offsets that are in use.
+  return R"((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d))";
 }
 
 // ISO 8601 as RFC 3339 appendix A has it.

@@ -91,6 +91,37 @@ def running(c, model, chat):
     c.refused(1, ["chat template", "line 1"], "run", chat, "hi", "--template", broken)
 
 
+def constrained(c, model, chat):
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 0, "maximum": 99}, "s": {"type": "string", "maxLength": 3}},
+              "required": ["n", "s"], "additionalProperties": False}
+    file = c.folder / "schema.json"
+    file.write_text(json.dumps(schema))
+    for form in (file, json.dumps(schema)):
+        answer = json.loads(json.loads(c.ok("run", chat, "hi", "--format", form, "--seed", 4, "--json", "-n", 200))["text"])
+        c.check(answer.keys() == {"n", "s"} and answer["n"] <= 99 and len(answer["s"]) <= 3, f"--format schema: {answer}")
+    compact = json.loads(c.ok("run", chat, "hi", "--format", file, "--compact", "--seed", 4, "--json", "-n", 200))["text"]
+    c.check(json.dumps(json.loads(compact), separators=(",", ":"), ensure_ascii=False) == compact, f"--compact: {compact}")
+    c.check(c.ok("run", chat, "hi", "--choice", "yes", "--choice", "no").strip() in ("yes", "no"), "--choice")
+    c.check(c.ok("run", model, "abc", "--raw", "--regex", "[0-9]{3}")[3:].strip().isdigit(), "--regex with --raw")
+    grammar = c.folder / "list.gbnf"
+    grammar.write_text('root ::= "x" ("," "x"){2}\n')
+    c.check(c.ok("run", chat, "hi", "--grammar", grammar).strip() == "x,x,x", "--grammar")
+    r = c.call("run", chat, "hi", "--regex", "[a-z]{50}", "-n", 3)
+    c.check(r.returncode == 0 and "cut off" in r.stderr, f"an answer that is cut off is called so: {r.stderr!r}")
+    c.refused(1, ['"not" at #/properties/a'], "run", chat, "hi", "--format", '{"properties": {"a": {"not": {}}}}')
+    c.refused(1, ["nowhere.json"], "run", chat, "hi", "--format", "nowhere.json")
+    c.refused(1, ["look ahead"], "run", chat, "hi", "--regex", "(?=a)")
+    c.refused(1, ["line 1"], "run", chat, "hi", "--grammar", file)
+    c.refused(2, ["only one"], "run", chat, "hi", "--regex", "a", "--choice", "a")
+    source, out = c.folder / "formats.jsonl", c.folder / "formats.out.jsonl"
+    source.write_text(json.dumps({"prompt": "a", "format": schema}) + "\n" + json.dumps({"prompt": "b"}) + "\n")
+    c.ok("run", chat, "--batch", source, "-o", out, "-n", 200, "--regex", "[a-c]{4}")
+    first, second = (json.loads(line)["text"] for line in out.read_text().splitlines())
+    c.check(json.loads(first).keys() == {"n", "s"} and len(second) == 4, f"a line's own format: {first!r}, {second!r}")
+    source.write_text('{"prompt": "a", "format": "xml"}\n')
+    c.refused(1, ["line 1", "format"], "run", chat, "--batch", source, "-o", out)
+
+
 def tools(c, model, chat):
     listed = c.folder / "tools.json"
     listed.write_text('[{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]')
@@ -557,6 +588,7 @@ def main():
         chat = write_model(c.folder / "chat.gguf", TEMPLATE)
         help_pages(c)
         running(c, model, chat)
+        constrained(c, model, chat)
         tools(c, model, chat)
         batches(c, model)
         conversation(c, chat)

@@ -41,6 +41,21 @@ inline constexpr std::size_t kMaxToolCallBytes = 4u << 20;  // one tool call tha
 inline constexpr std::size_t kMaxToolNameBytes = 256;
 inline constexpr std::size_t kMaxToolHeaderBytes = 1024;    // the text before its arguments
 
+// Constrained decoding (text/grammar)
+inline constexpr std::size_t kMaxGrammarBytes = 1u << 20;      // a grammar, a schema, an expression, all choices together
+inline constexpr int kMaxGrammarNesting = 200;                 // groups within groups; nested steps of a schema
+inline constexpr std::size_t kMaxGrammarExpressions = 1u << 20;
+inline constexpr std::size_t kMaxGrammarNfaStates = 2u << 20;  // before they are made deterministic
+inline constexpr std::size_t kMaxGrammarStates = 256u << 10;
+inline constexpr uint64_t kMaxGrammarWork = 64ull << 20;       // steps of making it so, products of expressions included
+inline constexpr uint32_t kMaxGrammarRepeats = 8192;           // {m,n}, minLength, maxItems and the like
+inline constexpr uint32_t kMaxGrammarDepth = 512;              // rules open at once while a text is made
+inline constexpr std::size_t kMaxGrammarStacks = 512;          // ways to read the text so far, equal ones merged
+inline constexpr std::size_t kMaxGrammarMaskBytes = 16u << 20; // masks that one grammar keeps
+inline constexpr std::size_t kMaxSchemaBranches = 256;         // of one place in a schema, after anyOf and allOf
+inline constexpr std::size_t kMaxSchemaPlaces = 16u << 10;
+inline constexpr std::size_t kMaxCachedConstraints = 32;       // compiled grammars that a responder keeps
+
 inline constexpr std::size_t kMaxStopStrings = 16;
 inline constexpr std::size_t kMaxDryBreakers = 64;       // dry_sequence_breakers of one request
 inline constexpr std::size_t kMaxDryBreakerBytes = 256;  // each of them

@@ -22,6 +22,9 @@ std::string template_text(const RunArguments& a) {
 }
 
 void report_end(const RunArguments& a, const Engine& engine, const ChatEvent& end, const ChatReply& message) {
+  if (a.constraint.given() && end.reason != FinishReason::kEndOfText) {
+    fmt::print(stderr, "note: the answer was cut off ({}) and is not yet what its format asks for; more room: --max-tokens N\n", name(end.reason));
+  }
   if (end.reason == FinishReason::kContextFull) {
     fmt::print(stderr, "stopped: the context of {} tokens is full; a larger one: --ctx N\n", engine.n_ctx());
   }
@@ -65,6 +68,8 @@ void run_once(Engine& engine, const RunArguments& a, const std::string& prompt) 
 void run(RunArguments a) {
   if (!a.batch.empty() != !a.output.empty()) fail(ErrorCode::kUsage, "--batch IN and --output OUT go together");
   const bool batch = !a.batch.empty();
+  // What cannot be held to is said before the model is loaded.
+  if (a.constraint.given()) grammar::compile_automaton(a.constraint.resolve());
   if (!a.prompt_file.empty()) a.prompt = read_text_file(a.prompt_file, limits::kMaxJsonFileBytes);
   const bool interactive = !batch && a.prompt.empty() && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   if (!batch && !interactive && (a.prompt.empty() || a.prompt == "-")) {
@@ -80,7 +85,7 @@ void run(RunArguments a) {
 
 }  // namespace
 
-Prompter::Prompter(Engine& engine, const RunArguments& a) : engine_(engine), arguments_(a) {
+Prompter::Prompter(Engine& engine, const RunArguments& a) : engine_(engine), arguments_(a), constraints_(engine.tokenizer()) {
   const std::string text = template_text(a);
   const bool has_template = !text.empty() || !engine.tokenizer().spec().chat_template.empty();
   if (!a.raw && has_template) responder_.emplace(engine, text);
@@ -123,7 +128,7 @@ void AnswerPrinter::finish() {
 }
 
 Prompter::Settings Prompter::settings() const {
-  return {arguments_.sampling.resolve(), arguments_.max_tokens, arguments_.stop};
+  return {arguments_.sampling.resolve(), arguments_.max_tokens, arguments_.stop, arguments_.constraint.resolve()};
 }
 
 std::unique_ptr<ChatAnswer> Prompter::start_chat(const OrderedJson& messages, const Settings& s) {
@@ -133,6 +138,7 @@ std::unique_ptr<ChatAnswer> Prompter::start_chat(const OrderedJson& messages, co
   request.sampling = s.sampling;
   request.max_tokens = s.max_tokens;
   request.stop = s.stop;
+  request.constraint = s.constraint;
   return responder_->respond(std::move(request));
 }
 
@@ -149,6 +155,7 @@ std::unique_ptr<ChatAnswer> Prompter::start(const std::string& prompt, const std
   request.sampling = s.sampling;
   request.max_tokens = s.max_tokens;
   request.stop = s.stop;
+  if (s.constraint.kind != ConstraintSpec::Kind::kNone) request.constraint = constraints_.compile(s.constraint);
   request.ignore_end = arguments_.ignore_eos;
   request.show_special = arguments_.show_special;
   return std::make_unique<ChatAnswer>(engine_.submit(std::move(request)), std::nullopt);
@@ -184,6 +191,7 @@ void add_run(CLI::App& app) {
   c->add_option("--parallel", a->model.n_sequences, "with --batch: answered at the same time (default 16)")->check(CLI::Range(1, 1024));
   c->add_flag("-v,--verbose", a->verbose, "print token counts and rates");
   declare_json(*c, a->json);
+  a->constraint.declare(*c);
   a->sampling.declare(*c);
   c->footer(
       "Examples:\n"
@@ -192,6 +200,9 @@ void add_run(CLI::App& app) {
       "  minnow run model.gguf 'Once upon a time' --raw -n 100 --temp 0\n"
       "  cat notes.txt | minnow run model.gguf --system 'Summarize.'\n"
       "  minnow run model.gguf 'Weather in Oslo?' --tools tools.json\n"
+      "  minnow run model.gguf 'Name a colour, in JSON.' --format '{\"type\": \"object\", \"properties\": {\"colour\": {\"type\": \"string\"}},\n"
+      "      \"required\": [\"colour\"], \"additionalProperties\": false}'\n"
+      "  minnow run model.gguf 'Is water wet?' --choice yes --choice no\n"
       "  minnow run model.gguf --batch in.jsonl -o out.jsonl");
   c->callback([a] { run(*a); });
 }

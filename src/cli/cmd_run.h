@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/constraint_options.h"
 #include "cli/options.h"
 #include "respond/responder.h"
 
@@ -14,6 +15,7 @@ namespace minnow {
 struct RunArguments {
   ModelArguments model;
   SamplingArguments sampling;
+  ConstraintArguments constraint;
   std::string prompt, system, template_file, batch, output, prompt_file, tools_file;
   std::vector<std::string> stop;
   int64_t max_tokens = -1;
@@ -32,6 +34,7 @@ class Prompter {
     SamplingParams sampling;
     int64_t max_tokens;
     std::vector<std::string> stop;
+    ConstraintSpec constraint;
   };
   std::unique_ptr<ChatAnswer> start(const std::string& prompt, const std::string& system, const Settings& settings);
   std::unique_ptr<ChatAnswer> start_chat(const OrderedJson& messages, const Settings& settings);
@@ -41,6 +44,7 @@ class Prompter {
   Engine& engine_;
   const RunArguments& arguments_;
   OrderedJson tools_;
+  ConstraintCompiler constraints_;  // for plain continuation
   std::optional<LocalResponder> responder_;
 };
 

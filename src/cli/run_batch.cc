@@ -28,6 +28,13 @@ Prompter::Settings line_settings(Prompter::Settings s, const OrderedJson& json, 
   s.sampling.top_p = static_cast<float>(f.number("top_p", static_cast<double>(s.sampling.top_p)));
   s.sampling.top_k = static_cast<int>(f.integer("top_k", s.sampling.top_k, 0, INT32_MAX));
   s.sampling.seed = f.has("seed") ? static_cast<uint64_t>(f.integer("seed", 0, 0, INT64_MAX)) : s.sampling.seed + number;
+  if (f.has("format")) {
+    const OrderedJson& format = json["format"];
+    s.constraint = {.compact = s.constraint.compact};
+    if (format == "json") s.constraint.kind = ConstraintSpec::Kind::kObject;
+    else if (format.is_object()) s.constraint = {.kind = ConstraintSpec::Kind::kSchema, .text = format.dump(), .compact = s.constraint.compact};
+    else fail(ErrorCode::kInvalidInput, "{}: \"format\" must be \"json\" or a JSON schema", where);
+  }
   if (f.has("stop")) {
     s.stop.clear();
     const Json& stop = copy["stop"];

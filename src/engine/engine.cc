@@ -207,7 +207,13 @@ void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> l
     s.stats.prompt_seconds = seconds(s.first_token - s.started);
     return finish(s, FinishReason::kMaxTokens, {});
   }
-  accept_token(s, s.sampler.sample(logits.last(n)));
+  TokenId token = kNoToken;
+  try {
+    token = s.sample(logits.last(n));
+  } catch (const std::exception& e) {  // a constraint that cannot be kept: of one request
+    return finish(s, FinishReason::kError, {}, e.what());
+  }
+  accept_token(s, token);
 }
 
 void Engine::Impl::accept_token(Sequence& s, TokenId token) {
@@ -232,6 +238,7 @@ void Engine::Impl::accept_token(Sequence& s, TokenId token) {
     event.text = out.emit;
     if (out.stopped) return finish(s, FinishReason::kStopString, std::move(event));
   }
+  if (s.constraint && s.constraint->is_finished()) return finish(s, FinishReason::kEndOfText, std::move(event));
   if (s.request.max_tokens > 0 && s.stats.generated_tokens >= s.request.max_tokens) {
     return finish(s, FinishReason::kMaxTokens, std::move(event));
   }
@@ -272,6 +279,10 @@ std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
     if (t < 0 || t >= n_vocab) fail(ErrorCode::kInvalidInput, "token id {} is not in the vocabulary of {}", t, n_vocab);
   }
   request.sampling.validate(static_cast<int32_t>(n_vocab));
+  if (request.constraint && request.constraint->n_vocab() > n_vocab) {
+    fail(ErrorCode::kInvalidInput, "the constraint is of a vocabulary of {} tokens, the model's has {}", request.constraint->n_vocab(), n_vocab);
+  }
+  if (request.constraint && request.ignore_end) fail(ErrorCode::kInvalidInput, "a constrained answer cannot go on after its end");
   auto state = std::make_shared<Generation::State>();
   auto sequence = std::make_unique<Sequence>(std::move(request), state, impl_->tokenizer.get());
   {

@@ -16,6 +16,8 @@
 #include "cpu/packed_cache.h"
 #include "engine/sampler.h"
 #include "models/adapter.h"
+#include "models/model.h"
+#include "text/grammar/token_constraint.h"
 
 namespace minnow {
 
@@ -54,6 +56,8 @@ struct GenerateRequest {
   SamplingParams sampling;
   int64_t max_tokens = -1;      // -1: until the context is full; 0: only read the prompt
   std::vector<std::string> stop;
+  // What the answer is held to, for this model's tokenizer; null: nothing. The answer ends where nothing can follow.
+  std::shared_ptr<const TokenConstraint> constraint;
   bool ignore_end = false;      // go on after an end-of-text token, whose probability counts as any other's
   bool show_special = false;    // control tokens appear in the text
 
@@ -116,7 +120,7 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Any thread. Throws kInvalidInput for bad parameters or token ids, kLimit when the prompt does not fit the context.
+  // Any thread. Throws kInvalidInput for bad parameters or token ids and for a constraint of another vocabulary, kLimit when the prompt does not fit the context.
   std::unique_ptr<Generation> submit(GenerateRequest request);
 
   const Model& model() const;

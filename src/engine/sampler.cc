@@ -1,6 +1,7 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cfloat>
 #include <cmath>
 #include <limits>
@@ -96,6 +97,23 @@ void Sampler::truncate(std::span<const float> logits, float largest) {
       random_.uniform() < params_.xtc_probability) {
     candidates_.drop_top_choices(params_.xtc_threshold);
   }
+}
+
+TokenId Sampler::sample(std::span<const float> logits, std::span<const uint32_t> allowed) {
+  masked_.assign(logits.size(), kMinusInfinity);
+  TokenId first = kNoToken;
+  bool any = false;  // that can be drawn
+  for (std::size_t word = 0; word < allowed.size(); ++word) {
+    for (uint32_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
+      const std::size_t i = word * 32 + static_cast<std::size_t>(std::countr_zero(bits));
+      if (i >= logits.size()) break;
+      if (first == kNoToken) first = static_cast<TokenId>(i);
+      masked_[i] = logits[i];
+      any |= logits[i] > kMinusInfinity;
+    }
+  }
+  if (first == kNoToken) fail(ErrorCode::kInternal, "sampling: no token is allowed");
+  return any ? sample(masked_) : first;
 }
 
 TokenId Sampler::sample(std::span<const float> logits) {

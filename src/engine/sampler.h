@@ -18,6 +18,7 @@ class Tokenizer;
 // The sampler of one sequence. Not thread-safe. The same seed, parameters and logits give the same tokens.
 //
 // The steps, in order (llama.cpp's default order):
+//   0. tokens that a constraint forbids are out
 //   1. logit bias
 //   2. repetition, presence and frequency penalty over the last penalty_last_n tokens
 //   3. DRY
@@ -43,6 +44,10 @@ class Sampler {
   // counts as -infinity; when nothing is left (all -infinity) the first token of the largest raw logit is
   // taken.
   TokenId sample(std::span<const float> logits);
+  // The same, of the tokens whose bit in `allowed` is set (bit i % 32 of word i / 32) and of no others, whatever the logits
+  // and the steps say: when nothing is left, the first allowed one of the largest raw logit is taken, and if none has any
+  // the first allowed one. At least one bit has to be set.
+  TokenId sample(std::span<const float> logits, std::span<const uint32_t> allowed);
 
   const SamplingParams& params() const { return params_; }
 
@@ -57,7 +62,7 @@ class Sampler {
   DryPenalty dry_;
   Mirostat mirostat_;
   Candidates candidates_;
-  std::vector<float> adjusted_;
+  std::vector<float> adjusted_, masked_;
 };
 
 }  // namespace minnow

@@ -9,6 +9,7 @@
 #include <map>
 #include <numeric>
 
+#include "base/error.h"
 #include "base/random.h"
 
 namespace minnow {
@@ -292,6 +293,48 @@ TEST(Sampler, SeedsReproduceAcrossVersions) {
   std::vector<TokenId> tokens;
   for (int i = 0; i < 8; ++i) tokens.push_back(sampler.sample(logits));
   EXPECT_EQ(tokens, (std::vector<TokenId>{136, 383, 667, 951, 988, 815, 741, 889}));
+}
+
+std::vector<uint32_t> bits_of(std::initializer_list<std::size_t> ids, std::size_t n) {
+  std::vector<uint32_t> bits((n + 31) / 32);
+  for (const std::size_t id : ids) bits[id / 32] |= 1u << (id % 32);
+  return bits;
+}
+
+TEST(Sampler, NeverTakesATokenThatIsNotAllowed) {
+  const std::vector<float> logits = normal_logits(100, 3, 5);
+  const std::vector<uint32_t> allowed = bits_of({3, 31, 32, 64, 99}, 100);
+  std::vector<SamplingParams> all(6, plain());
+  all[0].temperature = 0;
+  all[1].top_k = 2;
+  all[2].mirostat = 2;
+  all[3].typical_p = 0.5f;
+  all[4].top_p = 0.3f;
+  all[4].repetition_penalty = 1.5f;
+  all[5].logit_bias = {{3, kForbidden}, {31, kForbidden}, {32, kForbidden}, {64, kForbidden}, {99, kForbidden}, {7, 50.0f}};
+  for (const SamplingParams& params : all) {
+    Sampler sampler = make(params);
+    for (int i = 0; i < 50; ++i) {
+      const auto token = static_cast<std::size_t>(sampler.sample(logits, allowed));
+      ASSERT_TRUE(token < 100 && (allowed[token / 32] >> (token % 32) & 1u) != 0) << token;
+      sampler.accept(static_cast<TokenId>(token));
+    }
+  }
+}
+
+TEST(Sampler, TakesTheFirstAllowedTokenWhenNoneHasALogit) {
+  const std::vector<float> nothing(40, kForbidden), broken(40, kNan);
+  Sampler sampler = make(plain());
+  EXPECT_EQ(sampler.sample(nothing, bits_of({5, 9}, 40)), 5);
+  EXPECT_EQ(sampler.sample(broken, bits_of({33}, 40)), 33);
+  EXPECT_THROW(sampler.sample(broken, bits_of({}, 40)), Error);
+}
+
+TEST(Sampler, AMaskThatAllowsAllChangesNothing) {
+  const std::vector<float> logits = normal_logits(200, 2, 8);
+  const std::vector<uint32_t> all(7, ~0u);
+  Sampler with = make(plain()), without = make(plain());
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(with.sample(logits, all), without.sample(logits));
 }
 
 }  // namespace

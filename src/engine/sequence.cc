@@ -37,6 +37,18 @@ Sequence::Sequence(GenerateRequest r, std::shared_ptr<Generation::State> s, cons
   if (tokenizer != nullptr) decoder.emplace(*tokenizer, /*at_text_start=*/false, request.show_special);
   for (const TokenId t : tokens) sampler.accept(t);
   stats.prompt_tokens = n_prompt;
+  if (request.constraint) constraint.emplace(request.constraint);
+}
+
+TokenId Sequence::sample(std::span<const float> logits) {
+  if (!constraint) return sampler.sample(logits);
+  allowed_.resize((logits.size() + 31) / 32);
+  if (!constraint->mask(allowed_)) {
+    throw Error(ErrorCode::kInvalidInput, "the vocabulary has no token for what the constraint asks for next");
+  }
+  const TokenId token = sampler.sample(logits, allowed_);
+  if (!constraint->accept(token)) fail(ErrorCode::kInternal, "token {} was drawn, which the constraint forbids", token);
+  return token;
 }
 
 Generation::Generation(std::shared_ptr<State> state) : state_(std::move(state)) {}

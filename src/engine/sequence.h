@@ -35,6 +35,9 @@ struct Sequence {
 
   // Tokens whose keys and values are not in the cache yet.
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - n_cached; }
+  // The next token of the answer, as the sampler and the constraint have it. Throws kInvalidInput when the vocabulary has
+  // no token that the constraint allows.
+  TokenId sample(std::span<const float> logits);
   bool in_prompt() const { return n_cached < n_prompt; }
   bool wants_logits(int64_t position) const {
     return request.on_prompt_logits && position < n_prompt && position >= request.first_logits;
@@ -43,6 +46,7 @@ struct Sequence {
   GenerateRequest request;
   std::shared_ptr<Generation::State> state;
   Sampler sampler;
+  std::optional<ConstraintState> constraint;
   StopMatcher stops;
   std::optional<StreamDecoder> decoder;  // absent without a tokenizer
 
@@ -54,6 +58,9 @@ struct Sequence {
   GenerationStats stats;
   Clock::time_point submitted, started, first_token;
   bool has_started = false;
+
+ private:
+  std::vector<uint32_t> allowed_;
 };
 
 }  // namespace minnow

@@ -18,7 +18,8 @@ const std::string& template_of(Engine& engine, const std::string& override_text)
 LocalResponder::LocalResponder(Engine& engine, const std::string& template_override)
     : engine_(engine),
       encoder_(engine.tokenizer(), template_of(engine, template_override)),
-      format_(output_format_for_template(template_of(engine, template_override))) {}
+      format_(output_format_for_template(template_of(engine, template_override))),
+      constraints_(engine.tokenizer()) {}
 
 std::string LocalResponder::render(const ChatRequest& request) const {
   return encoder_.render({.messages = request.messages, .tools = request.tools, .extra = request.template_variables}).text;
@@ -34,11 +35,19 @@ std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
   generate.sampling = std::move(request.sampling);
   generate.max_tokens = request.max_tokens;
   generate.stop = std::move(request.stop);
+  const bool is_held = request.constraint.kind != ConstraintSpec::Kind::kNone;
+  const bool has_tools = request.tools.is_array() && !request.tools.empty();
+  if (is_held && has_tools) {
+    throw Error(ErrorCode::kUnsupported, "an answer held to a format cannot call tools", "leave out the tools or the format");
+  }
+  if (is_held) generate.constraint = constraints_.compile(request.constraint);
   ChatOutputOptions options;
-  options.calls = request.tools.is_array() && !request.tools.empty();
+  options.calls = has_tools;
   options.tools = std::move(request.tools);
   options.prompt = rendered;
-  return std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), ChatOutputParser(format_, options));
+  auto generation = engine_.submit(std::move(generate));
+  if (is_held) return std::make_unique<ChatAnswer>(std::move(generation), std::nullopt);  // all of it is content
+  return std::make_unique<ChatAnswer>(std::move(generation), ChatOutputParser(format_, options));
 }
 
 }  // namespace minnow

@@ -57,6 +57,23 @@ TEST(LocalResponder, SaysWhatToDoWithoutATemplate) {
   EXPECT_THROW(LocalResponder(*engine, "{% if %}"), Error);
 }
 
+TEST(LocalResponder, HoldsTheAnswerToAConstraintAndAllOfItIsContent) {
+  const auto engine = tiny_engine(kTemplate);
+  LocalResponder responder(*engine);
+  ChatRequest request = question("hello");
+  request.constraint = {.kind = ConstraintSpec::Kind::kRegex, .text = "<think>[a-c]{3}</think>"};
+  request.sampling.temperature = 1;
+  const ChatReply reply = responder.respond(request)->wait();
+  EXPECT_EQ(reply.content.substr(0, 7), "<think>") << reply.content;
+  EXPECT_EQ(reply.content.size(), 18u) << reply.content;
+  EXPECT_EQ(reply.reason, FinishReason::kEndOfText);
+  request.tools = OrderedJson::parse(R"([{"function": {"name": "f"}}])");
+  EXPECT_THROW(responder.respond(request), Error);
+  request.tools = nullptr;
+  request.constraint = {.kind = ConstraintSpec::Kind::kSchema, .text = R"({"not": {}})"};
+  EXPECT_THROW(responder.respond(request), Error);
+}
+
 TEST(LocalResponder, Answers) {
   const auto engine = tiny_engine(kTemplate);
   LocalResponder responder(*engine);

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "respond/chat_answer.h"
 #include "text/chat_encoder.h"
+#include "text/grammar/token_constraint.h"
 
 namespace minnow {
 
@@ -18,6 +19,9 @@ struct ChatRequest {
   SamplingParams sampling;
   int64_t max_tokens = -1;
   std::vector<std::string> stop;
+  // What the answer is held to, from its first token on: all of it is content then. Not together with tools. An answer that
+  // ends for another reason than kEndOfText is a beginning of what it should be.
+  ConstraintSpec constraint;
 };
 
 class Responder {
@@ -45,6 +49,7 @@ class LocalResponder final : public Responder {
   Engine& engine_;
   ChatEncoder encoder_;
   const OutputFormat& format_;
+  ConstraintCompiler constraints_;
 };
 
 }  // namespace minnow

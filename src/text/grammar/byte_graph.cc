@@ -1,0 +1,209 @@
+#include "text/grammar/byte_graph.h"
+
+#include <algorithm>
+#include <bitset>
+#include <map>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/fast_hash.h"
+#include "base/limits.h"
+#include "text/grammar/nfa.h"
+
+namespace minnow::grammar {
+namespace {
+
+struct SetHash {
+  std::size_t operator()(const std::vector<uint32_t>& set) const {
+    uint64_t hash = set.size();
+    for (const uint32_t x : set) hash = hash_number(hash ^ x, 0x5bd1e995u);
+    return hash;
+  }
+};
+
+// Subset construction.
+class Determinizer {
+ public:
+  Determinizer(const Nfa& nfa, Budget& budget) : nfa_(nfa), budget_(budget), seen_(nfa.size(), 0) {}
+
+  ByteGraph run() {
+    id_of({nfa_.start()});
+    for (uint32_t i = 0; i < sets_.size(); ++i) expand(i);
+    return std::move(out_);
+  }
+
+ private:
+  // The state for a set of NFA states and all that they reach without reading.
+  uint32_t id_of(std::vector<uint32_t> set) {
+    ++round_;
+    for (const uint32_t s : set) seen_[s] = round_;
+    for (std::size_t i = 0; i < set.size(); ++i) {
+      nfa_.for_each(set[i], [&](const Nfa::Edge& e) {
+        if (e.kind != Nfa::Kind::kNothing || seen_[e.to] == round_) return;
+        seen_[e.to] = round_;
+        set.push_back(e.to);
+      });
+    }
+    budget_.work(set.size());
+    std::sort(set.begin(), set.end());
+    const auto [it, is_new] = ids_.try_emplace(set, static_cast<uint32_t>(sets_.size()));
+    if (is_new) {
+      budget_.states(1);
+      out_.states.emplace_back().final = std::binary_search(set.begin(), set.end(), nfa_.end());
+      sets_.push_back(std::move(set));
+    }
+    return it->second;
+  }
+
+  void expand(uint32_t id) {
+    std::vector<Nfa::Edge> bytes;
+    std::map<RuleId, std::vector<uint32_t>> calls;
+    for (const uint32_t s : sets_[id]) {
+      nfa_.for_each(s, [&](const Nfa::Edge& e) {
+        if (e.kind == Nfa::Kind::kBytes) bytes.push_back(e);
+        if (e.kind == Nfa::Kind::kCall) calls[e.rule].push_back(e.to);
+      });
+    }
+    for (auto& [rule, targets] : calls) {
+      const uint32_t to = id_of(unique(std::move(targets)));
+      out_.states[id].calls.push_back({rule, to});
+    }
+    expand_bytes(id, bytes);
+  }
+
+  void expand_bytes(uint32_t id, std::vector<Nfa::Edge>& bytes) {
+    std::bitset<257> cuts;
+    for (const Nfa::Edge& e : bytes) cuts.set(e.low).set(std::size_t{e.high} + 1);
+    std::sort(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.low < b.low; });
+    std::size_t next = 0;
+    std::vector<Nfa::Edge> open;
+    std::vector<ByteGraph::Edge> edges;
+    for (unsigned low = 0; low < 256;) {
+      unsigned high = low;
+      while (high < 255 && !cuts[high + 1]) ++high;
+      for (; next < bytes.size() && bytes[next].low <= low; ++next) open.push_back(bytes[next]);
+      std::erase_if(open, [&](const Nfa::Edge& e) { return e.high < low; });
+      if (!open.empty()) {
+        budget_.work(open.size());
+        std::vector<uint32_t> targets;
+        for (const Nfa::Edge& e : open) targets.push_back(e.to);
+        const uint32_t to = id_of(unique(std::move(targets)));
+        if (!edges.empty() && edges.back().to == to && edges.back().high + 1u == low) {
+          edges.back().high = static_cast<uint8_t>(high);
+        } else {
+          edges.push_back({static_cast<uint8_t>(low), static_cast<uint8_t>(high), to});
+        }
+      }
+      low = high + 1;
+    }
+    out_.states[id].edges = std::move(edges);
+  }
+
+  static std::vector<uint32_t> unique(std::vector<uint32_t> set) {
+    std::sort(set.begin(), set.end());
+    set.erase(std::unique(set.begin(), set.end()), set.end());
+    return set;
+  }
+
+  const Nfa& nfa_;
+  Budget& budget_;
+  std::vector<uint32_t> seen_;
+  uint32_t round_ = 0;
+  std::vector<std::vector<uint32_t>> sets_;
+  std::unordered_map<std::vector<uint32_t>, uint32_t, SetHash> ids_;
+  ByteGraph out_;
+};
+
+constexpr uint32_t kDead = UINT32_MAX;
+
+uint32_t step(const ByteGraph& graph, uint32_t state, unsigned byte) {
+  if (state == kDead) return kDead;
+  for (const auto& e : graph.states[state].edges) {
+    if (e.low <= byte && byte <= e.high) return e.to;
+  }
+  return kDead;
+}
+
+// Runs both at once. keep_dead: b may have failed while a goes on.
+ByteGraph product(const ByteGraph& a, const ByteGraph& b, bool difference, Budget& budget) {
+  ByteGraph out;
+  std::vector<std::pair<uint32_t, uint32_t>> pairs;
+  std::map<std::pair<uint32_t, uint32_t>, uint32_t> ids;
+  const auto id_of = [&](uint32_t x, uint32_t y) {
+    const auto [it, is_new] = ids.try_emplace({x, y}, static_cast<uint32_t>(pairs.size()));
+    if (is_new) {
+      budget.states(1);
+      pairs.emplace_back(x, y);
+      const bool in_b = y != kDead && b.states[y].final;
+      out.states.emplace_back().final = a.states[x].final && in_b != difference;
+    }
+    return it->second;
+  };
+  id_of(0, 0);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const auto [x, y] = pairs[i];
+    for (const auto& e : a.states[x].edges) {
+      for (unsigned low = e.low; low <= e.high;) {
+        const uint32_t other = step(b, y, low);
+        unsigned high = low;
+        while (high < e.high && step(b, y, high + 1) == other) ++high;
+        budget.work(high - low + 1);
+        if (other != kDead || difference) {
+          const uint32_t to = id_of(e.to, other);
+          out.states[i].edges.push_back({static_cast<uint8_t>(low), static_cast<uint8_t>(high), to});
+        }
+        low = high + 1;
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void Budget::work(std::size_t steps) {
+  work_ += steps;
+  if (work_ > limits::kMaxGrammarWork) {
+    throw Error(ErrorCode::kLimit, "the grammar takes too long to compile", "make its expressions or repetitions simpler");
+  }
+}
+
+void Budget::states(std::size_t n) {
+  states_ += n;
+  if (states_ > limits::kMaxGrammarStates) {
+    fail(ErrorCode::kLimit, "the grammar needs more than {} states; make its repetitions and lengths smaller",
+         limits::kMaxGrammarStates);
+  }
+}
+
+void Budget::nfa_states(std::size_t n) {
+  nfa_states_ += n;
+  if (nfa_states_ > limits::kMaxGrammarNfaStates) {
+    fail(ErrorCode::kLimit, "the grammar needs more than {} steps; make its repetitions and lengths smaller",
+         limits::kMaxGrammarNfaStates);
+  }
+}
+
+bool ByteGraph::has_calls() const {
+  return std::any_of(states.begin(), states.end(), [](const State& s) { return !s.calls.empty(); });
+}
+
+ByteGraph make_graph(const Grammar& grammar, ExprId expr, Budget& budget) {
+  return Determinizer(Nfa(grammar, expr, budget), budget).run();
+}
+
+bool accepts(const ByteGraph& graph, std::string_view text) {
+  uint32_t state = 0;
+  for (const char c : text) state = step(graph, state, static_cast<uint8_t>(c));
+  return state != kDead && graph.states[state].final;
+}
+
+// Every state is reachable, as they are made.
+bool is_void(const ByteGraph& graph) {
+  return std::none_of(graph.states.begin(), graph.states.end(), [](const auto& s) { return s.final; });
+}
+
+ByteGraph intersection(const ByteGraph& a, const ByteGraph& b, Budget& budget) { return product(a, b, false, budget); }
+ByteGraph difference(const ByteGraph& a, const ByteGraph& b, Budget& budget) { return product(a, b, true, budget); }
+
+}  // namespace minnow::grammar

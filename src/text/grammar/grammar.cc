@@ -1,0 +1,84 @@
+#include "text/grammar/grammar.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+
+namespace minnow::grammar {
+
+Grammar::Grammar() : exprs_{{ExprKind::kEmpty}, {ExprKind::kNever}} {}
+
+ExprId Grammar::add(Expr expr) {
+  if (exprs_.size() + parts_.size() >= limits::kMaxGrammarExpressions) {
+    throw Error(ErrorCode::kLimit, "the grammar is too large", "make it smaller, or its repetitions and lengths");
+  }
+  exprs_.push_back(expr);
+  return static_cast<ExprId>(exprs_.size() - 1);
+}
+
+ExprId Grammar::add_parts(ExprKind kind, const std::vector<ExprId>& parts) {
+  const auto first = static_cast<uint32_t>(parts_.size());
+  parts_.insert(parts_.end(), parts.begin(), parts.end());
+  return add({.kind = kind, .first = first, .count = static_cast<uint32_t>(parts.size())});
+}
+
+ExprId Grammar::bytes(uint8_t low, uint8_t high) {
+  return add({.kind = ExprKind::kBytes, .first = low, .count = high});
+}
+
+ExprId Grammar::literal(std::string_view text) {
+  std::vector<ExprId> parts;
+  for (const char c : text) parts.push_back(bytes(static_cast<uint8_t>(c), static_cast<uint8_t>(c)));
+  return sequence(parts);
+}
+
+ExprId Grammar::characters(const CharClass& set) {
+  std::vector<ExprId> choices;
+  for (const Utf8Sequence& s : utf8_sequences(set)) {
+    std::vector<ExprId> parts;
+    for (int i = 0; i < s.length; ++i) parts.push_back(bytes(s.first[i], s.last[i]));
+    choices.push_back(sequence(parts));
+  }
+  return choice(choices);
+}
+
+ExprId Grammar::sequence(const std::vector<ExprId>& parts) {
+  if (parts.empty()) return empty();
+  return parts.size() == 1 ? parts[0] : add_parts(ExprKind::kSequence, parts);
+}
+
+ExprId Grammar::choice(const std::vector<ExprId>& parts) {
+  if (parts.empty()) return never();
+  return parts.size() == 1 ? parts[0] : add_parts(ExprKind::kChoice, parts);
+}
+
+ExprId Grammar::repeat(ExprId part, uint32_t min, uint32_t max) {
+  if (min > limits::kMaxGrammarRepeats || (max != kUnbounded && max > limits::kMaxGrammarRepeats)) {
+    fail(ErrorCode::kLimit, "a repetition of {} in a grammar; at most {} are possible", max == kUnbounded ? min : max,
+         limits::kMaxGrammarRepeats);
+  }
+  if (min > max) return never();
+  if (max == 0) return empty();
+  if (min == 1 && max == 1) return part;
+  const auto first = static_cast<uint32_t>(parts_.size());
+  parts_.push_back(part);
+  return add({.kind = ExprKind::kRepeat, .first = first, .count = 1, .min = min, .max = max});
+}
+
+ExprId Grammar::rule(RuleId id) { return add({.kind = ExprKind::kRule, .index = id}); }
+
+ExprId Grammar::chain(Chain list) {
+  chains_.push_back(std::move(list));
+  return add({.kind = ExprKind::kChain, .index = static_cast<uint32_t>(chains_.size() - 1)});
+}
+
+ExprId Grammar::graph(std::shared_ptr<const ByteGraph> graph) {
+  graphs_.push_back(std::move(graph));
+  return add({.kind = ExprKind::kGraph, .index = static_cast<uint32_t>(graphs_.size() - 1)});
+}
+
+RuleId Grammar::add_rule(std::string name, ExprId body) {
+  rules_.push_back({std::move(name), body});
+  return static_cast<RuleId>(rules_.size() - 1);
+}
+
+}  // namespace minnow::grammar

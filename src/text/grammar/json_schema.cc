@@ -1,0 +1,287 @@
+#include "text/grammar/json_schema.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "text/grammar/json_text.h"
+#include "text/grammar/schema_logic.h"
+
+namespace minnow::grammar {
+namespace {
+
+constexpr std::size_t kMaxInlineValues = 32;
+constexpr std::size_t kMaxKeyPatterns = 4;  // patterns of patternProperties for one object: all their combinations are tried
+
+class SchemaCompiler {
+ public:
+  SchemaCompiler(const OrderedJson& schema, bool compact, Budget& budget)
+      : root_(schema), reader_(schema), logic_(reader_, budget), budget_(budget), json_(g_, compact) {}
+
+  Grammar compile() {
+    const ExprId body = value({&root_});
+    // Places are compiled one after another, not within each other: references may chain them without end.
+    for (std::size_t i = 0; i < places_.size(); ++i) g_.define(places_[i].second, alternatives(places_[i].first));
+    g_.set_root(g_.add_rule("schema", body));
+    return std::move(g_);
+  }
+
+ private:
+  // A value that fulfils all of them; equal conjunctions share a rule.
+  ExprId value(const Conjunction& all) {
+    if (const auto simple = plain_value(all)) return *simple;
+    const auto [it, is_new] = rules_.try_emplace(all, std::nullopt);
+    if (is_new && is_small(all)) {
+      small_.emplace(all, alternatives(all));
+    } else if (is_new) {
+      if (rules_.size() > limits::kMaxSchemaPlaces) fail(ErrorCode::kLimit, "schema: more than {} places", limits::kMaxSchemaPlaces);
+      it->second = g_.add_rule("schema: " + (all.empty() ? "#" : reader_.pointer(*all[0])));
+      places_.emplace_back(all, *it->second);
+    }
+    return it->second ? g_.rule(*it->second) : small_.at(all);
+  }
+
+  // What stands in its place without a rule of its own, so that what several alternatives have in common is read once.
+  bool is_small(const Conjunction& all) {
+    for (const Conjunction& flat : logic_.branches(all)) {
+      if (const auto listed = logic_.values(flat)) {
+        if (listed->size() > kMaxInlineValues) return false;
+      } else if ((logic_.types(flat) & (kObjectType | kArrayType | kStringType)) != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // The commonest schemas, at once.
+  std::optional<ExprId> plain_value(const Conjunction& all) {
+    if (all.empty()) return json_.value();
+    if (all.size() != 1) return std::nullopt;
+    const OrderedJson& s = *all[0];
+    if (s.is_boolean()) return s.get<bool>() ? json_.value() : g_.never();
+    if (s.empty()) return json_.value();
+    if (s.size() != 1 || !s.contains("type") || !s["type"].is_string()) return std::nullopt;
+    const auto& type = s["type"].get_ref<const std::string&>();
+    if (type == "string") return json_.string();
+    if (type == "number") return json_.number();
+    if (type == "integer") return json_.integer();
+    return std::nullopt;
+  }
+
+  ExprId alternatives(const Conjunction& all) {
+    std::vector<ExprId> choices;
+    for (const Conjunction& flat : logic_.branches(all)) {
+      if (const auto listed = logic_.values(flat)) {
+        for (const OrderedJson* v : *listed) choices.push_back(json_.literal(*v));
+      } else {
+        add_types(flat, choices);
+      }
+    }
+    return g_.choice(choices);
+  }
+
+  void add_types(const Conjunction& flat, std::vector<ExprId>& choices) {
+    const unsigned types = logic_.types(flat);
+    if ((types & kNullType) != 0) choices.push_back(json_.null());
+    if ((types & kBooleanType) != 0) choices.push_back(json_.boolean());
+    if ((types & (kIntegerType | kFractionType)) != 0) choices.push_back(number(flat));
+    if ((types & kStringType) != 0) choices.push_back(string(flat));
+    if ((types & kArrayType) != 0) choices.push_back(array(flat));
+    if ((types & kObjectType) != 0) choices.push_back(object(flat));
+  }
+
+  ExprId number(const Conjunction& flat) {
+    const NumberRange range = logic_.numbers(flat);
+    const bool is_limited = range.low || range.high || range.multiple_of > 1 || range.max_fraction_digits < NumberRange().max_fraction_digits;
+    if (!is_limited) return range.fractions ? json_.number() : json_.integer();
+    return g_.graph(std::make_shared<const ByteGraph>(number_graph(range, budget_)));
+  }
+
+  ExprId string(const Conjunction& flat) {
+    if (logic_.limits_strings(flat)) return json_.quoted(g_.graph(std::make_shared<const ByteGraph>(logic_.strings(flat))));
+    const CountRange length = logic_.counts(flat, "minLength", "maxLength");
+    if (length.min == 0 && length.max == UINT32_MAX) return json_.string();
+    check_count(flat, "minLength", length.min);
+    check_count(flat, "maxLength", length.max);
+    return json_.quoted(g_.repeat(json_.string_character(), length.min, length.max == UINT32_MAX ? kUnbounded : length.max));
+  }
+
+  void check_count(const Conjunction& flat, const char* key, uint32_t count) const {
+    if (count <= limits::kMaxGrammarRepeats || count == UINT32_MAX) return;
+    for (const OrderedJson* s : flat) {
+      if (s->contains(key)) {
+        fail(ErrorCode::kLimit, "schema: \"{}\" at {} is more than {}", key, reader_.pointer(*s), limits::kMaxGrammarRepeats);
+      }
+    }
+  }
+
+  ExprId array(const Conjunction& flat) {
+    const CountRange count = logic_.counts(flat, "minItems", "maxItems");
+    std::size_t own = count.min;  // items that are laid one by one
+    for (const OrderedJson* s : flat) {
+      if (s->contains("uniqueItems") && (*s)["uniqueItems"].get<bool>() && count.max > 1) {
+        reader_.unsupported(*s, "uniqueItems", "it needs to remember all items");
+      }
+      if (s->contains("prefixItems")) own = std::max(own, (*s)["prefixItems"].size());
+    }
+    check_count(flat, "minItems", count.min);
+    check_count(flat, "maxItems", count.max);
+    const bool is_bounded = count.max != UINT32_MAX;
+    if (is_bounded) own = count.max;
+    Chain items;
+    items.first_exit = count.min;
+    for (std::size_t i = 0; i < own; ++i) items.items.push_back({value(reader_.item(flat, i)), false});
+    if (!is_bounded) {
+      items.items.push_back({value(reader_.item(flat, own)), true});
+      items.repeats_last = true;
+    }
+    return count.min > count.max ? g_.never() : json_.array_of(std::move(items));
+  }
+
+  std::vector<std::string> names(const Conjunction& flat) const {
+    std::vector<std::string> out;
+    const auto add = [&](const std::string& name) {
+      if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+    };
+    for (const OrderedJson* s : flat) {
+      if (!s->contains("properties")) continue;
+      for (const auto& [name, unused] : (*s)["properties"].items()) add(name);
+    }
+    for (const std::string& name : logic_.required(flat)) add(name);
+    return out;
+  }
+
+  ExprId object(const Conjunction& flat) {
+    const std::vector<std::string> known = names(flat), required = logic_.required(flat);
+    Chain members;
+    for (const std::string& name : known) {
+      const bool may_skip = std::find(required.begin(), required.end(), name) == required.end();
+      const Conjunction all = logic_.property(flat, name);
+      const ExprId body = logic_.key_is_allowed(flat, name) ? value(all) : g_.never();
+      members.items.push_back({json_.member(g_.literal('"' + json_escaped(name) + '"'), body), may_skip});
+    }
+    const std::vector<ExprId> others = other_members(flat, known);
+    limit_members(flat, known, required, others, members);
+    return json_.object_of(std::move(members));
+  }
+
+  // Puts the other members at the end, as many as may be.
+  void limit_members(const Conjunction& flat, const std::vector<std::string>& known, const std::vector<std::string>& required,
+                     const std::vector<ExprId>& others, Chain& members) {
+    const CountRange count = logic_.counts(flat, "minProperties", "maxProperties");
+    const auto refuse = [&](const char* key, const char* why) {
+      for (const OrderedJson* s : flat) {
+        if (s->contains(key)) reader_.unsupported(*s, key, why);
+      }
+    };
+    check_count(flat, "maxProperties", count.max);
+    const bool too_few = count.min > required.size();
+    const bool too_many = count.max < known.size() || (!others.empty() && count.max != UINT32_MAX);
+    if (too_few && count.min > 1) refuse("minProperties", "more than one that is not required: names could be written twice");
+    if (too_many && !known.empty()) refuse("maxProperties", "together with properties that may be left out");
+    members.first_exit = static_cast<uint32_t>(known.size());
+    members.needs_one = too_few;
+    if (others.empty() || count.max == 0) return;
+    if (count.max == UINT32_MAX) {
+      members.items.push_back({g_.choice(others), true});
+      members.repeats_last = true;
+      ++members.first_exit;
+      return;
+    }
+    members.items.assign(count.max, {g_.choice(others), false});
+    members.first_exit = count.min;
+  }
+
+  // Members whose names the schema does not spell out: by which patterns their names match.
+  std::vector<ExprId> other_members(const Conjunction& flat, const std::vector<std::string>& known) {
+    struct KeyPattern {
+      const OrderedJson* schema;
+      std::string expression;
+    };
+    std::vector<KeyPattern> patterns;
+    for (const OrderedJson* s : flat) {
+      if (!s->contains("patternProperties")) continue;
+      for (const auto& [expression, unused] : (*s)["patternProperties"].items()) patterns.push_back({s, expression});
+    }
+    if (patterns.size() > kMaxKeyPatterns) {
+      reader_.unsupported(*patterns[0].schema, "patternProperties", fmt::format("more than {} patterns for one object", kMaxKeyPatterns));
+    }
+    std::vector<ExprId> out;
+    for (unsigned matched = 0; matched < 1u << patterns.size(); ++matched) {
+      const auto matches = [&](const OrderedJson& schema, const std::string& expression) {
+        for (std::size_t i = 0; i < patterns.size(); ++i) {
+          if (patterns[i].schema == &schema && patterns[i].expression == expression) return (matched >> i & 1u) != 0;
+        }
+        return false;
+      };
+      const Conjunction all = reader_.other_property(flat, matches);
+      if (std::any_of(all.begin(), all.end(), [](const OrderedJson* s) { return s->is_boolean() && !s->get<bool>(); })) continue;
+      std::optional<ByteGraph> keys;
+      for (std::size_t i = 0; i < patterns.size(); ++i) {
+        narrow(keys, logic_.pattern(*patterns[i].schema, patterns[i].expression), (matched >> i & 1u) != 0);
+      }
+      if (const auto key = other_key(flat, known, std::move(keys))) out.push_back(json_.member(*key, value(all)));
+    }
+    return out;
+  }
+
+  ByteGraph any_key() {
+    Grammar g;
+    return make_graph(g, g.repeat(json_characters(g, CharClass{{0, 0x10FFFF}}), 0, kUnbounded), budget_);
+  }
+
+  void narrow(std::optional<ByteGraph>& keys, const ByteGraph& by, bool inside) {
+    if (!keys) keys = any_key();
+    keys = inside ? intersection(*keys, by, budget_) : difference(*keys, by, budget_);
+  }
+
+  std::optional<ExprId> other_key(const Conjunction& flat, const std::vector<std::string>& known, std::optional<ByteGraph> keys) {
+    if (!known.empty()) {
+      Grammar g;
+      std::vector<ExprId> texts;
+      for (const std::string& name : known) texts.push_back(g.literal(json_escaped(name)));
+      narrow(keys, make_graph(g, g.choice(texts), budget_), false);
+    }
+    for (const OrderedJson* s : flat) {
+      if (s->contains("propertyNames")) narrow(keys, key_names((*s)["propertyNames"]), true);
+    }
+    if (!keys) return json_.string();
+    if (is_void(*keys)) return std::nullopt;
+    return json_.quoted(g_.graph(std::make_shared<const ByteGraph>(std::move(*keys))));
+  }
+
+  // The strings that a schema of names allows.
+  ByteGraph key_names(const OrderedJson& schema) {
+    Grammar g;
+    std::vector<ExprId> choices;
+    for (const Conjunction& names_of : logic_.branches({&schema})) {
+      if (const auto listed = logic_.values(names_of)) {
+        for (const OrderedJson* v : *listed) {
+          if (v->is_string()) choices.push_back(g.literal(json_escaped(v->get_ref<const std::string&>())));
+        }
+      } else if ((logic_.types(names_of) & kStringType) != 0) {
+        choices.push_back(g.graph(std::make_shared<const ByteGraph>(logic_.strings(names_of))));
+      }
+    }
+    return make_graph(g, g.choice(choices), budget_);
+  }
+
+  const OrderedJson& root_;
+  SchemaReader reader_;
+  SchemaLogic logic_;
+  Budget& budget_;
+  Grammar g_;
+  JsonText json_;
+  std::map<Conjunction, std::optional<RuleId>> rules_;  // nullopt: in small_
+  std::map<Conjunction, ExprId> small_;
+  std::vector<std::pair<Conjunction, RuleId>> places_;
+};
+
+}  // namespace
+
+Grammar schema_grammar(const OrderedJson& schema, bool compact, Budget& budget) {
+  return SchemaCompiler(schema, compact, budget).compile();
+}
+
+}  // namespace minnow::grammar

@@ -1,0 +1,175 @@
+#include <gtest/gtest.h>
+
+#include "text/grammar/test_match.h"
+
+namespace minnow::grammar {
+namespace {
+
+using test::compile;
+using test::Kind;
+using test::matches;
+using test::refusal;
+
+struct Case {
+  std::string schema;
+  std::vector<std::string> yes, no;
+};
+
+void expect_cases(const std::vector<Case>& cases) {
+  for (const Case& c : cases) {
+    const auto automaton = compile(Kind::kSchema, c.schema);
+    for (const auto& text : c.yes) EXPECT_TRUE(matches(automaton, text)) << c.schema << "  should take  " << text;
+    for (const auto& text : c.no) EXPECT_FALSE(matches(automaton, text)) << c.schema << "  should refuse  " << text;
+  }
+}
+
+TEST(JsonSchema, HoldsToTypesAndValues) {
+  expect_cases({
+      {"{}", {"null", "{\"a\":1}"}, {""}},
+      {R"({"type": "integer"})", {"0", "-12"}, {"1.5", "01", "\"1\"", "1e3"}},
+      {R"({"type": ["string", "null"]})", {"\"\"", "null"}, {"1"}},
+      {R"({"enum": [1, "a", null, {"b": [2]}]})", {"1", "\"a\"", "null", "{\"b\":[2]}", "{\"b\": [2]}"}, {"2", "\"b\"", "{\"b\":[3]}"}},
+      {R"({"enum": [1, "a", "abc"], "type": "string", "maxLength": 2})", {"\"a\""}, {"1", "\"abc\""}},
+      {R"({"const": "x\n\"y\""})", {"\"x\\n\\\"y\\\"\""}, {"\"x\""}},
+      {R"({"const": 2.0, "type": "integer"})", {"2"}, {"2.0"}},
+  });
+}
+
+TEST(JsonSchema, WritesPropertiesInTheOrderOfTheSchema) {
+  expect_cases({
+      {R"({"type": "object", "properties": {"b": {"type": "integer"}, "a": {"type": "boolean"}}, "required": ["a"], "additionalProperties": false})",
+       {"{\"b\":1,\"a\":true}", "{\"a\":false}", "{\n  \"b\": 1,\n  \"a\": true\n}"},
+       {"{}", "{\"b\":1}", "{\"a\":true,\"b\":1}", "{\"a\":true,\"c\":1}", "{\"a\":true,}", "{,\"a\":true}"}},
+      {R"({"type": "object", "properties": {"a": {"type": "integer"}}})",
+       {"{}", "{\"a\":1}", "{\"a\":1,\"b\":[]}", "{\"b\":1,\"aa\":2}"}, {"{\"a\":\"x\"}", "{\"b\":1,\"a\":2}", "{\"\\u0061\":\"x\"}", "[]"}},
+      {R"({"type": "object", "additionalProperties": {"type": "integer"}, "required": ["z"]})", {"{\"z\":1}", "{\"z\":1,\"a\":2}"}, {"{}", "{\"z\":\"\"}"}},
+      {R"({"type": "object", "patternProperties": {"^x": {"type": "integer"}, "y$": {"minimum": 5}}, "additionalProperties": false})",
+       {"{}", "{\"x\":1}", "{\"ay\":5}", "{\"xy\":7}"}, {"{\"xy\":3}", "{\"x\":\"\"}", "{\"q\":1}"}},
+      {R"({"type": "object", "propertyNames": {"pattern": "^[a-z]+$", "maxLength": 2}})", {"{\"ab\":1}"}, {"{\"abc\":1}", "{\"A\":1}"}},
+      {R"({"type": "object", "minProperties": 1, "properties": {"a": {}, "b": {}}, "additionalProperties": false})", {"{\"a\":1}", "{\"b\":1}", "{\"a\":1,\"b\":1}"}, {"{}"}},
+      {R"({"type": "object", "maxProperties": 2, "additionalProperties": {"type": "null"}})", {"{}", "{\"a\":null,\"b\":null}"}, {"{\"a\":null,\"b\":null,\"c\":null}"}},
+  });
+}
+
+TEST(JsonSchema, HoldsToItemsAndLengths) {
+  expect_cases({
+      {R"({"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 3})", {"[1]", "[1, 2,3]"}, {"[]", "[1,2,3,4]", "[\"\"]"}},
+      {R"({"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": false})", {"[]", "[\"\"]", "[\"\",1]"}, {"[1]", "[\"\",1,2]"}},
+      {R"({"type": "array", "prefixItems": [{"type": "string"}], "items": {"type": "null"}, "minItems": 2})", {"[\"\",null]", "[\"\",null,null]"}, {"[\"\"]", "[\"\",1]"}},
+      {R"({"type": "string", "minLength": 2, "maxLength": 3})", {"\"ab\"", "\"aé🙂\"", "\"\\n\\u00e9\""}, {"\"a\"", "\"abcd\""}},
+      {R"({"type": "string", "pattern": "^a+$|b"})", {"\"aa\"", "\"xbx\"", "\"b\\n\""}, {"\"ac\"", "\"\""}},
+      {R"({"type": "string", "pattern": "^[^\"]*\\\\$", "maxLength": 2})", {"\"x\\\\\""}, {"\"xxx\\\\\"", "\"x\""}},
+  });
+}
+
+TEST(JsonSchema, HoldsNumbersToTheirBoundsExactly) {
+  expect_cases({
+      {R"({"type": "integer", "minimum": -3, "maximum": 120})", {"-3", "0", "9", "100", "120"}, {"-4", "121", "1000", "-10"}},
+      {R"({"type": "integer", "exclusiveMinimum": 10})", {"11", "99", "100000000000"}, {"10", "9", "-11"}},
+      {R"({"type": "integer", "minimum": 1.5, "exclusiveMaximum": 4.0})", {"2", "3"}, {"1", "4"}},
+      {R"({"type": "number", "minimum": 0.25, "maximum": 3})", {"0.25", "0.3", "1", "2.999", "3.00"}, {"0.2", "0.249", "3.1", "0", "-1"}},
+      {R"({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1})", {"0.5", "0.001"}, {"0", "0.0", "1", "1.0", "-0.5"}},
+      {R"({"type": "number", "minimum": -1.5, "exclusiveMaximum": 0})", {"-1.5", "-1", "-0.1"}, {"-1.51", "0", "-0.0", "0.1"}},
+      {R"({"type": "integer", "multipleOf": 7})", {"0", "14", "-21", "700"}, {"1", "15"}},
+      {R"({"type": "number", "multipleOf": 0.01})", {"1", "1.25"}, {"1.255"}},
+      {R"({"type": "integer", "minimum": 9007199254740993})", {"9007199254740993"}, {"9007199254740992"}},
+  });
+}
+
+TEST(JsonSchema, FollowsReferencesAndCombinations) {
+  expect_cases({
+      {R"({"$ref": "#/$defs/n", "$defs": {"n": {"type": "object", "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}},
+          "required": ["v", "next"], "additionalProperties": false}}})",
+       {"{\"v\":1,\"next\":null}", "{\"v\":1,\"next\":{\"v\":2,\"next\":null}}"}, {"{\"v\":1}", "{\"v\":1,\"next\":{}}"}},
+      {R"({"allOf": [{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}, {"properties": {"a": {"maximum": 5}, "b": {"type": "null"}}}], "additionalProperties": {"maximum": 9}})",
+       {"{\"a\":5}", "{\"a\":5,\"b\":null,\"c\":9}"}, {"{\"a\":6}", "{\"b\":null}", "{\"a\":5,\"c\":10}"}},
+      {R"({"allOf": [{"type": "integer", "minimum": 3}, {"maximum": 5}]})", {"3", "5"}, {"2", "6"}},
+      {R"({"anyOf": [{"type": "integer"}, {"type": "string", "maxLength": 1}]})", {"1", "\"a\""}, {"\"ab\""}},
+      {R"({"oneOf": [{"type": "object", "properties": {"kind": {"const": "a"}, "x": {"type": "integer"}}, "required": ["kind"], "additionalProperties": false},
+                     {"type": "object", "properties": {"kind": {"const": "b"}}, "required": ["kind"], "additionalProperties": false}]})",
+       {"{\"kind\":\"a\",\"x\":1}", "{\"kind\":\"b\"}"}, {"{\"kind\":\"b\",\"x\":1}"}},
+      {R"({"oneOf": [{"type": "integer", "maximum": 3}, {"type": "integer", "minimum": 4}, {"type": "string", "pattern": "^a"}, {"type": "string", "pattern": "^b"}]})",
+       {"3", "4", "\"ab\"", "\"b\""}, {"\"c\""}},
+      {R"({"properties": {"a/b": {"$ref": "#/properties/c~0%25"}, "c~%": {"type": "null"}}, "type": "object"})", {"{\"a/b\":null}"}, {"{\"a/b\":1}"}},
+  });
+}
+
+TEST(JsonSchema, NamesTheKeywordAndThePlaceOfWhatItRefuses) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"not": {}})", "\"not\" at # is not supported"},
+      {R"({"properties": {"a/b": {"contains": {}}}})", "\"contains\" at #/properties/a~1b is not supported"},
+      {R"({"type": "array", "items": {"if": {}}})", "\"if\" at #/items"},
+      {R"({"type": "array", "uniqueItems": true})", "uniqueItems"},
+      {R"({"oneOf": [{"type": "integer"}, {"type": "number"}]})", "alternatives 0 and 1 may both be true"},
+      {R"({"$ref": "#"})", "refers to itself"},
+      {R"({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]}}})", "refers to itself"},
+      {R"({"$ref": "#/nowhere"})", "there is no \"#/nowhere\""},
+      {R"({"$ref": "https://example.org/x"})", "only references within"},
+      {R"({"type": "strnig"})", "\"type\" at # must be"},
+      {R"({"minLength": -1})", "\"minLength\" at # must be"},
+      {R"({"properties": []})", "\"properties\" at # must be"},
+      {R"({"type": "string", "format": "iri"})", "\"iri\" is not known"},
+      {R"({"type": "string", "pattern": "(?=a)b"})", "\"pattern\" at #: regular expression: a look ahead"},
+      {R"({"type": "string", "minLength": 20000})", "\"minLength\" at # is more than"},
+      {R"({"type": "number", "multipleOf": 0.3})", "multipleOf"},
+      {R"({"type": "object", "minProperties": 2})", "minProperties"},
+      {R"({"type": "object", "properties": {"a": {}}, "maxProperties": 1})", "maxProperties"},
+      {R"({"$schema": "http://json-schema.org/draft-03/schema#"})", "$schema"},
+      {R"({"$schema": "http://json-schema.org/draft-07/schema#", "$ref": "#/definitions/a", "type": "string", "definitions": {"a": {}}})", "what stands beside it is ignored"},
+      {R"({"type": "object", "required": ["a"], "properties": {"a": false}})", "no text at all"},
+      {R"({"type": "string", "enum": [1]})", "no text at all"},
+      {R"({"strict": true})", "\"strict\" at #"},
+      {"[]", "must be an object"},
+      {"{", "not valid JSON"},
+  };
+  for (const auto& [schema, part] : cases) {
+    EXPECT_NE(refusal(Kind::kSchema, schema).find(part), std::string::npos) << schema << "  said  " << refusal(Kind::kSchema, schema);
+  }
+}
+
+TEST(JsonSchema, FormatsAreExact) {
+  struct Format {
+    const char* name;
+    std::vector<std::string> yes, no;
+  };
+  const Format formats[] = {
+      {"date", {"2024-02-29", "2000-02-29", "1999-12-31"}, {"2023-02-29", "1900-02-29", "2024-04-31", "0000-01-01", "2024-1-1", "2024-13-01"}},
+      {"date-time", {"2024-01-01T23:59:59Z", "2024-01-01T00:00:00.123+05:30"}, {"2024-01-01 00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T00:00:00"}},
+      {"time", {"12:00:00Z"}, {"12:00", "25:00:00Z"}},
+      {"duration", {"P1Y2M3DT4H5M6S", "PT5M", "P2W"}, {"P", "PT", "P1H", "P1W2D"}},
+      {"uuid", {"123e4567-e89b-12d3-a456-426614174000"}, {"123e4567e89b12d3a456426614174000"}},
+      {"email", {"a.b+c@example.org"}, {"a@", "@b", "a b@c", ".a@b", "a..b@c"}},
+      {"hostname", {"a", "www.example-site.org"}, {"-a", "a-", "a..b", ""}},
+      {"ipv4", {"0.0.0.0", "255.249.199.9"}, {"256.0.0.1", "1.2.3", "01.2.3.4"}},
+      {"ipv6", {"::", "::1", "1::", "1:2:3:4:5:6:7:8", "fe80::1:2", "1:2:3:4:5:6:7::"}, {":", "1:2:3", "1::2::3", "1:2:3:4:5:6:7:8:9", "::12345", "1:2:3:4:5:6:7:8::"}},
+      {"uri", {"https://example.org/a/b?q=1#f", "http://localhost:8080"}, {"example.org", "http:/x", "http://a b"}},
+      {"uri-reference", {"/a/b", "#x", "?q", "http://a", ""}, {"a b", "\\\\"}},
+      {"json-pointer", {"", "/a~1b/0"}, {"a", "/~2"}},
+      {"relative-json-pointer", {"0", "1/a", "2#"}, {"/a", "01"}},
+  };
+  for (const Format& f : formats) {
+    const auto automaton = compile(Kind::kSchema, std::string(R"({"type":"string","format":")") + f.name + "\"}");
+    for (const auto& text : f.yes) EXPECT_TRUE(matches(automaton, '"' + text + '"')) << f.name << " should take " << text;
+    for (const auto& text : f.no) EXPECT_FALSE(matches(automaton, '"' + text + '"')) << f.name << " should refuse " << text;
+  }
+}
+
+TEST(JsonSchema, HostileSchemasAreRefusedInTime) {
+  std::string branches = R"({"type": "string")", doubling = R"({"$defs": {"a0": {})";
+  for (int i = 0; i < 12; ++i) branches = R"({"allOf": [{"anyOf": [{"minLength": 1}, {"maxLength": 9}]}, )" + branches + "}]";
+  EXPECT_NE(refusal(Kind::kSchema, branches + "}").find("combinations"), std::string::npos);
+  for (int i = 1; i < 60; ++i) {
+    const std::string before = "{\"$ref\": \"#/$defs/a" + std::to_string(i - 1) + "\"}";
+    doubling += ", \"a" + std::to_string(i) + "\": {\"type\": \"array\", \"prefixItems\": [" + before + ", " + before + "]}";
+  }
+  EXPECT_EQ(refusal(Kind::kSchema, doubling + R"(}, "$ref": "#/$defs/a59"})"), "") << "places are shared";
+  EXPECT_NE(refusal(Kind::kSchema, R"({"type": "array", "items": {"type": "array", "items": {"type":"string","maxLength":8000}, "maxItems": 8000}, "maxItems": 9000})"), "");
+  std::string chain = R"({"$ref": "#/$defs/r0", "$defs": {)";
+  for (int i = 0; i < 900; ++i) {
+    chain += "\"r" + std::to_string(i) + "\": {\"type\": \"object\", \"properties\": {\"p\": {\"$ref\": \"#/$defs/r" + std::to_string((i + 1) % 900) + "\"}}}" + (i < 899 ? "," : "");
+  }
+  EXPECT_EQ(refusal(Kind::kSchema, chain + "}}"), "") << "a long chain of references is no deep recursion";
+}
+
+}  // namespace
+}  // namespace minnow::grammar

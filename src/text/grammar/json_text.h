@@ -1,0 +1,50 @@
+// The parts that JSON texts are made of, as expressions.
+#pragma once
+
+#include <optional>
+
+#include "base/json.h"
+#include "text/grammar/grammar.h"
+
+namespace minnow::grammar {
+
+// One character of a set as a JSON string holds it: itself, or the shortest escape where it needs one.
+ExprId json_characters(Grammar& grammar, const CharClass& set);
+// A text inside of a JSON string, in the same form.
+std::string json_escaped(std::string_view text);
+
+class JsonText {
+ public:
+  // compact: no white space; see ConstraintSpec.
+  JsonText(Grammar& grammar, bool compact) : g_(grammar), compact_(compact) {}
+
+  ExprId space();
+  // A string with any contents; characters may be escaped that need not be.
+  ExprId string();
+  ExprId string_character();
+  ExprId quoted(ExprId contents);
+  ExprId number();
+  ExprId integer();
+  ExprId boolean() { return g_.choice({g_.literal("true"), g_.literal("false")}); }
+  ExprId null() { return g_.literal("null"); }
+  ExprId value();
+  ExprId object();
+  ExprId array();
+
+  // Numbers without a fraction are written without one, whatever their type.
+  ExprId literal(const OrderedJson& value);
+  ExprId member(ExprId key, ExprId value);      // key: quotes included
+  ExprId object_of(Chain members);              // the separator is filled in
+  ExprId array_of(Chain items);
+
+ private:
+  template <typename Make>
+  ExprId shared(std::optional<RuleId>& rule, const char* name, const Make& make);
+  ExprId list(const char* open, Chain items, const char* close);
+
+  Grammar& g_;
+  bool compact_;
+  std::optional<RuleId> space_, string_, number_, integer_, value_, object_, array_;
+};
+
+}  // namespace minnow::grammar

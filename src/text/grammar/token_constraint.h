@@ -1,0 +1,87 @@
+// Constrained decoding: what a model says is held to a JSON schema, a regular expression, a list of choices or a grammar.
+// It fails closed: what cannot be held to exactly is refused when it is compiled, with the keyword or construct and where
+// it stands; and while a text is made, a token that is not known to be allowed is forbidden.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/grammar/constraint_spec.h"
+#include "text/tokenizer.h"
+
+namespace minnow {
+
+namespace grammar {
+class Automaton;
+class Matcher;
+class TokenVocabulary;
+}  // namespace grammar
+
+// One grammar for one tokenizer: compiled once, shared by any number of texts and threads. It keeps the masks that it has
+// worked out, up to limits::kMaxGrammarMaskBytes.
+class TokenConstraint {
+ public:
+  TokenConstraint(std::shared_ptr<const grammar::Automaton> automaton, std::shared_ptr<const grammar::TokenVocabulary> vocabulary);
+  ~TokenConstraint();
+
+  int32_t n_vocab() const;
+
+ private:
+  friend class ConstraintState;
+  struct Masks;
+  std::shared_ptr<const grammar::Automaton> automaton_;
+  std::shared_ptr<const grammar::TokenVocabulary> vocabulary_;
+  std::unique_ptr<Masks> masks_;
+};
+
+// Where one text stands. Cheap to copy; not thread-safe. All functions throw Error(kLimit) when the grammar can read the
+// text in too many ways at once (limits::kMaxGrammarStacks); nothing else.
+class ConstraintState {
+ public:
+  explicit ConstraintState(std::shared_ptr<const TokenConstraint> constraint);
+  ConstraintState(const ConstraintState& other);
+  ConstraintState(ConstraintState&&) noexcept;
+  ConstraintState& operator=(ConstraintState other) noexcept;
+  ~ConstraintState();
+
+  // Bit i % 32 of word i / 32 is set for each token i that may come; bits past the vocabulary are cleared. Tokens that end
+  // an answer are allowed exactly where the grammar may end; control tokens never. Returns whether any bit is set: where
+  // none is, the vocabulary has no tokens for what must come.
+  bool mask(std::span<uint32_t> bits) const;
+  // False when the token is not allowed; the state stays as it was.
+  bool accept(TokenId token);
+  // The text is whole and nothing can follow, or a token that ends it was accepted.
+  bool is_finished() const;
+  // The text may end here.
+  bool may_end() const;
+  // The bytes that must come next: up to the next choice or possible end, at most `max`. How they are cut into tokens is
+  // the model's choice.
+  std::string forced(std::size_t max = 256) const;
+
+ private:
+  std::shared_ptr<const TokenConstraint> constraint_;
+  std::unique_ptr<grammar::Matcher> matcher_;
+  bool ended_ = false;
+};
+
+// Compiles grammars for one tokenizer and keeps the latest (limits::kMaxCachedConstraints). May be used from many threads.
+class ConstraintCompiler {
+ public:
+  // The tokenizer has to outlive it. Its tokens are sorted when the first grammar is compiled.
+  explicit ConstraintCompiler(const Tokenizer& tokenizer);
+  ~ConstraintCompiler();
+
+  // Throws kInvalidInput for what breaks the rules of its language, kUnsupported for what cannot be held to (naming it and
+  // its place), kLimit for what would be too large.
+  std::shared_ptr<const TokenConstraint> compile(const ConstraintSpec& spec);
+
+ private:
+  struct Cache;
+  std::unique_ptr<Cache> cache_;
+};
+
+}  // namespace minnow

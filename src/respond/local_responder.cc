@@ -19,7 +19,10 @@ LocalResponder::LocalResponder(Engine& engine, const std::string& template_overr
     : engine_(engine),
       encoder_(engine.tokenizer(), template_of(engine, template_override)),
       format_(output_format_for_template(template_of(engine, template_override))),
-      constraints_(engine.tokenizer()) {}
+      constraints_(engine.tokenizer()) {
+  const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
+  if (!schema.empty()) own_format_ = {.kind = ConstraintSpec::Kind::kSchema, .text = schema, .choices = {}, .compact = true};
+}
 
 std::string LocalResponder::render(const ChatRequest& request) const {
   return encoder_.render({.messages = request.messages, .tools = request.tools, .extra = request.template_variables}).text;
@@ -35,8 +38,12 @@ std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
   generate.sampling = std::move(request.sampling);
   generate.max_tokens = request.max_tokens;
   generate.stop = std::move(request.stop);
-  const bool is_held = request.constraint.kind != ConstraintSpec::Kind::kNone;
   const bool has_tools = request.tools.is_array() && !request.tools.empty();
+  if (request.constraint.kind == ConstraintSpec::Kind::kNone && !has_tools && own_format_.kind != ConstraintSpec::Kind::kNone) {
+    request.constraint = own_format_;
+    generate.sampling.temperature = 0;
+  }
+  const bool is_held = request.constraint.kind != ConstraintSpec::Kind::kNone;
   if (is_held && has_tools) {
     throw Error(ErrorCode::kUnsupported, "an answer held to a format cannot call tools", "leave out the tools or the format");
   }

@@ -13,9 +13,10 @@ namespace {
 
 constexpr const char* kTemplate = "{% for m in messages %}{{ m.role }}: {{ m.content }}</s>{% endfor %}assistant:";
 
-std::unique_ptr<Engine> tiny_engine(const std::string& chat_template) {
+std::unique_ptr<Engine> tiny_engine(const std::string& chat_template, const std::string& schema = "") {
   Model model = random_model({.family = &kLlama, .n_vocab = 1000}, 1);
   model.tokenizer->chat_template = chat_template;
+  if (!schema.empty()) model.metadata.set("minnow.response_schema", schema);
   return std::make_unique<Engine>(std::make_shared<const Model>(std::move(model)), EngineOptions{.n_ctx = 256, .n_threads = 1});
 }
 
@@ -72,6 +73,17 @@ TEST(LocalResponder, HoldsTheAnswerToAConstraintAndAllOfItIsContent) {
   request.tools = nullptr;
   request.constraint = {.kind = ConstraintSpec::Kind::kSchema, .text = R"({"not": {}})"};
   EXPECT_THROW(responder.respond(request), Error);
+}
+
+TEST(LocalResponder, HoldsAnswersToTheSchemaThatTheModelCarries) {
+  const auto engine = tiny_engine(kTemplate, R"({"enum": ["yes", "no"]})");
+  LocalResponder responder(*engine);
+  const std::string first = responder.respond(question("hello"))->wait().content;
+  EXPECT_TRUE(first == "\"yes\"" || first == "\"no\"") << first;
+  EXPECT_EQ(responder.respond(question("hello"))->wait().content, first) << "the likeliest answer";
+  ChatRequest request = question("hello");
+  request.constraint = {.kind = ConstraintSpec::Kind::kChoice, .text = "", .choices = {"maybe"}};
+  EXPECT_EQ(responder.respond(request)->wait().content, "maybe") << "a request may ask for another format";
 }
 
 TEST(LocalResponder, Answers) {

@@ -38,6 +38,8 @@ class LocalResponder final : public Responder {
  public:
   // The engine must outlive the responder. `template_override` replaces the model's template when not empty.
   // Throws kNotFound when there is neither, kInvalidInput when it does not parse.
+  // A GGUF model may carry a JSON schema in its metadata, minnow.response_schema: then answers to requests that name no format
+  // and no tools are held to it, compact, and the likeliest one is given.
   explicit LocalResponder(Engine& engine, const std::string& template_override = {});
 
   std::unique_ptr<ChatAnswer> respond(ChatRequest request) override;
@@ -50,6 +52,7 @@ class LocalResponder final : public Responder {
   ChatEncoder encoder_;
   const OutputFormat& format_;
   ConstraintCompiler constraints_;
+  ConstraintSpec own_format_;  // of the model
 };
 
 }  // namespace minnow

@@ -4,7 +4,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 MODEL ?=
 PROMPT ?= Once upon a time
-STORIES := ../shared/data/models/stories260k/stories260K-f32.gguf
+MESSAGE ?= My name is Dana Ruiz and my card has not arrived yet, write to dana.ruiz@example.org
 SECONDS_EACH ?= 60
 
 PACKAGES := build-essential cmake ninja-build pkg-config ccache mold git python3 \
@@ -29,15 +29,13 @@ build: packages
 	@rm -f build-$(PRESET).log
 	@cmake --build build/$(PRESET) -j $(JOBS) --target minnow
 
-# Tells a story with the little model of the test data when it lies at hand, or answers with MODEL.
+# Answers with the models that come with minnow, or with MODEL.
 run: build
-	@model="$(MODEL)"; \
-	if [ -z "$$model" ] && [ -f "$(STORIES)" ]; then model="$(STORIES)"; fi; \
-	if [ -z "$$model" ]; then \
-	  echo "Nothing to run yet: give a model, a .gguf file or a folder with safetensors, of an architecture that"; \
-	  echo "'minnow show --families' lists:"; \
-	  echo "    make run MODEL=path/to/model.gguf PROMPT='Why is the sky blue?'"; \
-	else build/$(PRESET)/minnow run "$$model" "$(PROMPT)" -n 200; fi
+	@if [ -n "$(MODEL)" ]; then build/$(PRESET)/minnow run "$(MODEL)" "$(PROMPT)" -n 200; else \
+	  echo "minnow-tiny goes on from '$(PROMPT)':"; \
+	  build/$(PRESET)/minnow run minnow-tiny "$(PROMPT)" -n 120; \
+	  echo; echo "minnow-triage reads '$(MESSAGE)':"; \
+	  build/$(PRESET)/minnow run minnow-triage "$(MESSAGE)"; fi
 
 # Everything that has to hold before a change lands: all tests of the release build, then the unit tests again under
 # the address, leak and undefined-behaviour sanitizers.

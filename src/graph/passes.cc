@@ -206,20 +206,6 @@ Graph fuse(const Graph& graph) {
   return without_dead_nodes(fused, nullptr);
 }
 
-Graph without_dropout(const Graph& graph) {
-  Graph out;
-  std::vector<NodeId> renamed;
-  for (const Node& original : graph.nodes()) {
-    Node n = original;
-    for (NodeId& in : n.inputs) {
-      if (in != kNoNode) in = renamed[static_cast<std::size_t>(in)];
-    }
-    renamed.push_back(n.op == Op::kDropout ? n.inputs[0] : out.append(std::move(n)));
-  }
-  out.set_output(renamed[static_cast<std::size_t>(graph.output())]);
-  return out;
-}
-
 MemoryPlan plan_memory(const Graph& graph, StepSize max) { return Planner(graph, max).plan(); }
 
 }  // namespace minnow

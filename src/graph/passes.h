@@ -18,9 +18,6 @@ Graph without_dropout(const Graph& graph);
 // of each node, kNoNode for those that are gone.
 Graph without_dead_nodes(const Graph& graph, std::vector<NodeId>* renamed);
 
-// The graph as it is without training: dropout keeps everything.
-Graph without_dropout(const Graph& graph);
-
 // Where the value of each node lives in one block of memory, for steps of at most `max` size.
 struct MemoryPlan {
   static constexpr int64_t kOutside = -1;  // weights, step inputs and gradients of weights, which are not in the block

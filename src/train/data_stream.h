@@ -16,7 +16,7 @@ struct StreamOptions {
   int64_t sequence_length = 1024;  // rows of a sequence at most; of a preference pair twice as many, this for each of the two
   int64_t n_sequences = 1;         // of a batch
   // Text records that are packed are one long text, cut into sequences where they are full; kNone cuts each at its end instead.
-  Packing packing = Packing::kFirstFit;
+  PackingOrder packing = PackingOrder::kFirstFit;
   bool shuffle = true;  // records in a new order in every epoch; false: as they lie in the files
   uint64_t seed = 0;
 };
@@ -64,7 +64,7 @@ class DataStream {
 
  private:
   using Unit = std::vector<Sample>;  // documents that stay together
-  bool is_window() const { return split_.kind() == RecordKind::kText && options_.packing != Packing::kNone; }
+  bool is_window() const { return split_.kind() == RecordKind::kText && options_.packing != PackingOrder::kNone; }
   void begin_epoch(uint64_t epoch);
   std::vector<Unit> read(uint64_t i);
   bool add_window(TrainBatch& batch);

@@ -93,8 +93,8 @@ TEST(DataStream, GivesEveryDocumentOnceInAnEpochHoweverItIsPacked) {
     for (std::size_t t = 1; t < s.tokens.size(); ++t) document.second.push_back(s.loss[t] ? s.tokens[t] : -1);
     expected.insert(document);
   }
-  std::map<Packing, std::size_t> n_batches;
-  for (const Packing packing : {Packing::kNone, Packing::kInOrder, Packing::kFirstFit}) {
+  std::map<PackingOrder, std::size_t> n_batches;
+  for (const PackingOrder packing : {PackingOrder::kNone, PackingOrder::kInOrder, PackingOrder::kFirstFit}) {
     DataStream stream(split, byte_tokenizer(), {}, {.sequence_length = 64, .n_sequences = 3, .packing = packing, .seed = 2});
     const auto batches = epoch_of(stream);
     for (const TrainBatch& batch : batches) expect_sound(batch, 64 * 3);
@@ -103,9 +103,9 @@ TEST(DataStream, GivesEveryDocumentOnceInAnEpochHoweverItIsPacked) {
     EXPECT_EQ(stream.counts().cut, 0);
     n_batches[packing] = batches.size();
   }
-  EXPECT_EQ(n_batches[Packing::kNone], 234u);
-  EXPECT_LT(n_batches[Packing::kInOrder], 110u);
-  EXPECT_LT(n_batches[Packing::kFirstFit], n_batches[Packing::kInOrder]);
+  EXPECT_EQ(n_batches[PackingOrder::kNone], 234u);
+  EXPECT_LT(n_batches[PackingOrder::kInOrder], 110u);
+  EXPECT_LT(n_batches[PackingOrder::kFirstFit], n_batches[PackingOrder::kInOrder]);
 }
 
 TEST(DataStream, CutsTextsIntoFullWindowsThatLoseNothing) {
@@ -138,7 +138,7 @@ TEST(DataStream, GoesOnFromAnyPositionWithTheVeryNextBatches) {
   const TemporaryFolder folder;
   const DataSplit all[] = {texts(folder, 30), completions(folder, 1100)};
   for (const DataSplit& split : all) {
-    for (const Packing packing : {Packing::kNone, Packing::kFirstFit}) {
+    for (const PackingOrder packing : {PackingOrder::kNone, PackingOrder::kFirstFit}) {
       const StreamOptions options{.sequence_length = 48, .n_sequences = 2, .packing = packing, .seed = 9};
       DataStream stream(split, byte_tokenizer(), {}, options);
       std::vector<TrainBatch> batches;
@@ -163,11 +163,11 @@ TEST(DataStream, GoesOnFromAnyPositionWithTheVeryNextBatches) {
 TEST(DataStream, EveryEpochHasItsOwnOrder) {
   const TemporaryFolder folder;
   const DataSplit split = completions(folder, 50);
-  DataStream stream(split, byte_tokenizer(), {}, {.packing = Packing::kNone, .seed = 1});
+  DataStream stream(split, byte_tokenizer(), {}, {.packing = PackingOrder::kNone, .seed = 1});
   const auto first = epoch_of(stream), second = epoch_of(stream);
   EXPECT_NE(first, second);
   EXPECT_EQ(documents_of(first), documents_of(second));
-  DataStream in_order(split, byte_tokenizer(), {}, {.packing = Packing::kNone, .shuffle = false});
+  DataStream in_order(split, byte_tokenizer(), {}, {.packing = PackingOrder::kNone, .shuffle = false});
   EXPECT_EQ(epoch_of(in_order)[7].tokens[1], '7');
 }
 
@@ -244,9 +244,9 @@ TEST(DataStream, RefusesWhatIsNoStream) {
 TEST(Pack, FillsTheFirstSequenceWithRoom) {
   const std::vector<int64_t> lengths = {6, 5, 4, 3, 12, 2};
   using Rows = std::vector<std::vector<uint32_t>>;
-  EXPECT_EQ(pack(lengths, 10, Packing::kFirstFit), (Rows{{0, 2}, {1, 3, 5}, {4}}));
-  EXPECT_EQ(pack(lengths, 10, Packing::kInOrder), (Rows{{0}, {1, 2}, {3}, {4}, {5}}));
-  EXPECT_EQ(pack(lengths, 10, Packing::kNone), (Rows{{0}, {1}, {2}, {3}, {4}, {5}}));
+  EXPECT_EQ(pack(lengths, 10, PackingOrder::kFirstFit), (Rows{{0, 2}, {1, 3, 5}, {4}}));
+  EXPECT_EQ(pack(lengths, 10, PackingOrder::kInOrder), (Rows{{0}, {1, 2}, {3}, {4}, {5}}));
+  EXPECT_EQ(pack(lengths, 10, PackingOrder::kNone), (Rows{{0}, {1}, {2}, {3}, {4}, {5}}));
 }
 
 }  // namespace

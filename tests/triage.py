@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Measures minnow-triage on the test splits that never touched its training.
+
+    triage.py --minnow PROGRAM [--model MODEL] [--data DATA] [--share S] [--report FILE] [--card FILE]
+
+DATA is the folder of the published sets; without it the test is skipped. A share below 1 measures that part of each split. Every answer
+must be valid JSON of the schema that the model carries. The bars are those that the card promises.
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tools"))
+import triage_data  # noqa: E402
+
+BARS = {"clinc150": 0.85, "banking77": 0.80, "polarity": 0.72, "pii_f1": 0.80}
+
+
+def tests(data, share):
+    sets = {"clinc150": triage_data.clinc(data), "banking77": triage_data.banking(data), "polarity": triage_data.polarity(data),
+            "pii": triage_data.pii(data)}
+    chosen = {name: s["test"] for name, s in sets.items()}
+    chosen["clinc150 out of scope"] = sets["clinc150"]["oos"]
+    return {name: [r for r in rows if triage_data.share(r["text"], "measure") < share] for name, rows in chosen.items()}
+
+
+def answers(program, model, rows, folder):
+    asked, answered = folder / "in.jsonl", folder / "out.jsonl"
+    triage_data.write_jsonl(asked, [{"prompt": r["text"]} for r in rows])
+    start = time.time()
+    subprocess.run([program, "run", model, "--batch", asked, "-o", answered, "-n", "400", "-c", "1024"], check=True, stderr=subprocess.DEVNULL)
+    seconds = time.time() - start
+    with open(answered) as file:
+        return [json.loads(json.loads(line)["text"]) for line in file], seconds
+
+
+def check_form(answer):
+    assert list(answer) == ["intent", "sentiment", "pii"], answer
+    assert answer["sentiment"] in triage_data.SENTIMENTS, answer
+    assert all(list(item) == ["type", "text"] and item["type"] in triage_data.PII_TYPES for item in answer["pii"]), answer
+
+
+def spans(found):
+    return collections.Counter((item["type"], item["text"]) for item in found)
+
+
+def span_figures(rows, given):
+    right = said = there = 0
+    by_type = collections.defaultdict(lambda: [0, 0, 0])
+    for row, answer in zip(rows, given):
+        want = spans([{"type": k, "text": row["text"][a:b]} for a, b, k in row["spans"]])
+        have = spans(answer["pii"])
+        both = want & have
+        right, said, there = right + both.total(), said + have.total(), there + want.total()
+        for counted, at in ((both, 0), (have, 1), (want, 2)):
+            for (kind, _), n in counted.items():
+                by_type[kind][at] += n
+    f1 = 2 * right / max(1, said + there)
+    return {"pii_f1": f1, "pii_precision": right / max(1, said), "pii_recall": right / max(1, there)}, by_type
+
+
+def confusions(rows, given, field, most=15):
+    pairs = collections.Counter((r[field], a[field]) for r, a in zip(rows, given) if r[field] != a[field])
+    lines = [f"| {field} | taken for | times |", "|---|---|---|"]
+    return lines + [f"| {a} | {b} | {n} |" for (a, b), n in pairs.most_common(most)]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minnow", required=True)
+    parser.add_argument("--model", default="minnow-triage")
+    parser.add_argument("--data", default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--share", type=float, default=1)
+    parser.add_argument("--report")
+    parser.add_argument("--card", help="writes the tables for the model's card")
+    args = parser.parse_args()
+    data = pathlib.Path(args.data)
+    if not (data / "classification").is_dir():
+        print("skipped: the labelled sets are not here")
+        return 77
+    figures, tables = {}, []
+    seconds = total = 0
+    with tempfile.TemporaryDirectory() as name:
+        for which, rows in tests(data, args.share).items():
+            given, took = answers(args.minnow, args.model, rows, pathlib.Path(name))
+            seconds, total = seconds + took, total + len(rows)
+            for answer in given:
+                check_form(answer)
+            if which == "pii":
+                spans_found, by_type = span_figures(rows, given)
+                figures.update(spans_found)
+                tables += ["", "| personal data | found and right | found | there |", "|---|---|---|---|"]
+                tables += [f"| {kind} | {n[0]} | {n[1]} | {n[2]} |" for kind, n in sorted(by_type.items())]
+            else:
+                field = "sentiment" if which == "polarity" else "intent"
+                figures[which] = sum(a[field] == r[field] for r, a in zip(rows, given)) / max(1, len(rows))
+                if which != "clinc150 out of scope":
+                    tables += ["", f"{which}, what is confused most:", ""] + confusions(rows, given, field)
+    figures["messages"], figures["seconds"] = total, round(seconds, 2)
+    print(json.dumps(figures, indent=2))
+    if args.report:
+        pathlib.Path(args.report).write_text(json.dumps(figures, indent=2) + "\n")
+    if args.card:
+        pathlib.Path(args.card).write_text("\n".join(tables) + "\n")
+    missed = [f"{name}: {figures[name]:.3f}, and not {bar}" for name, bar in BARS.items() if figures[name] < bar]
+    print("\n".join(missed))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -81,7 +81,7 @@ TEST_P(MergeOfEachFamily, BaseWithAdapterIsTheMergedModelAndANewAdapterIsNothing
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, MergeOfEachFamily, ::testing::Values(&kLlama, &kQwen2, &kGemma3, &kPhi2, &kPhi3, &kGpt2, &kGptNeoX, &kLfm2, &kMixtral),
-                         [](const auto& info) { return std::string(info.param->hf_model_type); });
+                         [](const auto& c) { return std::string(c.param->hf_model_type); });
 
 TEST(MergeAdapters, QuantizedWeightsAreRoundedOnceToTheirType) {
   const Model base = random_model(shape_of(kLlama, DType::kQ8_0), 4);

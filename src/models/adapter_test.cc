@@ -155,7 +155,7 @@ TEST_P(AdapterOfEachFamily, SavedLoadedAndSavedAgainIsTheSameFilesInBothForms) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, AdapterOfEachFamily, ::testing::Values(&kLlama, &kQwen2, &kQwen3, &kGemma3, &kPhi2, &kPhi3, &kGpt2, &kGptNeoX, &kLfm2),
-                         [](const auto& info) { return std::string(info.param->hf_model_type); });
+                         [](const auto& c) { return std::string(c.param->hf_model_type); });
 
 TEST(Adapter, RowsOfQueriesFollowTheModelFromOneFileFormToTheOther) {
   const TemporaryFolder folder;

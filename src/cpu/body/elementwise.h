@@ -63,20 +63,30 @@ struct GeluTanh {
   }
 };
 
-// x Phi(x), with erf by formula 7.1.26 of Abramowitz and Stegun: |error| < 1.5e-7 before it is multiplied with x.
+// Phi(x), the share of a normal distribution below x, and e^(-x^2 / 2), which it is made with.
+template <class V>
+struct NormalShare {
+  typename V::F below, bell;
+};
+
+// With erf by formula 7.1.26 of Abramowitz and Stegun: |error| < 1.5e-7.
+template <class V>
+inline NormalShare<V> normal_share(typename V::F x) {
+  const auto z = V::mul(V::abs(x), V::set(0.70710678118654752f));
+  const auto t = V::div(V::set(1.0f), V::fma(z, V::set(0.3275911f), V::set(1.0f)));
+  auto p = V::set(1.061405429f);
+  p = V::fma(p, t, V::set(-1.453152027f));
+  p = V::fma(p, t, V::set(1.421413741f));
+  p = V::fma(p, t, V::set(-0.284496736f));
+  p = V::fma(p, t, V::set(0.254829592f));
+  const auto bell = exp<V>(V::sub(V::zero(), V::mul(z, z)));
+  const auto tail = V::mul(V::mul(V::mul(p, t), bell), V::set(0.5f));  // 1 - Phi(|x|)
+  return {V::select_less(x, V::zero(), tail, V::sub(V::set(1.0f), tail)), bell};
+}
+
 template <class V>
 struct Gelu {
-  static typename V::F apply(typename V::F x) {
-    const auto z = V::mul(V::abs(x), V::set(0.70710678118654752f));
-    const auto t = V::div(V::set(1.0f), V::fma(z, V::set(0.3275911f), V::set(1.0f)));
-    auto p = V::set(1.061405429f);
-    p = V::fma(p, t, V::set(-1.453152027f));
-    p = V::fma(p, t, V::set(1.421413741f));
-    p = V::fma(p, t, V::set(-0.284496736f));
-    p = V::fma(p, t, V::set(0.254829592f));
-    const auto tail = V::mul(V::mul(V::mul(p, t), exp<V>(V::sub(V::zero(), V::mul(z, z)))), V::set(0.5f));  // 1 - Phi(|x|)
-    return V::mul(x, V::select_less(x, V::zero(), tail, V::sub(V::set(1.0f), tail)));
-  }
+  static typename V::F apply(typename V::F x) { return V::mul(x, normal_share<V>(x).below); }
 };
 
 template <class V>

@@ -122,17 +122,8 @@ struct GeluTanhSlope {
 template <class V>
 struct GeluSlope {  // as Gelu: x Phi(x), whose derivative is Phi(x) + x phi(x)
   static ValueAndSlope<V> apply(typename V::F x) {
-    const auto z = V::mul(V::abs(x), V::set(0.70710678118654752f));
-    const auto t = V::div(V::set(1.0f), V::fma(z, V::set(0.3275911f), V::set(1.0f)));
-    auto p = V::set(1.061405429f);
-    p = V::fma(p, t, V::set(-1.453152027f));
-    p = V::fma(p, t, V::set(1.421413741f));
-    p = V::fma(p, t, V::set(-0.284496736f));
-    p = V::fma(p, t, V::set(0.254829592f));
-    const auto bell = exp<V>(V::sub(V::zero(), V::mul(z, z)));
-    const auto tail = V::mul(V::mul(V::mul(p, t), bell), V::set(0.5f));  // 1 - Phi(|x|)
-    const auto below = V::select_less(x, V::zero(), tail, V::sub(V::set(1.0f), tail));
-    return {V::mul(x, below), V::fma(V::mul(x, bell), V::set(0.39894228040143268f), below)};
+    const NormalShare<V> share = normal_share<V>(x);
+    return {V::mul(x, share.below), V::fma(V::mul(x, share.bell), V::set(0.39894228040143268f), share.below)};
   }
 };
 

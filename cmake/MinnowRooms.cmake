@@ -78,7 +78,7 @@ if(MINNOW_SANITIZE AND MINNOW_ISAS MATCHES avx2)
 endif()
 
 # Rooms where no time is spent when the program works: little is optimized in them, and nothing in a sanitizer build.
-set(MINNOW_LIGHT_ROOMS formats models compress eval respond cli)
+set(MINNOW_LIGHT_ROOMS formats models compress eval respond)
 
 # Test programs that run in two halves, side by side.
 set(MINNOW_LONG_TESTS cpu train)
@@ -174,8 +174,6 @@ function(minnow_program name room)
   cmake_parse_arguments(ARG "" "" "USES;LINKS" ${ARGN})
   minnow_collect(${room})
   list(TRANSFORM ARG_USES PREPEND minnow_)
-  # Argument parsing is templates all the way down and runs once: it is not worth minutes of optimizing.
-  set_source_files_properties(${room_sources} PROPERTIES COMPILE_OPTIONS "-O1")
   set(main ${room_sources})
   list(FILTER main INCLUDE REGEX "/main\\.cc$")
   list(FILTER room_sources EXCLUDE REGEX "/main\\.cc$")
@@ -185,6 +183,11 @@ function(minnow_program name room)
   if(room_sources)
     add_library(minnow_${room} STATIC ${room_sources})
     target_link_libraries(minnow_${room} PUBLIC minnow_options ${ARG_USES} ${ARG_LINKS})
+    # Argument parsing is templates all the way down and runs once: it is not worth minutes of optimizing, and its headers
+    # are read once for all commands.
+    target_compile_options(minnow_${room} PRIVATE -O1)
+    target_precompile_headers(minnow_${room} PRIVATE <CLI/CLI.hpp> <fmt/core.h> <nlohmann/json.hpp> <filesystem> <functional> <map>
+      <memory> <optional> <string> <vector>)
   else()
     add_library(minnow_${room} INTERFACE)
     target_link_libraries(minnow_${room} INTERFACE minnow_options ${ARG_USES} ${ARG_LINKS})

@@ -105,7 +105,7 @@ void add_distill(CLI::App& app) {
   declare_type(*c, a->type)->capture_default_str();
   c->add_option("--tokenizer", a->fresh.tokenizer, "of the student (default: its own; of a new one: the first teacher's)");
   a->fresh.declare(*c);
-  a->course.declare_course(*c);
+  a->course.declare_training(*c);
   a->course.declare_course(*c);
   a->course.declare_config(*c);
   c->footer("Examples:\n  minnow distill new stories/ --teacher large.gguf -o small.gguf --layers 4 --dim 128 --heads 4 --steps 5000 --lr 1e-3\n"

@@ -150,6 +150,9 @@ TEST(TrainExecutor, GivesRowsOfAdaptedWeightsTheirMagnitudes) {
     const auto is_adapter = [](const Node& w) { return w.name.find(".lora_") != std::string::npos; };
     test::expect_training(differentiate(graph, {is_adapter}), batch_of(0), options_of(), 3e-5);
     test::expect_training(recompute(differentiate(graph, {is_adapter}), 1), batch_of(0), options_of(), 3e-5);
+  }
+}
+
 TEST(TrainExecutor, MultipliesRoundedWeightsAndChangesThoseBehindThem) {
   const Graph graph = add_rounding(SmallModel().make(0.2), [](const Node& n) -> std::optional<RoundedWeight> {
     std::vector<std::byte> encoded(static_cast<std::size_t>(n.shape.rows()) * row_bytes(DType::kQ4_0, n.shape.last()));

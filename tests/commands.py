@@ -63,7 +63,7 @@ def help_pages(c):
         c.check("Example" in page, f"{command} --help has an example")
     c.refused(2, [], "fly")
     c.refused(2, [])
-    c.refused(2, ["MODEL"], "run")
+    c.refused(1, ["no-such-model", "no such file"], "run", "no-such-model", "hi")
     c.refused(2, ["--ctx"], "run", "x.gguf", "hi", "--ctx", "-5")
 
 
@@ -529,7 +529,7 @@ def quantization_aware(c, shape):
     c.refused(2, ["--qat RECIPE"], "pretrain", *shape, "-o", small, "--pure")
     c.refused(2, ["--type f16"], "pretrain", *shape, "-o", small, "--qat", "Q4_0", "--type", "f16")
     c.refused(2, ["NAME.gguf"], "pretrain", *shape, "-o", c.folder / "no-qat", "--qat", "Q4_0")
-    c.refused(2, ["did you mean Q4_0"], "pretrain", *shape, "-o", small, "--qat", "Q4_Q")
+    c.refused(2, ["no such recipe; did you mean"], "pretrain", *shape, "-o", small, "--qat", "Q4_Q")
     r = c.call("pretrain", *shape, "-o", small, "--qat", "ternary", "--steps", 3)
     c.check(r.returncode == 0 and "not whole blocks" in r.stderr, f"types that do not fit are told of: {r.stderr!r}")
 

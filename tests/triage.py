@@ -85,6 +85,9 @@ def main():
     if not (data / "classification").is_dir():
         print("skipped: the labelled sets are not here")
         return 77
+    if args.model == "minnow-triage" and not (HERE.parent / "models" / "minnow-triage.gguf").is_file():
+        print("skipped: models/minnow-triage.gguf is not here")
+        return 77
     figures, tables = {}, []
     seconds = total = 0
     with tempfile.TemporaryDirectory() as name:

@@ -352,7 +352,13 @@ void TrainCompiler::row_by_row(const Node& n, NodeId id) {
   std::vector<Value> out{value(id)};
   const bool is_gradient = n.op == Op::kDropout || n.op == Op::kRoundInput || (n.op >= Op::kMatMulGrad && n.op <= Op::kScatterRows);
   if (n.op == Op::kGatedGrad) out.push_back(value_or_scratch(n.shape, part(id, 1)));
-  add(is_gradient ? make_gradient_step(graph_, n, in, out) : make_rowwise_step(graph_, n, in, out[0]), in, out);
+  // A vector that all rows share is needed until the last row, unlike a row of a value of the same width.
+  std::vector<Value> reads = in;
+  for (std::size_t k = 0; k < reads.size(); ++k) {
+    const Shape& shape = node(n.inputs[k]).shape;
+    if (shape.rank() == 1 && shape[0] > 0) ++reads[k].width;
+  }
+  add(is_gradient ? make_gradient_step(graph_, n, in, out) : make_rowwise_step(graph_, n, in, out[0]), reads, out);
 }
 
 }  // namespace minnow

@@ -15,13 +15,13 @@ bool go_on(const StepRecord&) { return true; }
 
 const TargetModules kAll = TargetModules::parse("all-linear");
 
-// Sentences of other words, in another order.
+// Sentences of the same letters in another order: an adapter leaves the embeddings alone, so that it cannot learn letters.
 DataSet shifted_data(const TemporaryFolder& folder, double validation_share = 0) {
-  const char* nouns[] = {"a ship", "the moon", "two stars", "my boat"};
-  const char* verbs[] = {"under", "beside", "near"};
+  const char* nouns[] = {"a cat", "my dog", "the fish", "his bird"};
+  const char* verbs[] = {"follow", "like", "see"};
   Random random(8);
   std::string text;
-  for (int i = 0; i < 200; ++i) text += std::string("seen ") + nouns[random.below(4)] + " " + verbs[random.below(3)] + " " + nouns[random.below(4)] + "!\n";
+  for (int i = 0; i < 200; ++i) text += std::string(verbs[random.below(3)]) + " " + nouns[random.below(4)] + " to " + nouns[random.below(4)] + ".\n";
   DataSetOptions options;
   options.files = {folder.write("shifted.txt", text)};
   options.validation_share = validation_share;
@@ -34,7 +34,7 @@ const Model& taught_model() {
   static const Model model = [] {
     const TemporaryFolder folder;
     Model taught = tiny_model();
-    Trainer(taught, tiny_data(folder), tiny_options(60), folder.path() / "run").run(go_on);
+    Trainer(taught, tiny_data(folder), tiny_options(200), folder.path() / "run").run(go_on);
     return taught;
   }();
   return model;
@@ -77,7 +77,7 @@ TEST(AdapterLesson, BeginsWithTheLossOfTheBaseAndLeavesItAlone) {
   const TemporaryFolder folder;
   Model base = copy_of(taught_model());
   const DataSet data = shifted_data(folder, 0.1);
-  const double plain = Trainer(base, data, tiny_options(1), folder.path() / "plain").validation_loss();
+  const double plain = Trainer(base, data, tiny_options(3), folder.path() / "plain").validation_loss();
   const std::vector<float> weights = all_weights(base);
   const Adapter adapter = new_adapter(base, {.targets = kAll, .dropout = 0.3}, 1);
   Trainer trainer(base, data, lora_options(5), folder.path() / "run", adapter_lesson(base, adapter));

@@ -67,6 +67,15 @@ std::string random_word(Random& random) {
   return text;
 }
 
+// Or a word, where the end hangs on one rare byte.
+std::string random_match(const std::shared_ptr<const Automaton>& automaton, Random& random) {
+  try {
+    return test::random_text(automaton, random, 4);
+  } catch (const Error&) {
+    return random_word(random);
+  }
+}
+
 TEST(Regex, AgreesWithPcreOnRandomTexts) {
   Random random(7);
   int compared = 0, taken = 0;
@@ -84,7 +93,7 @@ TEST(Regex, AgreesWithPcreOnRandomTexts) {
       }
     }();
     for (int k = 0; k < 30; ++k) {
-      const std::string text = automaton && k < 8 ? test::random_text(automaton, random, 4) : random_word(random);
+      const std::string text = automaton && k < 8 ? random_match(automaton, random) : random_word(random);
       const bool own = automaton && matches(automaton, text);
       EXPECT_EQ(own, judge.matches(text)) << pattern << "  on  " << text;
       ++compared;

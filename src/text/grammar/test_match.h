@@ -34,7 +34,7 @@ inline std::string refusal(Kind kind, std::string text) {
 }
 
 // A text of the grammar: random bytes of those that may come, with a growing wish to end. Past `enough` bytes it takes
-// what closes, if that may come.
+// what closes, if that may come. Throws when that leads nowhere: an end may hang on one rare byte.
 inline std::string random_text(const std::shared_ptr<const Automaton>& automaton, Random& random, std::size_t enough) {
   Matcher m(automaton);
   std::string out;

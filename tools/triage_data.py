@@ -251,10 +251,10 @@ def main(folder, out):
     for copy in range(4):
         train += [r if copy == 0 else dict(r, text=typed(r["text"], rng)) for r in requests]
     train += [dict(r, text=typed(r["text"], rng)) for r in sets["clinc150"]["train"] if r["intent"] == OUT_OF_SCOPE for _ in range(6)]
-    train += sets["polarity"]["train"] + [dict(r, text=typed(r["text"], rng)) for r in sets["polarity"]["train"]]
-    train += sets["pii"]["train"] * 2 + [with_other_values(r, values, rng) for r in sets["pii"]["train"] for _ in range(10)]
-    train += [from_template(values, rng) for _ in range(6000)]
-    train += [about_somebody(rng.choice(requests), values, rng) for _ in range(5000)]
+    train += sets["polarity"]["train"]
+    train += sets["pii"]["train"] + [with_other_values(r, values, rng) for r in sets["pii"]["train"] for _ in range(5)]
+    train += [from_template(values, rng) for _ in range(4000)]
+    train += [about_somebody(rng.choice(requests), values, rng) for _ in range(2000)]
     train = [r for r in train if normal(r["text"]) not in tests]
     rng.shuffle(train)
     report["train"] = {"records": len(train), "intents": len(intents)}

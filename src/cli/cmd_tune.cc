@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/fast_hash.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/table.h"
@@ -45,6 +46,11 @@ void check(TuneArguments& a) {
   if (!a.quantize.empty() && a.method != "qlora") fail(ErrorCode::kUsage, "--quantize goes with --method qlora");
   if (a.qat.given() && !a.is_full()) fail(ErrorCode::kUsage, "--qat trains every weight; give --method full");
   a.qat.check(a.course.output, a.type);
+  const AdapterShape plain;
+  if (a.is_full() && (a.shape.rank != plain.rank || a.shape.alpha != plain.alpha || a.shape.dropout != plain.dropout)) {
+    fail(ErrorCode::kUsage, "--rank, --alpha and --dropout go with adapters, --method full trains every weight");
+  }
+  if (!a.is_full() && !a.type.empty()) fail(ErrorCode::kUsage, "--type goes with --method full, adapters are f32");
   if (a.is_full() && !a.target.empty()) fail(ErrorCode::kUsage, "--target goes with adapters, --method full trains every weight");
 }
 
@@ -61,6 +67,9 @@ void quantize_base(const TuneArguments& a, Model& model) {
   const std::string text = a.quantize.empty() ? "Q4_K" : a.quantize;
   const auto type = dtype_from_name(text);
   if (!type || !is_quantized(*type) || !info(*type).is_weight) fail(ErrorCode::kUsage, "--quantize {}: not a block type; choose for example Q4_K, IQ4_XS or Q8_0", text);
+  if (has_quantized_layers(model)) {
+    fail(ErrorCode::kUsage, "--quantize {}: {} is quantized already; leave the option out, or give the model before that", a.quantize, a.base);
+  }
   const RetypeReport r = retype_layers(model, *type);
   if (r.n_fallback + r.n_kept > 0) {
     fmt::print(stderr, "warning: the rows of {} matrices are not whole blocks of {}: {} are Q8_0, {} stay as they are\n", r.n_fallback + r.n_kept,
@@ -104,7 +113,10 @@ void show_sample(const Model& model, const DataSet& data, const SampleOptions& o
 // Pairs of answers are learned from as pairs; nothing else can be.
 void add_preference(const TuneArguments& a, const DataSet& data, Lesson& lesson) {
   if (data.train.kind() != RecordKind::kPreference) {
-    if (!a.preference.empty() || !a.reference.empty()) fail(ErrorCode::kUsage, "--preference goes with records of a chosen and a rejected answer");
+    const PreferenceOptions plain;
+    if (!a.preference.empty() || !a.reference.empty() || a.pairs.beta != plain.beta || a.pairs.label_smoothing != plain.label_smoothing) {
+      fail(ErrorCode::kUsage, "--preference, --reference, --beta and --label-smoothing go with records of a chosen and a rejected answer");
+    }
     return;
   }
   PreferenceOptions options = a.pairs;
@@ -137,6 +149,7 @@ void tune(TuneArguments a) {
   lesson.samples = samples;
   lesson.settings["method"] = a.method;
   lesson.settings["prompts"] = a.learn_prompts;
+  lesson.settings["chat_template"] = hash_text(samples.chat_template.empty() && model.tokenizer ? model.tokenizer->chat_template : samples.chat_template, 0);
   Trainer trainer(model, data, a.course.trainer_options(), a.course.folder, lesson);
   const TrainerReport report = a.course.run(trainer);
   if (report.finished) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "base/error.h"
@@ -44,8 +45,13 @@ Tensor merged(const Model& model, const std::string& name, std::span<const Weigh
       for (std::size_t c = 0; c < delta.size(); ++c) row[c] += factor * delta[c];
     });
   }
+  if (!std::ranges::all_of(sum, [](float v) { return std::isfinite(v); })) {
+    fail(ErrorCode::kInvalidInput, "{}: with the adapters it holds a number that is not finite", name);
+  }
   return Tensor::from_f32(sum, weight.shape);
 }
+
+constexpr int64_t kMaxSvdRank = 2048;  // some matrices of its square, in float64
 
 // A matrix of an adapter, times what it counts.
 struct Term {
@@ -131,6 +137,10 @@ Adapter combine_adapters(const Model& base, std::span<const WeightedAdapter> ada
       if (m == nullptr) continue;
       terms.push_back({m, w.weight * static_cast<double>(w.adapter->scale(*m))});
       largest = std::max(largest, m->rank());
+    }
+    const int64_t sum_of_ranks = std::accumulate(terms.begin(), terms.end(), int64_t{0}, [](int64_t n, const Term& t) { return n + t.matrix->rank(); });
+    if (how == Combination::kSvd && sum_of_ranks > kMaxSvdRank) {
+      throw Error(ErrorCode::kLimit, fmt::format("{}: ranks of {} in all, of which at most {} can be cut", name, sum_of_ranks, kMaxSvdRank), "use cat");
     }
     const LowRank product = how == Combination::kLinear ? sums(terms, adapters.size(), name)
                             : how == Combination::kCat  ? side_by_side(terms)

@@ -237,7 +237,7 @@ void save_peft_adapter(const Adapter& adapter, const Model& base, const fs::path
   if (fs::exists(folder) && !fs::is_directory(folder)) {
     fail(ErrorCode::kUsage, "{}: give a name that ends in .gguf, or a folder for safetensors", folder.string());
   }
-  const Json config = config_of(adapter, base);
+  const std::string config = config_of(adapter, base).dump(2, ' ', true, Json::error_handler_t::replace);
   std::map<std::string, Tensor> tensors;  // by name
   for (const AdapterMatrix& m : adapter.matrices) {
     const std::string module = std::string(kPrefix) + module_of(base, m.name);
@@ -248,9 +248,10 @@ void save_peft_adapter(const Adapter& adapter, const Model& base, const fs::path
   SafetensorsWriter writer;
   for (const auto& [name, tensor] : tensors) writer.add(name, tensor);
   fs::create_directories(folder);
+  fs::remove(folder / "adapter_config.json");  // new tensors never lie beside old numbers
   writer.write_file(folder / "adapter_model.safetensors");
   AtomicFile file(folder / "adapter_config.json");
-  file.write(config.dump(2, ' ', true));
+  file.write(config);
   file.commit();
 }
 

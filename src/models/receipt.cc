@@ -45,7 +45,7 @@ void write_receipt(const fs::path& output, const Receipt& receipt) {
   const Json json = {{"step", receipt.step}, {"minnow", MINNOW_VERSION}, {"output", described({output})}, {"parents", described(receipt.parents)},
                      {"data", described(receipt.data)}, {"settings", receipt.settings}, {"measured", receipt.measured}};
   AtomicFile file(receipt_path(output));
-  file.write(json.dump(2) + "\n");
+  file.write(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   file.commit();
 }
 

@@ -43,6 +43,11 @@ void expect_settings(const Json& found, const Json& wanted, const std::string& s
                   "resume with the settings and data of that run, or begin a new one elsewhere");
     }
   }
+  for (const auto& [key, value] : found.items()) {
+    if (wanted.contains(key)) continue;
+    throw Error(ErrorCode::kInvalidInput, fmt::format("{}: made with {} = {}, which this run has not", source, key, value.dump()),
+                "resume with the settings and data of that run, or begin a new one elsewhere");
+  }
 }
 
 }  // namespace

@@ -65,8 +65,10 @@ Json Distillation::settings() const {
   Json teachers = Json::array();
   for (const auto& teacher : options_.teachers) teachers.push_back(model_digest(*teacher));
   const TemperatureSchedule& t = options_.temperature;
-  return {{"teachers", teachers}, {"teacher_weights", options_.weights}, {"in_turn", options_.in_turn}, {"alpha", options_.alpha},
+  Json settings = {{"teachers", teachers}, {"teacher_weights", options_.weights}, {"in_turn", options_.in_turn}, {"alpha", options_.alpha},
           {"divergence", static_cast<int>(options_.divergence)}, {"temperature", {static_cast<int>(t.shape), t.first, t.last}}, {"top_k", options_.top_k}};
+  if (options_.in_turn || t.shape != TemperatureShape::kConstant) settings["teaching_steps"] = options_.steps;
+  return settings;
 }
 
 TeacherAttrs Distillation::teacher() const {

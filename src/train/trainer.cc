@@ -40,6 +40,7 @@ uint64_t digest(const TokenizerSpec& spec) {
   for (const TokenEntry& token : spec.tokens) hash = hash_text(token.text, hash);
   for (const std::string& merge : spec.merges) hash = hash_text(merge, hash);
   for (const TokenId id : {spec.bos, spec.eos}) hash = hash_number(static_cast<uint64_t>(id), hash);
+  hash = hash_number(spec.add_bos ? 1 : 0, hash);
   return hash;
 }
 

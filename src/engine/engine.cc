@@ -238,7 +238,13 @@ void Engine::Impl::accept_token(Sequence& s, TokenId token) {
     event.text = out.emit;
     if (out.stopped) return finish(s, FinishReason::kStopString, std::move(event));
   }
-  if (s.constraint && s.constraint->is_finished()) return finish(s, FinishReason::kEndOfText, std::move(event));
+  bool whole = false;
+  try {
+    whole = s.constraint && s.constraint->is_finished();
+  } catch (const Error& e) {  // a grammar that can be read in too many ways ends its own answer, not its neighbours'
+    return finish(s, FinishReason::kError, std::move(event), e.what());
+  }
+  if (whole) return finish(s, FinishReason::kEndOfText, std::move(event));
   if (s.request.max_tokens > 0 && s.stats.generated_tokens >= s.request.max_tokens) {
     return finish(s, FinishReason::kMaxTokens, std::move(event));
   }

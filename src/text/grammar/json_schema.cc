@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/limits.h"
@@ -141,8 +142,9 @@ class SchemaCompiler {
 
   std::vector<std::string> names(const Conjunction& flat) const {
     std::vector<std::string> out;
+    std::unordered_set<std::string> known;
     const auto add = [&](const std::string& name) {
-      if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+      if (known.insert(name).second) out.push_back(name);
     };
     for (const OrderedJson* s : flat) {
       if (!s->contains("properties")) continue;

@@ -171,5 +171,23 @@ TEST(JsonSchema, HostileSchemasAreRefusedInTime) {
   EXPECT_EQ(refusal(Kind::kSchema, chain + "}}"), "") << "a long chain of references is no deep recursion";
 }
 
+TEST(JsonSchema, OfManyChoicesOrOfItselfIsRefusedInTime) {
+  EXPECT_NE(refusal(Kind::kSchema, R"({"oneOf": [{"type": "object", "properties": {"c": {"$ref": "#"}, "k": {"const": 1}}, "required": ["c", "k"]},
+                                                 {"type": "object", "properties": {"c": {"$ref": "#"}, "k": {"const": 2}}, "required": ["c", "k"]}]})"), "");
+  std::string many = R"({"allOf": [)";
+  for (int i = 0; i < 40; ++i) many += R"({"anyOf": [true, true]}, )";
+  EXPECT_NE(refusal(Kind::kSchema, many + R"({"anyOf": [false]}]})"), "");
+}
+
+TEST(JsonSchema, ComparesValuesAsJsonDoes) {
+  expect_cases({
+      {R"({"const": {"a": 1, "b": 2}, "enum": [{"b": 2, "a": 1}]})", {R"({"a":1,"b":2})"}, {R"({"a":1,"b":3})"}},
+      {R"({"enum": [[1, 1], [1, 2]], "uniqueItems": true})", {"[1,2]"}, {"[1,1]"}},
+      {R"({"properties": {"\u001f": {"type": "integer"}}})", {R"({"\u001f":1})"}, {R"({"\u001F":"x"})"}},
+  });
+  EXPECT_NE(refusal(Kind::kSchema, R"({"oneOf": [{"const": {"a": 1, "b": 2}}, {"const": {"b": 2, "a": 1}}]})"), "");
+  EXPECT_NE(refusal(Kind::kSchema, R"({"multipleOf": 0.21})"), "");
+}
+
 }  // namespace
 }  // namespace minnow::grammar

@@ -43,10 +43,7 @@ ExprId json_characters(Grammar& g, const CharClass& set) {
       if (const char letter = short_escape(c); letter != 0) {
         escapes.push_back(g.literal(std::string_view(&letter, 1)));
       } else {
-        const int low = static_cast<int>(c & 15);
-        std::vector<ExprId> digits{g.literal(fmt::format("{:x}", low))};
-        if (low > 9) digits.push_back(g.literal(fmt::format("{:X}", low)));
-        escapes.push_back(g.sequence({g.literal(c < 16 ? "u000" : "u001"), g.choice(digits)}));
+        escapes.push_back(g.literal(fmt::format("u{:04x}", static_cast<uint32_t>(c))));
       }
     }
   }

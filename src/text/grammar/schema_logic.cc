@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/limits.h"
@@ -113,6 +114,7 @@ void SchemaLogic::open_up(Open state, std::vector<Conjunction>& out, int depth) 
   if (depth > limits::kMaxGrammarNesting / 4) reader_.unsupported(*item.schema, key, "its alternatives are nested too deep");
   if (key == std::string_view("oneOf")) prove_one(*item.schema, state.flat);
   for (const auto& alternative : (*item.schema)[key]) {
+    budget_.work(16 + state.flat.size() + state.trail.size() + state.choices.size());
     Open next = state;
     next.waiting.push_back({&alternative, item.parent});
     open_up(std::move(next), out, depth + 1);
@@ -120,6 +122,10 @@ void SchemaLogic::open_up(Open state, std::vector<Conjunction>& out, int depth) 
 }
 
 void SchemaLogic::prove_one(const OrderedJson& schema, const Conjunction& context) {
+  // Within a proof too many branches do no harm, and without this a schema that refers to itself would be proven for ever. A
+  // oneOf within another is proven where it is opened itself.
+  if (proving_) return;
+  proving_ = true;
   const OrderedJson& list = schema["oneOf"];
   std::vector<std::vector<Conjunction>> alternatives;
   for (const auto& alternative : list) {
@@ -140,6 +146,7 @@ void SchemaLogic::prove_one(const OrderedJson& schema, const Conjunction& contex
       }
     }
   }
+  proving_ = false;
 }
 
 unsigned SchemaLogic::types(const Conjunction& flat) const {
@@ -172,7 +179,8 @@ NumberRange SchemaLogic::numbers(const Conjunction& flat) const {
     const auto multiple = number("multipleOf");
     if (!multiple) continue;
     if (multiple->negative || multiple->is_zero()) reader_.invalid(*s, "multipleOf", "a number above 0");
-    const bool is_one_digit = multiple->whole == "0" && multiple->fraction.find('1') == multiple->fraction.size() - 1;
+    const bool is_one_digit = multiple->whole == "0" && multiple->fraction.ends_with('1') &&
+                              multiple->fraction.find_first_not_of('0') == multiple->fraction.size() - 1;
     if (is_one_digit) {  // 0.1, 0.01, …: so many digits after the point
       range.max_fraction_digits = std::min<uint32_t>(range.max_fraction_digits, static_cast<uint32_t>(multiple->fraction.size()));
     } else if (multiple->fraction.empty() && multiple->whole.size() <= 4 && count_of((*s)["multipleOf"]) <= kMaxMultiple &&
@@ -228,10 +236,12 @@ ByteGraph SchemaLogic::strings(const Conjunction& flat) {
 
 std::vector<std::string> SchemaLogic::required(const Conjunction& flat) const {
   std::vector<std::string> names;
+  std::unordered_set<std::string> known;
   for (const OrderedJson* s : flat) {
     if (!s->contains("required")) continue;
     for (const auto& name : (*s)["required"]) {
-      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name.get<std::string>());
+      const auto& text = name.get_ref<const std::string&>();
+      if (known.insert(text).second) names.push_back(text);
     }
   }
   return names;
@@ -267,12 +277,19 @@ bool SchemaLogic::fits(const OrderedJson& value, const Conjunction& all, int dep
   return std::any_of(alternatives.begin(), alternatives.end(), [&](const Conjunction& flat) { return fits_flat(value, flat, depth); });
 }
 
+// The order of members does not matter.
+bool SchemaLogic::same(const OrderedJson& a, const OrderedJson& b) {
+  return a.is_structured() ? a.size() == b.size() && Json(a) == Json(b) : a == b;
+}
+
 bool SchemaLogic::fits_flat(const OrderedJson& value, const Conjunction& flat, int depth) {
   budget_.work(16);
   if ((types(flat) & type_of(value)) == 0) return false;
   for (const OrderedJson* s : flat) {
-    if (s->contains("const") && !((*s)["const"] == value)) return false;
-    if (s->contains("enum") && std::find((*s)["enum"].begin(), (*s)["enum"].end(), value) == (*s)["enum"].end()) return false;
+    if (s->contains("const") && !same(value, (*s)["const"])) return false;
+    if (!s->contains("enum")) continue;
+    budget_.work((*s)["enum"].size() / 16);
+    if (std::none_of((*s)["enum"].begin(), (*s)["enum"].end(), [&](const OrderedJson& one) { return same(value, one); })) return false;
   }
   if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
@@ -282,16 +299,30 @@ bool SchemaLogic::fits_flat(const OrderedJson& value, const Conjunction& flat, i
   }
   if (value.is_number()) {
     const auto d = decimal_of(value);
-    return d && contains(numbers(flat), *d);
+    if (!d) reader_.unsupported(*flat[0], "enum", "a number in it is too large or too small");
+    return contains(numbers(flat), *d);
   }
   if (value.is_object()) return fits_object(value, flat, depth);
   if (!value.is_array()) return true;
   const CountRange count = counts(flat, "minItems", "maxItems");
   if (value.size() < count.min || value.size() > count.max) return false;
+  for (const OrderedJson* s : flat) {
+    if (s->contains("uniqueItems") && (*s)["uniqueItems"] == true && repeats(value)) return false;
+  }
   for (std::size_t i = 0; i < value.size(); ++i) {
     if (!fits(value[i], reader_.item(flat, i), depth + 1)) return false;
   }
   return true;
+}
+
+bool SchemaLogic::repeats(const OrderedJson& array) {
+  for (std::size_t i = 0; i < array.size(); ++i) {
+    budget_.work(1 + i / 16);
+    for (std::size_t j = 0; j < i; ++j) {
+      if (same(array[i], array[j])) return true;
+    }
+  }
+  return false;
 }
 
 bool SchemaLogic::fits_object(const OrderedJson& value, const Conjunction& flat, int depth) {

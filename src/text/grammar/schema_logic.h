@@ -63,6 +63,8 @@ class SchemaLogic {
   void open_up(Open state, std::vector<Conjunction>& out, int depth);
   void prove_one(const OrderedJson& schema, const Conjunction& context);
   bool fits_flat(const OrderedJson& value, const Conjunction& flat, int depth);
+  static bool same(const OrderedJson& a, const OrderedJson& b);
+  bool repeats(const OrderedJson& array);
   bool fits_object(const OrderedJson& value, const Conjunction& flat, int depth);
   bool disjoint_flat(const Conjunction& a, const Conjunction& b, int depth);
   bool disjoint_objects(const Conjunction& a, const Conjunction& b, int depth);
@@ -70,6 +72,7 @@ class SchemaLogic {
   SchemaReader& reader_;
   Budget& budget_;
   std::map<std::string, ByteGraph> patterns_;
+  bool proving_ = false;
 };
 
 }  // namespace minnow::grammar

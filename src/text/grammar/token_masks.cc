@@ -220,7 +220,7 @@ std::shared_ptr<RuleMasks> TokenVocabulary::shared_masks(const Automaton& automa
   std::string key = automaton.signature(rule);
   const std::lock_guard lock(mutex_);
   if (const auto it = shared_.find(key); it != shared_.end()) return it->second;
-  if (shared_.size() >= kMaxSharedRules) shared_.clear();  // grammars that use them keep them
+  if (shared_.size() >= kMaxSharedRules) return nullptr;  // the grammar has its own, which are counted
   auto masks = std::make_shared<RuleMasks>(rule.n_states);
   shared_.emplace(std::move(key), masks);
   return masks;

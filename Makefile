@@ -4,7 +4,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 MODEL ?=
 PROMPT ?= Once upon a time
-MESSAGE ?= My name is Dana Ruiz and my card has not arrived yet, write to dana.ruiz@example.org
+MESSAGE ?= my card has not arrived yet
 SECONDS_EACH ?= 60
 
 PACKAGES := build-essential cmake ninja-build pkg-config ccache mold git python3 \

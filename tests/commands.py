@@ -34,7 +34,7 @@ class Checks:
             print("FAILED", what, flush=True)
 
     def call(self, *args, stdin=""):
-        return subprocess.run([self.minnow, *map(str, args)], input=stdin, capture_output=True, text=True, timeout=60)
+        return subprocess.run([self.minnow, *map(str, args)], input=stdin, capture_output=True, text=True, timeout=240)
 
     def ok(self, *args, stdin=""):
         r = self.call(*args, stdin=stdin)

@@ -216,10 +216,10 @@ def write_corpus(folder, out, train, seen_in_tests):
 
 def write_schema(path, intents):
     """What an answer looks like: the model carries it, and answers nothing else."""
-    found = {"type": "object", "properties": {"type": {"enum": PII_TYPES}, "text": {"type": "string", "minLength": 1, "maxLength": 200}},
+    found = {"type": "object", "properties": {"type": {"enum": PII_TYPES}, "text": {"type": "string", "x-copied": True}},
              "required": ["type", "text"], "additionalProperties": False}
     schema = {"type": "object",
-              "properties": {"intent": {"enum": intents}, "sentiment": {"enum": SENTIMENTS}, "pii": {"type": "array", "items": found, "maxItems": 32}},
+              "properties": {"intent": {"enum": intents}, "sentiment": {"enum": SENTIMENTS}, "pii": {"type": "array", "items": found, "maxItems": 12}},
               "required": ["intent", "sentiment", "pii"], "additionalProperties": False}
     path.write_text(json.dumps(schema, separators=(",", ":")) + "\n")
 

@@ -9,6 +9,7 @@
 #include "formats/llama2c.h"
 #include "formats/packed/unpack_quantized.h"
 #include "formats/safetensors.h"
+#include "formats/tokenizer_gguf.h"
 #include "models/family.h"
 #include "models/find_tokenizer.h"
 #include "models/hf_layout.h"
@@ -246,6 +247,16 @@ DType Model::main_dtype() const {
 
 namespace {
 
+// A file that is written of the model has the tokenizer that it was loaded with.
+void replace_tokenizer(GgufMetadata& metadata, const TokenizerSpec& spec) {
+  std::vector<std::string> old;
+  for (const auto& entry : metadata.entries()) {
+    if (entry.first.starts_with("tokenizer.")) old.push_back(entry.first);
+  }
+  for (const std::string& key : old) metadata.erase(key);
+  tokenizer_spec_to_gguf(spec, metadata);
+}
+
 std::string missing_model_advice() {
   std::string advice = "give a .gguf file, a folder with safetensors, or a llama2.c .bin file";
   const std::vector<std::string> shipped = shipped_models();
@@ -281,6 +292,7 @@ Model load_model(const fs::path& path, const LoadOptions& options) {
     case ModelFormat::kLlama2c: load_llama2c(model); break;
   }
   model.tokenizer = find_tokenizer(model, options.tokenizer);
+  if (model.format == ModelFormat::kGguf && !options.tokenizer.empty() && model.tokenizer) replace_tokenizer(model.metadata, *model.tokenizer);
   refuse_empty_tensors(model);
   settle_vocabulary(model);
   return model;

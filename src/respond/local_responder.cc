@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "respond/copied_text.h"
 #include "respond/responder.h"
 
 namespace minnow {
@@ -21,7 +22,22 @@ LocalResponder::LocalResponder(Engine& engine, const std::string& template_overr
       format_(output_format_for_template(template_of(engine, template_override))),
       constraints_(engine.tokenizer()) {
   const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
-  if (!schema.empty()) own_format_ = {.kind = ConstraintSpec::Kind::kSchema, .text = schema, .choices = {}, .compact = true};
+  if (schema.empty()) return;
+  own_format_ = {.kind = ConstraintSpec::Kind::kSchema, .text = schema, .choices = {}, .compact = true};
+  OrderedJson parsed = parse_ordered_json(schema, "minnow.response_schema");
+  if (has_copied_texts(parsed)) own_schema_ = std::move(parsed);
+}
+
+// The model's, with the words of the last message where they are to be copied.
+ConstraintSpec LocalResponder::own_format(const ChatRequest& request) const {
+  if (own_schema_.is_null()) return own_format_;
+  std::string message;
+  for (const auto& m : request.messages) {
+    if (m.contains("content") && m["content"].is_string()) message = m["content"].get<std::string>();
+  }
+  ConstraintSpec format = own_format_;
+  format.text = with_copied_texts(own_schema_, message).dump();
+  return format;
 }
 
 std::string LocalResponder::render(const ChatRequest& request) const {
@@ -40,7 +56,7 @@ std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
   generate.stop = std::move(request.stop);
   const bool has_tools = request.tools.is_array() && !request.tools.empty();
   if (request.constraint.kind == ConstraintSpec::Kind::kNone && !has_tools && own_format_.kind != ConstraintSpec::Kind::kNone) {
-    request.constraint = own_format_;
+    request.constraint = own_format(request);
     generate.sampling.temperature = 0;
   }
   const bool is_held = request.constraint.kind != ConstraintSpec::Kind::kNone;

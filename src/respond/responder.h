@@ -52,7 +52,9 @@ class LocalResponder final : public Responder {
   ChatEncoder encoder_;
   const OutputFormat& format_;
   ConstraintCompiler constraints_;
+  ConstraintSpec own_format(const ChatRequest& request) const;
   ConstraintSpec own_format_;  // of the model
+  OrderedJson own_schema_;     // when texts are to be copied from the message (copied_text.h), else null
 };
 
 }  // namespace minnow

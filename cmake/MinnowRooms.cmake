@@ -85,7 +85,7 @@ endif()
 set(MINNOW_LIGHT_ROOMS formats models compress eval respond)
 
 # Test programs that run in two halves, side by side.
-set(MINNOW_LONG_TESTS cpu train)
+set(MINNOW_LONG_TESTS cpu text train)
 
 # Sums are written in the order that keeps few registers alive; gcc would reorder integer ones, and spill.
 set(MINNOW_KERNEL_FLAGS -ffp-contract=off "$<$<CXX_COMPILER_ID:GNU>:-fno-tree-reassoc;-fno-tree-ter>")

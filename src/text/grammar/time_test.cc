@@ -14,6 +14,13 @@ namespace {
 
 using Kind = ConstraintSpec::Kind;
 
+// How many times the aim of a release build may be taken.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr double kAllowance = 100;
+#else
+constexpr double kAllowance = 10;
+#endif
+
 double cpu_seconds() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -39,7 +46,7 @@ TEST(GrammarTime, FiftyToolsCompileInAnInstant) {
   grammar::test::compile(Kind::kSchema, schema);
   const double seconds = cpu_seconds() - begin;
   RecordProperty("compile_ms", static_cast<int>(seconds * 1e3));
-  EXPECT_LT(seconds, 0.1 * 10);  // the aim is 0.1 s in a release build; sanitizers and loaded machines get ten times that
+  EXPECT_LT(seconds, 0.1 * kAllowance);
 }
 
 TEST(GrammarTime, AMaskOfALargeVocabularyIsCheapOnceItsStatesAreKnown) {
@@ -69,8 +76,8 @@ TEST(GrammarTime, AMaskOfALargeVocabularyIsCheapOnceItsStatesAreKnown) {
   }
   RecordProperty("first_mask_us", static_cast<int>(first * 1e6));
   RecordProperty("mask_us", static_cast<int>(best * 1e6));
-  EXPECT_LT(best, 50e-6 * 10);    // the aim is 50 us in a release build
-  EXPECT_LT(first, 1e-3 * 20);    // with the masks of all states that are new
+  EXPECT_LT(best, 50e-6 * kAllowance);
+  EXPECT_LT(first, 2e-3 * kAllowance);  // with the masks of all states that are new
 }
 
 }  // namespace

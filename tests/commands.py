@@ -465,6 +465,7 @@ def merging(c, base, folder):
     for name in ("a", "dora", "g.gguf"):
         beside = logits(base, "--adapter", folder / name)
         c.ok("merge", base, "--adapter", folder / name, "-o", folder / "merged.gguf", "--type", "f32")
+        c.check(json.loads((folder / "merged.receipt.json").read_text())["step"] == "merge", "merge leaves a receipt")
         merged = logits(folder / "merged.gguf")
         c.check(apart(beside, merged) < 1e-4 < apart(before, merged), f"{name}: base and adapter are the merged model: {apart(beside, merged)}")
     c.ok("merge", base, "--adapter", folder / "a", "--adapter", folder / "g.gguf", "--weight", 0.5, "--weight", 2, "-o", folder / "two.gguf", "--type", "f32")

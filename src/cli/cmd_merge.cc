@@ -8,6 +8,7 @@
 #include "cli/course.h"
 #include "cli/options.h"
 #include "compress/merge_adapters.h"
+#include "models/receipt.h"
 #include "tensor/codec.h"
 
 namespace minnow {
@@ -69,6 +70,10 @@ void merge(const MergeArguments& a) {
     save_adapter(combined, model, a.output);
     j["parameters"] = combined.n_parameters();
   }
+  std::vector<std::filesystem::path> parents = {a.base};
+  parents.insert(parents.end(), a.adapters.begin(), a.adapters.end());
+  write_receipt(a.output, {.step = "merge", .parents = parents, .data = {}, .settings = {{"weights", a.weights}, {"combine", a.combine}, {"rank", a.rank}, {"type", a.type}},
+                           .measured = {{"parameters", j["parameters"]}}});
   if (a.json) {
     fmt::print("{}\n", j.dump());
   } else {

@@ -126,7 +126,11 @@ function(minnow_compile_as target kind)
   if(NOT TARGET minnow_headers_${kind})
     set(empty ${CMAKE_BINARY_DIR}/headers_${kind}.cc)
     file(CONFIGURE OUTPUT ${empty} CONTENT "")
-    add_library(minnow_headers_${kind} OBJECT ${empty})
+    if(kind STREQUAL "tests")  # programs are compiled with -fPIE, libraries with -fPIC
+      add_executable(minnow_headers_${kind} ${empty})
+    else()
+      add_library(minnow_headers_${kind} OBJECT ${empty})
+    endif()
     target_link_libraries(minnow_headers_${kind} PRIVATE minnow_options)
     target_compile_options(minnow_headers_${kind} PRIVATE ${level})
     set(headers <fmt/format.h> <nlohmann/json.hpp> <algorithm> <chrono> <filesystem> <functional> <map> <memory> <mutex> <optional> <string>

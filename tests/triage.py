@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Measures minnow-triage on the test splits that never touched its training.
 
-    triage.py --minnow PROGRAM [--model MODEL] [--data DATA] [--share S] [--report FILE] [--card FILE]
+    triage.py --minnow PROGRAM [--model MODEL] [--data DATA] [--split valid] [--share S] [--report FILE] [--card FILE] [--wrong FILE] [--one-core]
 
 DATA is the folder of the published sets; without it the test is skipped. A share below 1 measures that part of each split. Every answer
-must be valid JSON of the schema that the model carries. The bars are what the card says, less what a small part of a split may differ.
+must be valid JSON of the schema that the model carries. What is chosen while a model is made is chosen on the split valid. The bars are what the card says, less what a small part of a split may differ.
 """
 
 import argparse
 import collections
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -23,19 +24,25 @@ import triage_data  # noqa: E402
 BARS = {"clinc150": 0.85, "banking77": 0.80, "polarity": 0.60, "pii_f1": 0.28}
 
 
-def tests(data, share):
+def tests(data, share, split):
     sets = {"clinc150": triage_data.clinc(data), "banking77": triage_data.banking(data), "polarity": triage_data.polarity(data),
             "pii": triage_data.pii(data)}
-    chosen = {name: s["test"] for name, s in sets.items()}
-    chosen["clinc150 out of scope"] = sets["clinc150"]["oos"]
+    chosen = {name: s[split] for name, s in sets.items()}
+    if split == "test":
+        chosen["clinc150 out of scope"] = sets["clinc150"]["oos"]
     return {name: [r for r in rows if triage_data.share(r["text"], "measure") < share] for name, rows in chosen.items()}
 
 
-def answers(program, model, rows, folder):
+def on_one_core():
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def answers(program, model, rows, folder, one_core=False):
     asked, answered = folder / "in.jsonl", folder / "out.jsonl"
     triage_data.write_jsonl(asked, [{"prompt": r["text"]} for r in rows])
+    command = [program, "run", model, "--batch", asked, "-o", answered, "-n", "400", "-c", "1024"] + (["-t", "1", "--parallel", "1"] if one_core else [])
     start = time.time()
-    subprocess.run([program, "run", model, "--batch", asked, "-o", answered, "-n", "400", "-c", "1024"], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, preexec_fn=on_one_core if one_core else None)
     seconds = time.time() - start
     with open(answered) as file:
         return [parsed(json.loads(line)["text"]) for line in file], seconds
@@ -74,6 +81,13 @@ def span_figures(rows, given):
     return {"pii_f1": f1, "pii_precision": right / max(1, said), "pii_recall": right / max(1, there)}, by_type
 
 
+def wrong_spans(rows, given):
+    for row, answer in zip(rows, given):
+        want = [{"type": k, "text": row["text"][a:b]} for a, b, k in row["spans"]]
+        if want != answer["pii"]:
+            yield {"text": row["text"], "there": want, "found": answer["pii"]}
+
+
 def confusions(rows, given, field, most=15):
     pairs = collections.Counter((r[field], a[field]) for r, a in zip(rows, given) if r[field] != a[field])
     lines = [f"| {field} | taken for | times |", "|---|---|---|"]
@@ -85,9 +99,12 @@ def main():
     parser.add_argument("--minnow", required=True)
     parser.add_argument("--model", default="minnow-triage")
     parser.add_argument("--data", default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--split", choices=["test", "valid"], default="test")
     parser.add_argument("--share", type=float, default=1)
     parser.add_argument("--report")
     parser.add_argument("--card", help="writes the tables for the model's card")
+    parser.add_argument("--wrong", help="writes the messages with wrong items of personal data")
+    parser.add_argument("--one-core", action="store_true", help="one message at a time on one core, and how long each takes")
     args = parser.parse_args()
     data = pathlib.Path(args.data)
     if not (data / "classification").is_dir():
@@ -99,8 +116,11 @@ def main():
     figures, tables = {}, []
     seconds = total = cut = 0
     with tempfile.TemporaryDirectory() as name:
-        for which, rows in tests(data, args.share).items():
-            given, took = answers(args.minnow, args.model, rows, pathlib.Path(name))
+        for which, rows in tests(data, args.share, args.split).items():
+            given, took = answers(args.minnow, args.model, rows, pathlib.Path(name), args.one_core)
+            if args.one_core:
+                load = answers(args.minnow, args.model, rows[:1], pathlib.Path(name), True)[1]
+                figures[f"{which} ms"] = round(1000 * (took - load) / max(1, len(rows) - 1), 2)
             seconds, total = seconds + took, total + len(rows)
             for answer in given:
                 if answer is not None:
@@ -110,6 +130,8 @@ def main():
             if which == "pii":
                 spans_found, by_type = span_figures(rows, given)
                 figures.update(spans_found)
+                if args.wrong:
+                    triage_data.write_jsonl(pathlib.Path(args.wrong), wrong_spans(rows, given))
                 tables += ["", "| personal data | found and right | found | there |", "|---|---|---|---|"]
                 tables += [f"| {kind} | {n[0]} | {n[1]} | {n[2]} |" for kind, n in sorted(by_type.items())]
             else:

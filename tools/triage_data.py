@@ -6,7 +6,8 @@
 DATA holds corpora/, classification/, instruct/ and eval/pii as they are published. OUT gets
 
     tokens.txt       the fragments of an answer, each of which is one token
-    corpus/          texts to pretrain on
+    corpus/          texts to pretrain on, and to make a tokenizer of
+    copying/         more to pretrain on: texts that say again what was said
     schema.json      what an answer looks like
     train.jsonl      prompt and completion of minnow-triage, valid.jsonl likewise
     test/*.jsonl     what is measured at the end: {"text", ...labels}
@@ -25,7 +26,10 @@ import re
 import sys
 import zipfile
 
-from pii_values import TEMPLATES, Values
+from copying_texts import copying_texts
+from opinions import judged, said_otherwise
+from pii_values import Values
+from variations import MOST_SPANS, about_somebody, from_template, two_at_once, typed, with_other_values
 
 SENTIMENTS = ["negative", "neutral", "positive"]
 OUT_OF_SCOPE = "oos"
@@ -90,68 +94,6 @@ def pii(folder):
     return sets
 
 
-# --- variations of what is trained on -------------------------------------------------------------------------------------------
-
-def typed(text, rng):
-    """The text as somebody else might type it: other punctuation, a letter wrong, a word less."""
-    words = text.split(" ")
-    if len(words) > 4 and rng.random() < 0.3:
-        del words[rng.randrange(len(words))]
-    if rng.random() < 0.25:
-        i = rng.randrange(len(words))
-        w = words[i]
-        if len(w) > 3:
-            at = rng.randrange(1, len(w) - 1)
-            words[i] = rng.choice([w[:at] + w[at + 1:], w[:at] + w[at + 1] + w[at] + w[at + 2:], w[:at] + w[at] + w[at:]])
-    text = " ".join(words)
-    r = rng.random()
-    if r < 0.15:
-        text = text.rstrip("?.!")
-    elif r < 0.25:
-        text = text.rstrip("?.!") + rng.choice(["?", ".", "!"])
-    elif r < 0.35:
-        text = rng.choice(["please ", "hi, ", "hey ", "ok, ", "so "]) + text
-    return text or "?"
-
-
-def with_other_values(record, values, rng):
-    """The same sentence about somebody else."""
-    text, spans, end = "", [], 0
-    for begin, stop, kind in record["spans"]:
-        text += record["text"][end:begin]
-        old = record["text"][begin:stop]
-        new = values.like(kind, old, rng) if rng.random() < 0.85 else old
-        spans.append((len(text), len(text) + len(new), kind))
-        text += new
-        end = stop
-    return {"text": text + record["text"][end:], "spans": spans}
-
-
-def from_template(values, rng):
-    text, spans = "", []
-    for piece in re.split(r"(\{[A-Z_]+\})", rng.choice(TEMPLATES)):
-        if re.fullmatch(r"\{[A-Z_]+\}", piece):
-            kind = piece[1:-1]
-            value = values.make(kind, rng)
-            spans.append((len(text), len(text) + len(value), kind))
-            text += value
-        else:
-            text += piece
-    return {"text": text, "spans": spans}
-
-
-def about_somebody(request, values, rng):
-    """A request with who is asking before or after it."""
-    said = from_template(values, rng)
-    sentence = request["text"][0].upper() + request["text"][1:]
-    if not sentence.endswith((".", "?", "!")):
-        sentence += "."
-    if rng.random() < 0.5:
-        return {"text": said["text"] + " " + sentence, "intent": request["intent"], "spans": said["spans"]}
-    shift = len(sentence) + 1
-    return {"text": sentence + " " + said["text"], "intent": request["intent"], "spans": [(a + shift, b + shift, k) for a, b, k in said["spans"]]}
-
-
 # --- what is written ------------------------------------------------------------------------------------------------------------
 
 def intent_token(intent):
@@ -167,6 +109,7 @@ def type_token(kind):
 
 
 NO_PII, SOME_PII, NEXT_PII, LAST_PII = '"pii":[]}', '"pii":[', '"},', '"}]}'
+NEW_LINE = "\\n"  # in a copied text, as JSON writes it: one token, as it is in the message
 
 
 def answer(record):
@@ -196,6 +139,17 @@ def book(path):
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
+def off_topic(folder, rng, n):
+    """Short sentences that ask for nothing a service could do, without names."""
+    with open(folder / "instruct/gsm8k/train.jsonl") as file:
+        text = " ".join(json.loads(line)["question"] for line in file)
+    text += " " + (folder / "corpora/tinystories/tiny_stories_1mb.txt").read_text(errors="replace")
+    begins = "A|An|After|But|Each|Every|He|Her|His|How|If|In|It|On|One|She|So|The|Then|There|They|We|What|When|You"
+    sentences = {s for s in re.findall(rf"(?<=[.?!] )(?:{begins}) [a-z ,']+[.?!](?= )", text) if 4 <= len(s.split(" ")) <= 16}
+    chosen = rng.sample(sorted(sentences), n)
+    return [{"text": s if rng.random() < 0.5 else s[:-1].lower()} for s in chosen]
+
+
 def write_corpus(folder, out, train, seen_in_tests):
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted((folder / "corpora/gutenberg").glob("*.txt")):
@@ -219,7 +173,7 @@ def write_schema(path, intents):
     found = {"type": "object", "properties": {"type": {"enum": PII_TYPES}, "text": {"type": "string", "x-copied": True}},
              "required": ["type", "text"], "additionalProperties": False}
     schema = {"type": "object",
-              "properties": {"intent": {"enum": intents}, "sentiment": {"enum": SENTIMENTS}, "pii": {"type": "array", "items": found, "maxItems": 12}},
+              "properties": {"intent": {"enum": intents}, "sentiment": {"enum": SENTIMENTS}, "pii": {"type": "array", "items": found, "maxItems": MOST_SPANS}},
               "required": ["intent", "sentiment", "pii"], "additionalProperties": False}
     path.write_text(json.dumps(schema, separators=(",", ":")) + "\n")
 
@@ -242,25 +196,28 @@ def main(folder, out):
     intents = sorted({r["intent"] for n in ("clinc150", "banking77") for r in sets[n]["train"]})
     fragments = [intent_token(i) for i in intents] + [sentiment_token(s) for s in SENTIMENTS] + [type_token(t) for t in PII_TYPES]
     out.mkdir(parents=True, exist_ok=True)
-    (out / "tokens.txt").write_text("\n".join(fragments + [NO_PII, SOME_PII, NEXT_PII, LAST_PII]) + "\n")
+    (out / "tokens.txt").write_text("\n".join(fragments + [NO_PII, SOME_PII, NEXT_PII, LAST_PII, NEW_LINE]) + "\n")
 
     rng = random.Random(1)
     values = Values(sets["pii"]["train"])
-    requests = sets["clinc150"]["train"] + sets["banking77"]["train"]
-    train = []
-    for copy in range(4):
-        train += [r if copy == 0 else dict(r, text=typed(r["text"], rng)) for r in requests]
-    train += [dict(r, text=typed(r["text"], rng)) for r in sets["clinc150"]["train"] if r["intent"] == OUT_OF_SCOPE for _ in range(6)]
-    train += sets["polarity"]["train"]
-    train += sets["pii"]["train"] + [with_other_values(r, values, rng) for r in sets["pii"]["train"] for _ in range(5)]
-    train += [from_template(values, rng) for _ in range(4000)]
-    train += [about_somebody(rng.choice(requests), values, rng) for _ in range(2000)]
+    requests, some = sets["clinc150"]["train"] + sets["banking77"]["train"], sets["pii"]["train"]
+    out_of_scope = [r for r in requests if r["intent"] == OUT_OF_SCOPE]
+    train = 2 * requests + [dict(r, text=typed(r["text"], rng)) for r in 4 * requests + 8 * out_of_scope]
+    train += said_otherwise(sets["polarity"]["train"], rng, 5) + judged(sets["polarity"]["train"], rng, 40_000)
+    train += 2 * some + [with_other_values(r, values, rng) for r in 26 * some]
+    train += [from_template(values, rng) for _ in range(5000)]
+    train += [two_at_once(some, values, rng) for _ in range(3000)]
+    train += off_topic(folder, rng, 4000)
+    train += [about_somebody(rng.choice(requests), values, rng) for _ in range(3000)]
     train = [r for r in train if normal(r["text"]) not in tests]
     rng.shuffle(train)
     report["train"] = {"records": len(train), "intents": len(intents)}
     write_records(out / "train.jsonl", train)
     write_records(out / "valid.jsonl", [r for s in sets.values() for r in s["valid"]])
-    write_corpus(folder, out / "corpus", requests + sets["polarity"]["train"] + sets["pii"]["train"], tests)
+    write_corpus(folder, out / "corpus", requests + sets["polarity"]["train"] + some, tests)
+    copying = [t for t in copying_texts(some, values, rng, 60_000) if normal(t.split("\n")[0]) not in tests]
+    (out / "copying").mkdir(exist_ok=True)
+    (out / "copying" / "copying.txt").write_text("<|endoftext|>".join(copying))
     write_schema(out / "schema.json", intents)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))

@@ -115,7 +115,7 @@ std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes
   return text;
 }
 
-AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+AtomicFile::AtomicFile(std::filesystem::path path, unsigned mode) : path_(std::move(path)) {
   // Renaming over a device would replace it: as root, an output of /dev/null would cost the machine its
   // /dev/null.
   struct stat existing {};
@@ -128,7 +128,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   fd_ = ::mkostemp(pattern.data(), O_CLOEXEC);
   if (fd_ < 0) fail_io("create", path_);
   temporary_ = pattern;
-  ::fchmod(fd_, 0644);
+  ::fchmod(fd_, mode);
 }
 
 AtomicFile::~AtomicFile() {

@@ -66,8 +66,8 @@ std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes
 class AtomicFile {
  public:
   // Throws kNotFound when the folder does not exist, kIo when something other than a regular file has that
-  // name or the folder cannot be written to. The other members throw kIo.
-  explicit AtomicFile(std::filesystem::path path);
+  // name or the folder cannot be written to. The other members throw kIo. `mode` is that of the file, at no moment wider.
+  explicit AtomicFile(std::filesystem::path path, unsigned mode = 0644);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

@@ -57,10 +57,65 @@ inline constexpr std::size_t kMaxSchemaPlaces = 16u << 10;
 inline constexpr std::size_t kMaxCachedConstraints = 32;       // compiled grammars that a responder keeps
 
 inline constexpr std::size_t kMaxStopStrings = 16;
+inline constexpr int kMaxLogprobs = 20;                  // alternatives of each token, as OpenAI has it
 inline constexpr std::size_t kMaxDryBreakers = 64;       // dry_sequence_breakers of one request
 inline constexpr std::size_t kMaxDryBreakerBytes = 256;  // each of them
 
 inline constexpr std::size_t kMaxCommandOutput = 4u << 20;  // of a peer's benchmark, each stream
 inline constexpr uint64_t kMaxRecordsFileBytes = 64ull << 20;  // of kept benchmark results
+
+// Serving: keys, limits, settings, logs
+inline constexpr uint64_t kMaxKeyFileBytes = 16ull << 20;
+inline constexpr std::size_t kMaxKeys = 10'000;              // of one server, revoked ones included
+inline constexpr std::size_t kMaxKeyTextBytes = 256;         // what a client sends as its key; ours have 59
+inline constexpr std::size_t kMaxKeyNameBytes = 128;         // a key's name, id or tenant, and each of its models
+inline constexpr std::size_t kMaxKeyModels = 256;            // that one key may use
+inline constexpr int64_t kMaxRatePerMinute = 1'000'000'000;  // requests or tokens
+inline constexpr std::size_t kMaxRateEntries = 16'384;       // addresses whose requests are counted at the same time
+inline constexpr std::size_t kMaxForwardedBytes = 2048;      // of X-Forwarded-For that is read, from its end
+inline constexpr uint64_t kMaxConfigBytes = 1ull << 20;      // minnow.toml
+inline constexpr std::size_t kMaxConfigItems = 1024;         // of one list in it
+inline constexpr std::size_t kMaxLogQueue = 8192;            // lines that wait to be written
+inline constexpr std::size_t kMaxServerAnswerBytes = 16u << 20;  // that minnow ps and stop read
+inline constexpr std::size_t kMaxMetricModels = 256;         // names of models in metrics; more are counted as "other"
+
+// Serving: bodies of requests in the OpenAI dialect
+inline constexpr std::size_t kMaxChatMessages = 4096;          // of one request; items of /v1/responses as well
+inline constexpr std::size_t kMaxContentParts = 1024;          // of one message
+inline constexpr std::size_t kMaxTools = 256;                  // of one request
+inline constexpr std::size_t kMaxToolCalls = 256;              // of one message
+inline constexpr int64_t kMaxChoices = 128;                    // n, and prompts times n of /v1/completions
+inline constexpr std::size_t kMaxPromptTokens = 4u << 20;      // ids that a request gives; the context's bound comes on top
+inline constexpr std::size_t kMaxLogitBias = 1024;             // entries
+inline constexpr std::size_t kMaxStopTokens = 64;
+inline constexpr std::size_t kMaxEmbeddingInputs = 2048;       // as OpenAI has it
+inline constexpr std::size_t kMaxRerankDocuments = 2048;
+inline constexpr std::size_t kMaxStoredResponses = 4096;       // of /v1/responses, all tenants together
+inline constexpr std::size_t kMaxStoredBytes = 64u << 20;      // their texts
+inline constexpr std::size_t kMaxStoredResponseBytes = 8u << 20;  // one of them, with what it answers
+inline constexpr std::size_t kMaxMetadataPairs = 16;           // as OpenAI has it
+inline constexpr std::size_t kMaxMetadataKeyBytes = 256, kMaxMetadataValueBytes = 4096;
+
+// Serving: connections
+inline constexpr std::size_t kMaxHeadBytes = 16u << 10;            // request line and headers; also what waits behind a request
+inline constexpr std::size_t kMaxHeaders = 100;                    // of one request
+inline constexpr std::size_t kMaxBodyBytes = 8u << 20;             // of one request
+inline constexpr std::size_t kMaxBodiesBytes = 256u << 20;         // of all requests that are being received
+inline constexpr std::size_t kMaxRequestIdBytes = 64;              // of x-request-id as clients send it
+inline constexpr std::size_t kMaxConnections = 4096;               // open at the same time
+inline constexpr std::size_t kMaxRequestsInProgress = 1536;        // being answered or waiting for it; more are told 503
+inline constexpr std::size_t kMaxWaitingQueries = 256;             // GET requests that wait for a thread
+inline constexpr std::size_t kMaxStreamWriteBytes = 16u << 10;     // of a stream written at a time; events wait meanwhile
+inline constexpr int kSocketSendBytes = 64 << 10;                  // that the kernel keeps for a client that reads slowly
+inline constexpr int kMaxHeadSeconds = 10;                         // from a request's first byte until its head is whole
+inline constexpr int kMaxBodySeconds = 30;                         // from its head until its body is whole
+inline constexpr int kMaxWriteSeconds = 30;                        // until a client has taken what was sent, 64 KB of it at a time
+inline constexpr int kMaxIdleSeconds = 75;                         // between two requests of a connection
+inline constexpr int kMaxDrainSeconds = 30;                        // from SIGTERM until answers that still run are ended
+
+// Serving: the Ollama, Anthropic and llama-server dialects
+inline constexpr std::size_t kMaxModelSummaries = 4096;        // kept for lists of models
+inline constexpr std::size_t kMaxSamplers = 32;                // names in "samplers"
+inline constexpr std::size_t kMaxResponseFields = 64;          // names in "response_fields"
 
 }  // namespace minnow::limits

@@ -6,6 +6,10 @@
 namespace minnow {
 
 void add_run(CLI::App& app);
+void add_serve(CLI::App& app);
+void add_ps(CLI::App& app);
+void add_stop(CLI::App& app);
+void add_key(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_tokenizer(CLI::App& app);
 void add_logits(CLI::App& app);

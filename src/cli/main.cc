@@ -21,6 +21,10 @@ void declare_commands(CLI::App& app) {
   app.set_version_flag("--version", "minnow " MINNOW_VERSION);
   app.get_formatter()->column_width(34);
   minnow::add_run(app);
+  minnow::add_serve(app);
+  minnow::add_ps(app);
+  minnow::add_stop(app);
+  minnow::add_key(app);
   minnow::add_tokenize(app);
   minnow::add_tokenizer(app);
   minnow::add_embed(app);

@@ -153,7 +153,7 @@ Ranker::Ranker(std::shared_ptr<const Model> model, EngineOptions options)
   }
 }
 
-std::vector<TokenId> Ranker::pair_tokens(const std::string& query, const std::string& document) const {
+std::vector<TokenId> Ranker::pair_tokens(const std::string& query, const std::string& document, bool& truncated) const {
   const Tokenizer& tokenizer = engine_.tokenizer();
   const auto room = static_cast<std::size_t>(engine_.max_prompt());
   std::vector<TokenId> ids, tail;
@@ -176,6 +176,7 @@ std::vector<TokenId> Ranker::pair_tokens(const std::string& query, const std::st
     fail(ErrorCode::kLimit, "the query alone has {} tokens, the model takes {}", ids.size(), room);
   }
   append(document, {.add_special = false});
+  truncated = ids.size() > room - tail.size();
   ids.resize(std::min(ids.size(), room - tail.size()));
   ids.insert(ids.end(), tail.begin(), tail.end());
   if (ids.empty()) fail(ErrorCode::kInvalidInput, "query and document are both empty");
@@ -183,20 +184,29 @@ std::vector<TokenId> Ranker::pair_tokens(const std::string& query, const std::st
 }
 
 std::vector<float> Ranker::score(const std::string& query, std::span<const std::string> documents) {
+  std::vector<float> scores;
+  for (const RankScore& s : rank(query, documents)) scores.push_back(s.score);
+  return scores;
+}
+
+std::vector<RankScore> Ranker::rank(const std::string& query, std::span<const std::string> documents) {
   const Tokenizer& tokenizer = engine_.tokenizer();
   const auto yes = static_cast<std::size_t>(std::max(0, tokenizer.find("yes"))), no = static_cast<std::size_t>(std::max(0, tokenizer.find("no")));
   const auto n_query = static_cast<int64_t>(by_classifier_ ? tokenizer.encode(query).size() : 0);
-  const auto scores = std::make_shared<std::vector<float>>(documents.size());  // shared with the requests, as above
+  const auto scores = std::make_shared<std::vector<RankScore>>(documents.size());  // shared with the requests, as above
   std::vector<std::unique_ptr<Generation>> running;
   for (std::size_t i = 0; i < documents.size(); ++i) {
-    GenerateRequest request{.prompt = pair_tokens(query, documents[i]), .max_tokens = 0};
+    bool truncated = false;
+    GenerateRequest request{.prompt = pair_tokens(query, documents[i], truncated), .max_tokens = 0};
+    (*scores)[i].n_tokens = static_cast<int64_t>(request.prompt.size());
+    (*scores)[i].truncated = truncated;
     const auto last = static_cast<int64_t>(request.prompt.size()) - 1;
     // A classifier of an encoder sits on the first token, one of a causal model on the last.
     const int64_t at = by_classifier_ && !engine_.model().config.makes_text() ? 0 : last;
     request.first_logits = at;
     if (by_classifier_) request.second_segment = n_query;
     request.on_prompt_logits = [=, classifies = by_classifier_](int64_t position, std::span<const float> row) {
-      if (position == at) (*scores)[i] = classifies ? row[0] : row[yes] - row[no];
+      if (position == at) (*scores)[i].score = classifies ? row[0] : row[yes] - row[no];
     };
     running.push_back(engine_.submit(std::move(request)));
   }

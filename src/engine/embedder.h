@@ -42,16 +42,23 @@ class Embedder {
   Engine engine_;
 };
 
+struct RankScore {
+  float score = 0;         // larger is more relevant
+  int64_t n_tokens = 0;    // of query and document
+  bool truncated = false;  // the document was longer than the model's context and was cut
+};
+
 // A query beside each document to one score, by a model with a classifier (BERT cross-encoder) or, for causal models
 // without one, by the logits of "yes" against "no" after an instruction (Qwen3-Reranker).
 class Ranker {
  public:
   Ranker(std::shared_ptr<const Model> model, EngineOptions options);
-  // Raw scores: the classifier's first label, or the log-odds of "yes". Larger is more relevant.
+  // Raw scores: the classifier's first label, or the log-odds of "yes".
+  std::vector<RankScore> rank(const std::string& query, std::span<const std::string> documents);
   std::vector<float> score(const std::string& query, std::span<const std::string> documents);
 
  private:
-  std::vector<TokenId> pair_tokens(const std::string& query, const std::string& document) const;
+  std::vector<TokenId> pair_tokens(const std::string& query, const std::string& document, bool& truncated) const;
   Engine engine_;
   bool by_classifier_;
 };

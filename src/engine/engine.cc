@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/page_memory.h"
 #include "base/thread_pool.h"
 #include "cpu/executor.h"
@@ -80,6 +82,15 @@ std::shared_ptr<const Tokenizer> build_tokenizer(const std::shared_ptr<const Mod
   return Tokenizer::build(SharedSpec(model, &*model->tokenizer));
 }
 
+std::vector<TokenId> end_tokens(const Tokenizer* tokenizer) {
+  std::vector<TokenId> ends;
+  if (tokenizer == nullptr) return ends;
+  for (TokenId id = 0; id < tokenizer->n_vocab(); ++id) {
+    if (tokenizer->is_end_of_generation(id)) ends.push_back(id);
+  }
+  return ends;
+}
+
 }  // namespace
 
 struct Engine::Impl {
@@ -101,6 +112,8 @@ struct Engine::Impl {
         scheduler({options.n_sequences, options.n_batch, n_outputs, options.reuse_prefixes, sees_both_sides(graph)},
                   static_cast<int32_t>(kv.n_pages())) {
     tokenizer = tokenizer_made.get();
+    ends = end_tokens(tokenizer.get());
+    publish();
     worker = std::thread([this] { loop(); });
   }
 
@@ -118,14 +131,19 @@ struct Engine::Impl {
   void step();
   void run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices);
   void deliver(const ScheduledSlice& slice, std::span<const float> logits);
-  void accept_token(Sequence& s, TokenId token);
-  void finish(Sequence& s, FinishReason reason, Event event, std::string error = {});
+  void count_token(Sequence& s, TokenId token);
+  std::optional<FinishReason> add_token(Sequence& s, TokenId token, std::optional<TokenLogprob> logprob);
+  void finish(Sequence& s, FinishReason reason, Event event = {});
+  void fail_sequence(Sequence& s, std::string error);
+  void publish();
 
   std::shared_ptr<const Model> model;
   EngineOptions options;
   Graph graph;
   std::future<std::shared_ptr<const Tokenizer>> tokenizer_made;  // beside the weights
   std::shared_ptr<const Tokenizer> tokenizer;
+  std::vector<TokenId> ends;  // tokens that end an answer
+  PrefixRoots roots;
   int64_t n_outputs;
   int64_t width;  // of an output row
   Executor executor;
@@ -136,6 +154,9 @@ struct Engine::Impl {
   std::condition_variable wake;
   std::vector<std::unique_ptr<Sequence>> submitted;  // under mutex
   bool stopping = false;                             // under mutex
+  EngineStatus counted;    // of the worker
+  std::mutex status_mutex;
+  EngineStatus published;  // under status_mutex
   std::thread worker;
 };
 
@@ -149,16 +170,33 @@ bool Engine::Impl::take_submissions() {
 }
 
 void Engine::Impl::loop() {
-  while (take_submissions()) step();
-  for (Sequence* s : scheduler.all()) finish(*s, FinishReason::kCancelled, {});
+  while (take_submissions()) {
+    step();
+    publish();
+  }
+  for (Sequence* s : scheduler.all()) finish(*s, FinishReason::kCancelled);
+}
+
+void Engine::Impl::publish() {
+  const SchedulerCounts& counts = scheduler.counts();
+  counted.running = scheduler.n_running();
+  counted.waiting = scheduler.n_waiting();
+  counted.kv_pages = scheduler.pages().n_pages();
+  counted.kv_pages_used = scheduler.pages().n_owned();
+  counted.kv_page_tokens = kKvPage;
+  counted.prefix_queries = counts.prefix_queries;
+  counted.prefix_hits = counts.prefix_hits;
+  counted.preemptions = counts.preemptions;
+  const std::lock_guard lock(status_mutex);
+  published = counted;
 }
 
 void Engine::Impl::step() {
   for (Sequence* s : scheduler.all()) {
     if (s->state->is_cancelled()) {
-      finish(*s, FinishReason::kCancelled, {});
+      finish(*s, FinishReason::kCancelled);
     } else if (static_cast<int64_t>(s->tokens.size()) > options.n_ctx) {
-      finish(*s, FinishReason::kContextFull, {});
+      finish(*s, FinishReason::kContextFull);
     }
   }
   if (scheduler.idle()) return;
@@ -169,7 +207,7 @@ void Engine::Impl::step() {
     run_step(batch, slices);
   } catch (const std::exception& e) {
     // What fails here is the step, not one request: all of its kind end, the loop goes on with new ones.
-    for (Sequence* s : scheduler.all()) finish(*s, FinishReason::kError, {}, e.what());
+    for (Sequence* s : scheduler.all()) fail_sequence(*s, e.what());
   }
 }
 
@@ -183,6 +221,7 @@ void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice
     s.stats.queue_seconds = seconds(now - s.submitted);
   }
   const std::span<const float> logits = executor.run(batch, &kv);
+  ++counted.steps;
   const auto n = static_cast<std::size_t>(width);
   for (const ScheduledSlice& slice : slices) {
     deliver(slice, logits.subspan(static_cast<std::size_t>(slice.first_output) * n,
@@ -195,6 +234,7 @@ void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> l
   const auto n = static_cast<std::size_t>(width);
   const int64_t first = s.n_cached;
   scheduler.advance(slice);
+  counted.prompt_tokens += std::max<int64_t>(0, std::min(s.n_cached, s.n_prompt) - first);
   std::size_t row = 0;
   for (int64_t p = first; p < s.n_cached; ++p) {
     if (s.wants_logits(p)) s.request.on_prompt_logits(p, logits.subspan(row * n, n));
@@ -205,18 +245,24 @@ void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> l
   if (s.request.max_tokens == 0) {
     s.first_token = Sequence::Clock::now();
     s.stats.prompt_seconds = seconds(s.first_token - s.started);
-    return finish(s, FinishReason::kMaxTokens, {});
+    return finish(s, FinishReason::kMaxTokens);
   }
-  TokenId token = kNoToken;
+  std::optional<FinishReason> end;
   try {
-    token = s.sample(logits.last(n));
-  } catch (const std::exception& e) {  // a constraint that cannot be kept: of one request
-    return finish(s, FinishReason::kError, {}, e.what());
+    const TokenId token = s.sample(logits.last(n));
+    std::optional<TokenLogprob> logprob;
+    if (s.request.n_logprobs >= 0) logprob = s.logprobs.of(logits.last(n), token, s.request.n_logprobs);
+    count_token(s, token);
+    end = add_token(s, token, std::move(logprob));
+  } catch (const std::exception& e) {  // a constraint that cannot be kept ends its own answer, not its neighbours'
+    return fail_sequence(s, e.what());
   }
-  accept_token(s, token);
+  if (end) return finish(s, *end);
+  Event event;
+  if (s.text.release(event)) s.state->push(std::move(event));
 }
 
-void Engine::Impl::accept_token(Sequence& s, TokenId token) {
+void Engine::Impl::count_token(Sequence& s, TokenId token) {
   const auto now = Sequence::Clock::now();
   if (s.stats.generated_tokens == 0) {
     s.first_token = now;
@@ -224,54 +270,54 @@ void Engine::Impl::accept_token(Sequence& s, TokenId token) {
   }
   s.stats.generation_seconds = seconds(now - s.first_token);
   ++s.stats.generated_tokens;
+  ++counted.generated_tokens;
   s.sampler.accept(token);
   s.tokens.push_back(token);
-
-  Event event;
-  event.tokens.push_back(token);
-  if (!s.request.ignore_end && tokenizer != nullptr && tokenizer->is_end_of_generation(token)) {
-    if (s.decoder) event.text = s.stops.push(s.decoder->finish()).emit;
-    return finish(s, FinishReason::kEndOfText, std::move(event));
-  }
-  if (s.decoder) {
-    const StopMatcher::Output out = s.stops.push(s.decoder->push(token));
-    event.text = out.emit;
-    if (out.stopped) return finish(s, FinishReason::kStopString, std::move(event));
-  }
-  bool whole = false;
-  try {
-    whole = s.constraint && s.constraint->is_finished();
-  } catch (const Error& e) {  // a grammar that can be read in too many ways ends its own answer, not its neighbours'
-    return finish(s, FinishReason::kError, std::move(event), e.what());
-  }
-  if (whole) return finish(s, FinishReason::kEndOfText, std::move(event));
-  if (s.request.max_tokens > 0 && s.stats.generated_tokens >= s.request.max_tokens) {
-    return finish(s, FinishReason::kMaxTokens, std::move(event));
-  }
-  s.state->push(std::move(event));
 }
 
-void Engine::Impl::finish(Sequence& s, FinishReason reason, Event event, std::string error) {
-  // Text held back because it might have grown into a stop string or a longer character.
-  if (s.decoder && !s.stops.stopped()) {
-    if (reason != FinishReason::kEndOfText) event.text += s.stops.push(s.decoder->finish()).emit;
-    event.text += s.stops.finish();
-  }
+// Adds a token to the answer's text. How the answer ends with it, if it does.
+std::optional<FinishReason> Engine::Impl::add_token(Sequence& s, TokenId token, std::optional<TokenLogprob> logprob) {
+  const bool is_end = !s.request.ignore_end && tokenizer != nullptr && tokenizer->is_end_of_generation(token);
+  const bool is_stop = !is_end && s.is_stop_token(token);
+  s.text.push({.id = token,
+               .logprob = std::move(logprob),
+               .is_text = !is_end && !is_stop,
+               .dropped = s.gate ? s.gate->dropped() : 0,
+               .looks_for_stops = s.stats.generated_tokens > s.request.min_tokens});
+  if (is_end) return FinishReason::kEndOfText;
+  if (is_stop) s.stop_token = token;
+  if (is_stop || s.text.stopped()) return FinishReason::kStopString;
+  if (s.gate && s.gate->is_finished()) return FinishReason::kEndOfText;
+  if (s.request.max_tokens > 0 && s.stats.generated_tokens >= s.request.max_tokens) return FinishReason::kMaxTokens;
+  return std::nullopt;
+}
+
+void Engine::Impl::finish(Sequence& s, FinishReason reason, Event event) {
+  s.text.finish(event);
   event.done = true;
   event.reason = reason;
-  event.error = std::move(error);
+  if (reason == FinishReason::kStopString) {
+    event.stop_string = s.text.stop_string();
+    event.stop_token = s.stop_token;
+  }
   event.stats = s.stats;
   const std::shared_ptr<Generation::State> state = s.state;
   scheduler.remove(&s);
+  publish();  // who sees the end does not see its pages in use
   state->push(std::move(event));
 }
 
-Engine::Engine(std::shared_ptr<const Model> model, EngineOptions options)
-    : impl_(std::make_unique<Impl>(std::move(model), std::move(options))) {}
-Engine::~Engine() = default;
+void Engine::Impl::fail_sequence(Sequence& s, std::string error) {
+  Event event;
+  event.error = std::move(error);
+  finish(s, FinishReason::kError, std::move(event));
+}
 
-std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
+void Engine::check_request(const GenerateRequest& request) const {
   const int64_t n_vocab = impl_->model->config.n_vocab;
+  const auto check_token = [&](TokenId t) {
+    if (t < 0 || t >= n_vocab) fail(ErrorCode::kInvalidInput, "token id {} is not in the vocabulary of {}", t, n_vocab);
+  };
   if (request.prompt.empty()) fail(ErrorCode::kInvalidInput, "the prompt has no tokens");
   if (impl_->options.output != GraphOutput::kLogits && request.max_tokens != 0) {
     fail(ErrorCode::kInvalidInput, "this engine makes embeddings or scores, not tokens");
@@ -281,22 +327,52 @@ std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
                 fmt::format("the prompt has {} tokens but the context holds {}", request.prompt.size(), max_prompt()),
                 "shorten it or ask for a larger context");
   }
-  for (const TokenId t : request.prompt) {
-    if (t < 0 || t >= n_vocab) fail(ErrorCode::kInvalidInput, "token id {} is not in the vocabulary of {}", t, n_vocab);
-  }
+  for (const TokenId t : request.prompt) check_token(t);
+  for (const TokenId t : request.stop_tokens) check_token(t);
   request.sampling.validate(static_cast<int32_t>(n_vocab));
-  if (request.constraint && request.constraint->n_vocab() > n_vocab) {
+  if (request.n_logprobs < -1 || request.n_logprobs > limits::kMaxLogprobs) {
+    fail(ErrorCode::kInvalidInput, "log probabilities of {} tokens, at most {} are given", request.n_logprobs, limits::kMaxLogprobs);
+  }
+  if (request.min_tokens < 0) fail(ErrorCode::kInvalidInput, "min_tokens is {}, it must not be negative", request.min_tokens);
+  if (!request.constraint) {
+    if (!request.constraint_after.empty()) fail(ErrorCode::kInvalidInput, "there is a mark to hold the answer after, but no constraint");
+    return;
+  }
+  if (request.constraint->n_vocab() > n_vocab || !has_tokenizer()) {
     fail(ErrorCode::kInvalidInput, "the constraint is of a vocabulary of {} tokens, the model's has {}", request.constraint->n_vocab(), n_vocab);
   }
-  if (request.constraint && request.ignore_end) fail(ErrorCode::kInvalidInput, "a constrained answer cannot go on after its end");
+  if (request.ignore_end) fail(ErrorCode::kInvalidInput, "a constrained answer cannot go on after its end");
+  if (request.constraint_waits_for != kNoToken) check_token(request.constraint_waits_for);
+}
+
+Engine::Engine(std::shared_ptr<const Model> model, EngineOptions options)
+    : impl_(std::make_unique<Impl>(std::move(model), std::move(options))) {}
+Engine::~Engine() = default;
+
+std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
+  check_request(request);
   auto state = std::make_shared<Generation::State>();
-  auto sequence = std::make_unique<Sequence>(std::move(request), state, impl_->tokenizer.get());
+  state->on_event = std::exchange(request.on_event, {});
+  const SequenceContext context{impl_->tokenizer.get(), &impl_->ends, impl_->roots.root(request.cache_salt)};
+  auto sequence = std::make_unique<Sequence>(std::move(request), state, context);
   {
     const std::lock_guard lock(impl_->mutex);
+    if (impl_->stopping) fail(ErrorCode::kCancelled, "the engine stops");
     impl_->submitted.push_back(std::move(sequence));
   }
   impl_->wake.notify_all();
   return std::unique_ptr<Generation>(new Generation(std::move(state)));
+}
+
+EngineStatus Engine::status() const {
+  EngineStatus status;
+  {
+    const std::lock_guard lock(impl_->status_mutex);
+    status = impl_->published;
+  }
+  const std::lock_guard lock(impl_->mutex);
+  status.waiting += static_cast<int>(impl_->submitted.size());
+  return status;
 }
 
 const Model& Engine::model() const { return *impl_->model; }

@@ -42,14 +42,29 @@ inline constexpr int64_t kDefaultContext = 8192;
 KvType best_kv_type();
 
 enum class FinishReason : uint8_t {
-  kEndOfText,    // the model ended its answer
-  kStopString,   // a stop string appeared (it is not part of the text)
+  kEndOfText,    // the model ended its answer; one that is held to a constraint is whole then, and only then
+  kStopString,   // a stop string or a stop token appeared (it is not part of the text)
   kMaxTokens,    // max_tokens were made
   kContextFull,  // no room for another token
   kCancelled,
   kError,
 };
 std::string_view name(FinishReason reason);
+
+// How likely a token was. Natural logarithms of the softmax of the model's logits, before a constraint, penalties, temperature
+// and all other steps of sampling, as OpenAI and vLLM give them; never below kMinLogprob.
+struct TokenLogprob {
+  struct Choice {
+    TokenId token = kNoToken;
+    float logprob = 0;
+    std::string bytes;  // of the token alone, control tokens shown: may be part of a UTF-8 character
+  };
+  TokenId token = kNoToken;
+  float logprob = 0;
+  std::string bytes;
+  std::vector<Choice> top;  // the likeliest tokens, best first; the one drawn need not be among them
+};
+inline constexpr float kMinLogprob = -9999.0f;
 
 struct GenerateRequest {
   std::vector<TokenId> prompt;  // not empty
@@ -58,8 +73,25 @@ struct GenerateRequest {
   std::vector<std::string> stop;
   // What the answer is held to, for this model's tokenizer; null: nothing. The answer ends where nothing can follow.
   std::shared_ptr<const TokenConstraint> constraint;
+  // Not empty: the answer is free until it has this text in it ("</think>"), however tokens cut it, control tokens included; it
+  // is held from there on. White space may come between. Until then the model cannot end its answer, so that one that ends with
+  // kEndOfText is always whole; it can still run out of tokens or meet a stop string.
+  std::string constraint_after;
+  // With constraint_after: only an answer that begins with this token ("<think>") is free at first; any other is held from its
+  // first token on. kNoToken: every answer is free at first.
+  TokenId constraint_waits_for = kNoToken;
   bool ignore_end = false;      // go on after an end-of-text token, whose probability counts as any other's
   bool show_special = false;    // control tokens appear in the text
+  // Before so many tokens were made the model cannot end its answer nor say a stop token, and stop strings are not looked for.
+  // An answer that is whole by its constraint ends all the same.
+  int64_t min_tokens = 0;
+  std::vector<TokenId> stop_tokens;  // each ends the answer as a stop string does, and is not part of the text
+  int n_logprobs = -1;          // log probabilities of every token, and of so many alternatives (0 to kMaxLogprobs); -1: none
+  std::string cache_salt;       // what is remembered of a prompt is found again by requests with the same salt only
+
+  // Called on the engine's thread after an event was added; it must not block, throw or destroy the Generation. It is not called any
+  // more once the destructor of the Generation has returned.
+  std::function<void()> on_event;
 
   // Called on the engine's thread with the logits (or what else the engine's graph gives) of each prompt position from
   // first_logits on, in order. The span is valid during the call only; the call must not block.
@@ -79,30 +111,47 @@ struct GenerationStats {
 
 struct Event {
   std::string text;              // whole UTF-8; may be empty
-  std::vector<TokenId> tokens;   // made since the last event
+  std::vector<TokenId> tokens;   // whose text this is; those whose text is still held back come with it in a later event
+  // Of the tokens, when the request asked for them: one for each but for one that ended the answer and is not part of its text.
+  std::vector<TokenLogprob> logprobs;
   bool done = false;             // the last event; what follows is set only then
   FinishReason reason = FinishReason::kEndOfText;
+  std::string stop_string;       // for kStopString: the one that was found, or
+  TokenId stop_token = kNoToken; // the token that was
   std::string error;             // for kError
   GenerationStats stats;
+};
+
+// Where the events of an answer come from: an engine, or whatever stands for one.
+class AnswerSource {
+ public:
+  virtual ~AnswerSource() = default;
+  // The next event; waits for it. After the one with done set there are no more.
+  virtual Event next() = 0;
+  // The same, but nullopt when none arrives in time.
+  virtual std::optional<Event> next_for(std::chrono::milliseconds timeout) = 0;
+  // The same without waiting.
+  virtual std::optional<Event> try_next() = 0;
+  // Any thread; returns at once. The last event follows soon.
+  virtual void cancel() = 0;
 };
 
 class Engine;
 
 // One submitted request. Destroying it cancels what is still running.
-class Generation {
+class Generation final : public AnswerSource {
  public:
-  ~Generation();
+  ~Generation() override;
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
-  // The next event; waits for it. After the one with done set there are no more.
-  Event next();
-  // The same, but nullopt when none arrives in time.
-  std::optional<Event> next_for(std::chrono::milliseconds timeout);
+  Event next() override;
+  std::optional<Event> next_for(std::chrono::milliseconds timeout) override;
+  std::optional<Event> try_next() override;
   // Joins all events: the whole text and tokens, and the end. Throws Error for kError.
   Event wait();
-  // Returns at once; the last event follows within a step.
-  void cancel();
+  // The engine stops within two steps.
+  void cancel() override;
 
   struct State;  // shared with the engine's thread
 
@@ -110,6 +159,18 @@ class Generation {
   friend class Engine;
   explicit Generation(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;
+};
+
+// What an engine does at present, and has done since it was made.
+struct EngineStatus {
+  int running = 0, waiting = 0;        // sequences
+  int64_t kv_pages = 0;                // of kv_page_tokens positions each
+  int64_t kv_pages_used = 0;           // that running sequences own; others may remember prompts and are free
+  int64_t kv_page_tokens = 0;
+  int64_t prefix_queries = 0, prefix_hits = 0;  // prompt tokens looked for in the cache, and found
+  int64_t preemptions = 0;
+  int64_t prompt_tokens = 0, generated_tokens = 0;  // the former without those found
+  int64_t steps = 0;
 };
 
 class Engine {
@@ -120,8 +181,11 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Any thread. Throws kInvalidInput for bad parameters or token ids and for a constraint of another vocabulary, kLimit when the prompt does not fit the context.
+  // Any thread. Throws kInvalidInput for bad parameters or token ids and for a constraint of another vocabulary, kLimit when the
+  // prompt does not fit the context, kCancelled when the engine is being destroyed.
   std::unique_ptr<Generation> submit(GenerateRequest request);
+  // Any thread; cheap. As of the last step; a sequence whose last event has been sent is not counted any more.
+  EngineStatus status() const;
 
   const Model& model() const;
   const EngineOptions& options() const;  // with the defaults filled in
@@ -139,6 +203,8 @@ class Engine {
   bool found_packed() const;      // whether these came from the cache
 
  private:
+  void check_request(const GenerateRequest& request) const;
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -1,6 +1,11 @@
 #include "engine/page_table.h"
 
+#include <sodium.h>
+
 #include <algorithm>
+#include <bit>
+
+#include "base/error.h"
 
 namespace minnow {
 
@@ -11,6 +16,19 @@ PrefixKey extend_prefix(PrefixKey key, std::span<const TokenId> tokens) {
     key ^= key >> 29;
   }
   return key;
+}
+
+PrefixRoots::PrefixRoots() {
+  static_assert(crypto_shorthash_KEYBYTES == sizeof key_ && crypto_shorthash_BYTES == sizeof(PrefixKey));
+  if (sodium_init() < 0) fail(ErrorCode::kInternal, "libsodium cannot start");
+  randombytes_buf(key_.data(), key_.size());
+}
+
+PrefixKey PrefixRoots::root(std::string_view salt) const {
+  if (salt.empty()) return kEmptyPrefix;
+  std::array<unsigned char, sizeof(PrefixKey)> hash;
+  crypto_shorthash(hash.data(), reinterpret_cast<const unsigned char*>(salt.data()), salt.size(), key_.data());
+  return std::bit_cast<PrefixKey>(hash);
 }
 
 PageTable::PageTable(int32_t n_pages) : pages_(static_cast<std::size_t>(n_pages)) {

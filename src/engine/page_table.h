@@ -4,9 +4,11 @@
 // same tokens then shares it; after its last owner is gone it stays findable until the space is needed.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <list>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -22,6 +24,17 @@ using PrefixKey = uint64_t;
 inline constexpr PrefixKey kEmptyPrefix = 0x6d696e6e6f77ull;
 PrefixKey extend_prefix(PrefixKey prefix, std::span<const TokenId> page_tokens);
 
+// Where prefixes begin, by salt: who does not know the salt of another finds none of its pages, however tokens are chosen.
+class PrefixRoots {
+ public:
+  PrefixRoots();  // other ones each time
+  // kEmptyPrefix without a salt.
+  PrefixKey root(std::string_view salt) const;
+
+ private:
+  std::array<unsigned char, 16> key_;
+};
+
 class PageTable {
  public:
   explicit PageTable(int32_t n_pages);
@@ -29,6 +42,7 @@ class PageTable {
   int32_t n_pages() const { return static_cast<int32_t>(pages_.size()); }
   // Pages that allocate() could still give.
   int32_t n_available() const { return static_cast<int32_t>(unowned_.size()); }
+  int32_t n_owned() const { return n_pages() - n_available(); }
 
   // A page for one owner, never published or with its old contents forgotten; kNoPage when all are owned.
   int32_t allocate();

@@ -49,5 +49,14 @@ TEST(PageTable, FindsAPageAfterItsOwnerLeftUntilTheSpaceIsNeeded) {
   EXPECT_EQ(table.find(kEmptyPrefix, page_of(0)), kNoPage) << "its contents are forgotten";
 }
 
+TEST(PrefixRoots, DifferBySaltAndFromTableToTable) {
+  const PrefixRoots roots, others;
+  EXPECT_EQ(roots.root(""), kEmptyPrefix);
+  EXPECT_EQ(roots.root("a"), roots.root("a"));
+  EXPECT_NE(roots.root("a"), roots.root("b"));
+  EXPECT_NE(roots.root("a"), kEmptyPrefix);
+  EXPECT_NE(roots.root("a"), others.root("a")) << "nobody can work out another's";
+}
+
 }  // namespace
 }  // namespace minnow

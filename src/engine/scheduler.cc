@@ -14,6 +14,10 @@ void Scheduler::admit() {
       release_pages(next);
       return;
     }
+    if (!next.has_started && limits_.reuse_prefixes) {
+      counts_.prefix_queries += next.n_prompt;
+      counts_.prefix_hits += std::min(next.n_cached, next.n_prompt);
+    }
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
@@ -47,6 +51,7 @@ void Scheduler::preempt_last(const Sequence* needy) {
   auto victim = std::prev(running_.end());
   if (victim->get() == needy && running_.size() > 1) --victim;
   release_pages(**victim);
+  ++counts_.preemptions;
   waiting_.push_front(std::move(*victim));
   running_.erase(victim);
 }

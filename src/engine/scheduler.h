@@ -19,6 +19,11 @@ struct SchedulerLimits {
   bool whole_prompts;  // a prompt is computed in one step or not yet
 };
 
+struct SchedulerCounts {
+  int64_t prefix_queries = 0, prefix_hits = 0;  // prompt tokens
+  int64_t preemptions = 0;
+};
+
 // The part of a step that belongs to one sequence.
 struct ScheduledSlice {
   Sequence* sequence;
@@ -46,6 +51,9 @@ class Scheduler {
   // All sequences, running and waiting.
   std::vector<Sequence*> all() const;
   const PageTable& pages() const { return table_; }
+  int n_running() const { return static_cast<int>(running_.size()); }
+  int n_waiting() const { return static_cast<int>(waiting_.size()); }
+  const SchedulerCounts& counts() const { return counts_; }
 
  private:
   void admit();
@@ -57,6 +65,7 @@ class Scheduler {
 
   SchedulerLimits limits_;
   PageTable table_;
+  SchedulerCounts counts_;
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;  // in order of arrival
 };

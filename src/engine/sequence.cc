@@ -1,23 +1,44 @@
 #include "engine/sequence.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.h"
 
 namespace minnow {
+
+namespace {
+
+// Puts what came before an event in front of it.
+void join(Event before, Event& event) {
+  const auto prepend = [](auto& first, auto& second) {
+    first.insert(first.end(), std::make_move_iterator(second.begin()), std::make_move_iterator(second.end()));
+    second = std::move(first);
+  };
+  prepend(before.text, event.text);
+  prepend(before.tokens, event.tokens);
+  prepend(before.logprobs, event.logprobs);
+}
+
+}  // namespace
 
 void Generation::State::push(Event event) {
   {
     const std::lock_guard lock(mutex);
     // A slow reader costs one growing event, not a queue of them.
     if (!events.empty() && !events.back().done) {
-      Event& last = events.back();
-      event.text.insert(0, last.text);
-      event.tokens.insert(event.tokens.begin(), last.tokens.begin(), last.tokens.end());
-      last = std::move(event);
+      join(std::move(events.back()), event);
+      events.back() = std::move(event);
     } else {
       events.push_back(std::move(event));
     }
   }
   arrived.notify_all();
+  const std::lock_guard lock(callback);
+  try {
+    if (on_event) on_event();
+  } catch (const std::exception&) {  // of one request; the events are there all the same
+  }
 }
 
 bool Generation::State::is_cancelled() {
@@ -25,35 +46,74 @@ bool Generation::State::is_cancelled() {
   return cancelled;
 }
 
-Sequence::Sequence(GenerateRequest r, std::shared_ptr<Generation::State> s, const Tokenizer* tokenizer)
+std::optional<Event> Generation::State::take() {
+  if (events.empty()) return std::nullopt;
+  Event event = std::move(events.front());
+  events.pop_front();
+  return event;
+}
+
+Sequence::Sequence(GenerateRequest r, std::shared_ptr<Generation::State> s, const SequenceContext& context)
     : request(std::move(r)),
       state(std::move(s)),
-      sampler(request.sampling, tokenizer),
-      stops(request.stop),
+      sampler(request.sampling, context.tokenizer),
+      text(request, context.tokenizer),
+      logprobs(context.tokenizer),
       tokens(request.prompt),
       n_prompt(static_cast<int64_t>(tokens.size())),
-      prefixes{kEmptyPrefix},
-      submitted(Clock::now()) {
-  if (tokenizer != nullptr) decoder.emplace(*tokenizer, /*at_text_start=*/false, request.show_special);
+      prefixes{context.root},
+      submitted(Clock::now()),
+      ends_(context.ends) {
   for (const TokenId t : tokens) sampler.accept(t);
   stats.prompt_tokens = n_prompt;
-  if (request.constraint) constraint.emplace(request.constraint);
+  if (request.constraint) gate.emplace(request, *context.tokenizer);
+}
+
+bool Sequence::is_stop_token(TokenId token) const {
+  return std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) != request.stop_tokens.end();
+}
+
+// Fills allowed_. False: no token is.
+bool Sequence::mask() {
+  const bool is_free = !gate || gate->is_free();
+  if (is_free) std::fill(allowed_.begin(), allowed_.end(), ~0u);
+  else if (!gate->mask(allowed_)) return false;
+  const auto forbid = [&](const std::vector<TokenId>& some) {
+    for (const TokenId t : some) {
+      const auto i = static_cast<std::size_t>(t);
+      if (i < allowed_.size() * 32) allowed_[i / 32] &= ~(1u << (i % 32));
+    }
+  };
+  if ((gate && is_free) || (must_go_on() && !request.ignore_end)) forbid(*ends_);
+  if (must_go_on()) forbid(request.stop_tokens);
+  const auto any = [&] { return std::any_of(allowed_.begin(), allowed_.end(), [](uint32_t word) { return word != 0; }); };
+  return any() || is_free || gate->mask(allowed_);  // whole by its constraint
 }
 
 TokenId Sequence::sample(std::span<const float> logits) {
-  if (!constraint) return sampler.sample(logits);
+  if (!gate && !must_go_on()) return sampler.sample(logits);
   allowed_.resize((logits.size() + 31) / 32);
-  if (!constraint->mask(allowed_)) {
-    throw Error(ErrorCode::kInvalidInput, "the vocabulary has no token for what the constraint asks for next");
+  bool any = mask();
+  while (any) {
+    const TokenId token = sampler.sample(logits, allowed_);
+    if (!gate || gate->accept(token)) return token;
+    if (!gate->is_free()) fail(ErrorCode::kInternal, "token {} was drawn, which the constraint forbids", token);
+    // It would end the mark within other text: not this one.
+    const auto i = static_cast<std::size_t>(token);
+    allowed_[i / 32] &= ~(1u << (i % 32));
+    any = std::any_of(allowed_.begin(), allowed_.end(), [](uint32_t word) { return word != 0; });
   }
-  const TokenId token = sampler.sample(logits, allowed_);
-  if (!constraint->accept(token)) fail(ErrorCode::kInternal, "token {} was drawn, which the constraint forbids", token);
-  return token;
+  throw Error(ErrorCode::kInvalidInput, "the vocabulary has no token for what the constraint asks for next");
 }
 
 Generation::Generation(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
-Generation::~Generation() { cancel(); }
+Generation::~Generation() {
+  cancel();
+  std::function<void()> gone;  // destroyed without the lock: what it holds may be anything
+  const std::lock_guard lock(state_->callback);
+  gone.swap(state_->on_event);
+}
 
 void Generation::cancel() {
   const std::lock_guard lock(state_->mutex);
@@ -62,10 +122,13 @@ void Generation::cancel() {
 
 std::optional<Event> Generation::next_for(std::chrono::milliseconds timeout) {
   std::unique_lock lock(state_->mutex);
-  if (!state_->arrived.wait_for(lock, timeout, [&] { return !state_->events.empty(); })) return std::nullopt;
-  Event event = std::move(state_->events.front());
-  state_->events.pop_front();
-  return event;
+  state_->arrived.wait_for(lock, timeout, [&] { return !state_->events.empty(); });
+  return state_->take();
+}
+
+std::optional<Event> Generation::try_next() {
+  const std::lock_guard lock(state_->mutex);
+  return state_->take();
 }
 
 Event Generation::next() {
@@ -78,8 +141,7 @@ Event Generation::wait() {
   Event all;
   while (!all.done) {
     Event event = next();
-    event.text.insert(0, all.text);
-    event.tokens.insert(event.tokens.begin(), all.tokens.begin(), all.tokens.end());
+    join(std::move(all), event);
     all = std::move(event);
   }
   if (all.reason == FinishReason::kError) throw Error(ErrorCode::kInternal, all.error);

@@ -4,14 +4,18 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "engine/answer_gate.h"
+#include "engine/answer_text.h"
 #include "engine/engine.h"
 #include "engine/page_table.h"
 #include "engine/sampler.h"
-#include "engine/stop_matcher.h"
+#include "engine/token_logprobs.h"
 #include "text/tokenizer.h"
 
 namespace minnow {
@@ -22,22 +26,36 @@ struct Generation::State {
   std::condition_variable arrived;
   std::deque<Event> events;
   bool cancelled = false;  // under mutex
-  bool finished = false;   // the last event has been taken
+
+  // Called while `callback` is locked and never with `mutex`, so that it may take events; cleared when the Generation goes.
+  std::mutex callback;
+  std::function<void()> on_event;  // under callback
 
   void push(Event event);
   bool is_cancelled();
+  std::optional<Event> take();  // under mutex
+};
+
+// What all sequences of an engine share.
+struct SequenceContext {
+  const Tokenizer* tokenizer = nullptr;          // null: none
+  const std::vector<TokenId>* ends = nullptr;    // the tokens that end an answer
+  PrefixKey root = kEmptyPrefix;                 // where the keys of this sequence's prefixes begin
 };
 
 struct Sequence {
   using Clock = std::chrono::steady_clock;
 
-  Sequence(GenerateRequest r, std::shared_ptr<Generation::State> s, const Tokenizer* tokenizer);
+  Sequence(GenerateRequest r, std::shared_ptr<Generation::State> s, const SequenceContext& context);
 
   // Tokens whose keys and values are not in the cache yet.
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - n_cached; }
-  // The next token of the answer, as the sampler and the constraint have it. Throws kInvalidInput when the vocabulary has
-  // no token that the constraint allows.
+  // The next token of the answer, as the sampler, the constraint and min_tokens have it. Throws kInvalidInput when the
+  // vocabulary has no token that the constraint allows.
   TokenId sample(std::span<const float> logits);
+  // Whether min_tokens have not been made yet.
+  bool must_go_on() const { return stats.generated_tokens < request.min_tokens; }
+  bool is_stop_token(TokenId token) const;
   bool in_prompt() const { return n_cached < n_prompt; }
   bool wants_logits(int64_t position) const {
     return request.on_prompt_logits && position < n_prompt && position >= request.first_logits;
@@ -46,9 +64,9 @@ struct Sequence {
   GenerateRequest request;
   std::shared_ptr<Generation::State> state;
   Sampler sampler;
-  std::optional<ConstraintState> constraint;
-  StopMatcher stops;
-  std::optional<StreamDecoder> decoder;  // absent without a tokenizer
+  std::optional<AnswerGate> gate;  // absent without a constraint
+  AnswerText text;
+  TokenLogprobs logprobs;
 
   std::vector<TokenId> tokens;  // prompt and answer
   int64_t n_prompt = 0;
@@ -56,11 +74,15 @@ struct Sequence {
   std::vector<int32_t> pages;
   std::vector<PrefixKey> prefixes;  // [i]: key of the tokens before page i, as far as known
   GenerationStats stats;
+  TokenId stop_token = kNoToken;    // the one that ended the answer
   Clock::time_point submitted, started, first_token;
   bool has_started = false;
 
  private:
-  std::vector<uint32_t> allowed_;
+  bool mask();
+
+  const std::vector<TokenId>* ends_;
+  std::vector<uint32_t> allowed_;  // a bit for each token
 };
 
 }  // namespace minnow

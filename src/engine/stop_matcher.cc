@@ -37,14 +37,16 @@ StopMatcher::Output StopMatcher::push(std::string_view text) {
   if (stopped_) return {"", true};
   held_ += text;
   for (std::size_t i = held_.size() - text.size(); i < held_.size(); ++i) {
-    std::size_t found = 0;
+    const Pattern* found = nullptr;
     for (Pattern& pattern : patterns_) {
       advance(pattern, held_[i]);
-      if (pattern.matched == pattern.text.size()) found = std::max(found, pattern.text.size());
+      const bool longer = found == nullptr || pattern.text.size() > found->text.size();
+      if (pattern.matched == pattern.text.size() && longer) found = &pattern;
     }
-    if (found == 0) continue;
+    if (found == nullptr) continue;
     stopped_ = true;
-    held_.resize(i + 1 - found);
+    stop_string_ = found->text;
+    held_.resize(i + 1 - found->text.size());
     return {release(held_.size()), true};
   }
   std::size_t hold = 0;

@@ -26,6 +26,8 @@ class StopMatcher {
   std::string finish();
 
   bool stopped() const { return stopped_; }
+  // The one that was found; empty before.
+  const std::string& stop_string() const { return stop_string_; }
 
  private:
   struct Pattern {
@@ -41,6 +43,7 @@ class StopMatcher {
   std::string held_;  // the first released_ bytes have been emitted
   std::size_t released_ = 0;
   bool stopped_ = false;
+  std::string stop_string_;
 };
 
 }  // namespace minnow

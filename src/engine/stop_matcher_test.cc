@@ -55,6 +55,14 @@ std::string random_text(Random& random, uint64_t max_length, uint64_t letters) {
   return text;
 }
 
+TEST(StopMatcher, SaysWhichStringItWas) {
+  StopMatcher matcher({"cd", "bcd", "x"});
+  matcher.push("ab");
+  EXPECT_EQ(matcher.stop_string(), "");
+  matcher.push("cd");
+  EXPECT_EQ(matcher.stop_string(), "bcd") << "the longest of those that end together";
+}
+
 TEST(StopMatcher, EmitsOnlyWhatPrecedesTheStopString) {
   EXPECT_EQ(feed({"STOP"}, {"one two STOP three"}), (Result{"one two ", true}));
   EXPECT_EQ(feed({"STOP"}, {"one two ST", "O", "P three", " four"}), (Result{"one two ", true}));

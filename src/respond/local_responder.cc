@@ -1,76 +1,236 @@
 #include "base/error.h"
-#include "respond/copied_text.h"
+#include "respond/forced_calls.h"
 #include "respond/responder.h"
+#include "respond/thinking.h"
 
 namespace minnow {
 namespace {
 
-const std::string& template_of(Engine& engine, const std::string& override_text) {
+// Empty when there is none.
+const std::string& template_of(const Model& model, const std::string& override_text) {
+  static const std::string kNone;
   if (!override_text.empty()) return override_text;
-  const std::string& own = engine.tokenizer().spec().chat_template;
-  if (own.empty()) {
-    throw Error(ErrorCode::kNotFound, "this model has no chat template", "use --raw to continue plain text, or --template FILE");
+  return model.tokenizer ? model.tokenizer->chat_template : kNone;
+}
+
+[[noreturn]] void refuse_without_template() {
+  throw Error(ErrorCode::kNotFound, "this model has no chat template", "use --raw to continue plain text, or --template FILE");
+}
+
+bool has_tools(const ChatRequest& request) {
+  return request.tool_choice != ToolChoice::kNone && request.tools.is_array() && !request.tools.empty();
+}
+
+bool is_forced(const ChatRequest& request) {
+  return request.tool_choice == ToolChoice::kRequired || request.tool_choice == ToolChoice::kNamed;
+}
+
+ChatTemplateInput template_input(const ChatRequest& request) {
+  ChatTemplateInput input{.messages = request.messages, .extra = request.template_variables};
+  if (has_tools(request)) input.tools = request.tools;
+  if (!request.thinking) return input;
+  for (const char* name : {"enable_thinking", "thinking"}) {  // Qwen, SmolLM, …; DeepSeek, Granite
+    if (!input.extra.contains(name)) input.extra[name] = *request.thinking;
   }
-  return own;
+  return input;
+}
+
+void check_messages(const ChatRequest& request) {
+  if (!request.messages.is_array()) fail(ErrorCode::kInvalidInput, "messages: must be a list");
+  if (!request.template_variables.is_object()) fail(ErrorCode::kInvalidInput, "variables of the chat template: must be an object");
+}
+
+// The chat up to the end of its last message, which stays open.
+std::string render_open(const ChatEncoder& encoder, ChatTemplateInput input) {
+  const auto refuse = [] {
+    throw Error(ErrorCode::kInvalidInput, "messages: there is no answer to go on from", "the last message must be one of the assistant, with text");
+  };
+  if (input.messages.empty()) refuse();
+  OrderedJson& last = input.messages.back();
+  if (!last.is_object() || last.value("role", OrderedJson()) != "assistant" || !last.contains("content")) refuse();
+  OrderedJson* text = &last["content"];
+  if (text->is_array() && !text->empty() && text->back().is_object() && text->back().contains("text")) text = &text->back()["text"];
+  if (!text->is_string()) refuse();
+  // A noncharacter that no honest text holds, made longer until this one does not.
+  std::string mark = "\uFDD1";
+  const std::string all = input.messages.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  while (all.find(mark) != std::string::npos) mark += "\uFDD1";
+  text->get_ref<std::string&>() += mark;
+  input.add_generation_prompt = false;
+  std::string rendered = encoder.render(std::move(input)).text;
+  const std::size_t end = rendered.rfind(mark);
+  if (end == std::string::npos) {
+    throw Error(ErrorCode::kUnsupported, "this model's chat template does not show the last answer as it is", "it cannot be gone on from");
+  }
+  rendered.resize(end);
+  return rendered;
+}
+
+// Moves what a chat and a text have in common.
+template <typename Request>
+GenerateRequest generate_request(Request& request) {
+  GenerateRequest generate;
+  generate.sampling = std::move(request.sampling);
+  generate.max_tokens = request.max_tokens;
+  generate.stop = std::move(request.stop);
+  generate.stop_tokens = std::move(request.stop_tokens);
+  generate.ignore_end = request.ignore_end;
+  generate.min_tokens = request.min_tokens;
+  generate.n_logprobs = request.n_logprobs;
+  generate.cache_salt = std::move(request.cache_salt);
+  generate.on_event = std::move(request.on_event);
+  return generate;
 }
 
 }  // namespace
 
-LocalResponder::LocalResponder(Engine& engine, const std::string& template_override)
-    : engine_(engine),
-      encoder_(engine.tokenizer(), template_of(engine, template_override)),
-      format_(output_format_for_template(template_of(engine, template_override))),
-      constraints_(engine.tokenizer()) {
-  const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
-  if (schema.empty()) return;
-  own_format_ = {.kind = ConstraintSpec::Kind::kSchema, .text = schema, .choices = {}, .compact = true};
-  OrderedJson parsed = parse_ordered_json(schema, "minnow.response_schema");
-  if (has_copied_texts(parsed)) own_schema_ = std::move(parsed);
+struct LocalResponder::Chat {
+  ChatEncoder encoder;
+  const OutputFormat& format;
+};
+
+ResponderCapabilities capabilities_of(const Model& model, const std::string& template_override) {
+  ResponderCapabilities can;
+  const std::string& text = template_of(model, template_override);
+  can.chat = !text.empty();
+  can.tools = text.find("tools") != std::string::npos;
+  can.thinking = can.chat && knows_thinking(output_format_for_template(text), text);
+  can.insert = model.tokenizer && can_fill(*model.tokenizer, model.metadata);
+  return can;
 }
 
-// The model's, with the words of the last message where they are to be copied.
-ConstraintSpec LocalResponder::own_format(const ChatRequest& request) const {
-  if (own_schema_.is_null()) return own_format_;
+LocalResponder::LocalResponder(Engine& engine, const std::string& template_override, ChatTemplateNeed need)
+    : engine_(engine),
+      fill_(fill_tokens(engine.tokenizer(), engine.model().metadata)),
+      capabilities_(capabilities_of(engine.model(), template_override)),
+      constraints_(engine.tokenizer()) {
+  const std::string& chat_template = template_of(engine.model(), template_override);
+  if (chat_template.empty() && need == ChatTemplateNeed::kRequired) refuse_without_template();
+  if (!chat_template.empty()) {
+    chat_ = std::make_unique<const Chat>(Chat{ChatEncoder(engine.tokenizer(), chat_template), output_format_for_template(chat_template)});
+  }
+  const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
+  if (schema.empty()) return;
+  own_format_ = {.kind = ConstraintSpec::Kind::kSchema, .text = schema, .choices = {}, .compact = true, .copies = true};
+}
+
+// With the words of the last message where the format copies them.
+std::shared_ptr<const TokenConstraint> LocalResponder::compiled(const ChatRequest& request) {
+  auto constraint = constraints_.compile(request.constraint);
+  if (!constraint->copies()) return constraint;
   std::string message;
   for (const auto& m : request.messages) {
     if (m.contains("content") && m["content"].is_string()) message = m["content"].get<std::string>();
   }
-  ConstraintSpec format = own_format_;
-  format.text = with_copied_texts(own_schema_, message).dump();
-  return format;
+  return TokenConstraint::copying_from(std::move(constraint), message);
 }
 
-std::string LocalResponder::render(const ChatRequest& request) const {
-  return encoder_.render({.messages = request.messages, .tools = request.tools, .extra = request.template_variables}).text;
+LocalResponder::~LocalResponder() = default;
+
+const LocalResponder::Chat& LocalResponder::chat() const {
+  if (chat_ == nullptr) refuse_without_template();
+  return *chat_;
 }
 
-std::vector<TokenId> LocalResponder::prompt(const ChatRequest& request) const { return encoder_.encode(render(request)).tokens; }
+std::string LocalResponder::rendered(const ChatRequest& request) const {
+  check_messages(request);
+  const ChatEncoder& encoder = chat().encoder;
+  return request.continue_last ? render_open(encoder, template_input(request)) : encoder.render(template_input(request)).text;
+}
+
+std::string LocalResponder::render(const ChatRequest& request) const { return without_guards(rendered(request)); }
+
+std::vector<TokenId> LocalResponder::prompt(const ChatRequest& request) const { return tokens_of(request, rendered(request)); }
+
+std::vector<TokenId> LocalResponder::tokens_of(const ChatRequest& request, const std::string& rendered) const {
+  std::vector<TokenId> tokens = chat().encoder.encode(rendered).tokens;
+  if (request.before.empty()) return tokens;
+  const TokenizerSpec& spec = engine_.tokenizer().spec();
+  std::size_t skipped = spec.bos != kNoToken && !tokens.empty() && tokens.front() == spec.bos ? 1 : 0;
+  if (skipped == 1 && spec.add_bos) {
+    for (std::size_t i = 0; i < spec.after_bos.size() && skipped < tokens.size() && tokens[skipped] == spec.after_bos[i]; ++i) ++skipped;
+  }
+  std::vector<TokenId> all = request.before;
+  all.insert(all.end(), tokens.begin() + static_cast<std::ptrdiff_t>(skipped), tokens.end());
+  return all;
+}
+
+std::vector<TokenId> LocalResponder::prompt(const TextRequest& request) const {
+  const Tokenizer& tokenizer = engine_.tokenizer();
+  const std::string* text = std::get_if<std::string>(&request.prompt);
+  if (request.suffix) {
+    if (!fill_) throw Error(ErrorCode::kUnsupported, "suffix: this model cannot fill in text between two others", "leave it out");
+    if (text == nullptr) fail(ErrorCode::kInvalidInput, "suffix: the prompt beside it must be a text, not tokens");
+    return fill_prompt(tokenizer, *fill_, *text, *request.suffix);
+  }
+  if (text == nullptr) return std::get<std::vector<TokenId>>(request.prompt);
+  return tokenizer.encode(*text, {.add_special = request.add_special, .parse_special = request.parse_special});
+}
+
+// Holds the answer to what the request asks for, after the model's thinking where it has any; and says how to read it.
+std::unique_ptr<AnswerReader> LocalResponder::hold(GenerateRequest& generate, const ChatRequest& request, const std::string& rendered) {
+  std::unique_ptr<AnswerReader> reader;
+  if (request.tool_choice == ToolChoice::kNamed) {
+    generate.constraint = hold_to_call(constraints_, request.tools, request.tool_name);
+    reader = call_reader(request.tool_name);
+  } else if (request.tool_choice == ToolChoice::kRequired) {
+    generate.constraint = hold_to_calls(constraints_, request.tools, request.parallel_tool_calls);
+    reader = calls_reader(request.tools);
+  } else {
+    generate.constraint = compiled(request);
+    reader = plain_reader();
+  }
+  const OutputFormat& format = chat().format;
+  const bool begun_only = request.continue_last || request.thinking == false;
+  const auto thinking =
+      thinking_before_answer(format, engine_.tokenizer(), rendered, begun_only ? MayThink::kIfItHasBegun : MayThink::kIfItWants);
+  if (!thinking) return reader;
+  generate.constraint_after = thinking->ends_with;
+  generate.constraint_waits_for = thinking->opening;
+  ChatOutputOptions options;
+  options.prompt = rendered;
+  options.calls = speaks_in_channels(format);
+  return held_reader({ChatOutputParser(format, options), thinking->ends_with, thinking->opening_text}, std::move(reader));
+}
 
 std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
-  const std::string rendered = render(request);
-  GenerateRequest generate;
-  generate.prompt = encoder_.encode(rendered).tokens;
+  const std::string rendered = this->rendered(request);
+  GenerateRequest generate = generate_request(request);
+  generate.prompt = tokens_of(request, rendered);
   generate.show_special = true;  // the marks of calls are control tokens in most families
-  generate.sampling = std::move(request.sampling);
-  generate.max_tokens = request.max_tokens;
-  generate.stop = std::move(request.stop);
-  const bool has_tools = request.tools.is_array() && !request.tools.empty();
-  if (request.constraint.kind == ConstraintSpec::Kind::kNone && !has_tools && own_format_.kind != ConstraintSpec::Kind::kNone) {
-    request.constraint = own_format(request);
+  const bool with_tools = has_tools(request);
+  if (request.constraint.kind == ConstraintSpec::Kind::kNone && !with_tools && !request.continue_last &&
+      own_format_.kind != ConstraintSpec::Kind::kNone) {
+    request.constraint = own_format_;
+    request.thinking = false;  // it was taught to give this at once
     generate.sampling.temperature = 0;
   }
   const bool is_held = request.constraint.kind != ConstraintSpec::Kind::kNone;
-  if (is_held && has_tools) {
-    throw Error(ErrorCode::kUnsupported, "an answer held to a format cannot call tools", "leave out the tools or the format");
+  if (is_held && with_tools && !is_forced(request)) {
+    throw Error(ErrorCode::kUnsupported, "an answer held to a format cannot call tools", "leave out the tools or the format, or require a call");
   }
-  if (is_held) generate.constraint = constraints_.compile(request.constraint);
+  if (is_held || is_forced(request)) {
+    auto reader = hold(generate, request, rendered);
+    return std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), std::move(reader));
+  }
   ChatOutputOptions options;
-  options.calls = has_tools;
-  options.tools = std::move(request.tools);
+  options.calls = with_tools || speaks_in_channels(chat().format);
+  if (with_tools) options.tools = std::move(request.tools);
   options.prompt = rendered;
-  auto generation = engine_.submit(std::move(generate));
-  if (is_held) return std::make_unique<ChatAnswer>(std::move(generation), std::nullopt);  // all of it is content
-  return std::make_unique<ChatAnswer>(std::move(generation), ChatOutputParser(format_, options));
+  auto reader = family_reader(ChatOutputParser(chat().format, options));
+  auto answer = std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), std::move(reader));
+  if (with_tools && !request.parallel_tool_calls) answer->end_after_first_call();
+  return answer;
+}
+
+std::unique_ptr<ChatAnswer> LocalResponder::complete(TextRequest request) {
+  std::vector<TokenId> tokens = prompt(request);
+  GenerateRequest generate = generate_request(request);
+  generate.prompt = std::move(tokens);
+  generate.show_special = request.show_special;
+  if (request.suffix) generate.stop_tokens.insert(generate.stop_tokens.end(), fill_->ends.begin(), fill_->ends.end());
+  if (request.constraint.kind != ConstraintSpec::Kind::kNone) generate.constraint = constraints_.compile(request.constraint);
+  return std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), plain_reader());
 }
 
 }  // namespace minnow

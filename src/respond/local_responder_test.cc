@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/error.h"
+#include "base/test_refusal.h"
 #include "models/family.h"
 #include "models/random_model.h"
 #include "respond/responder.h"
+#include "respond/test_said.h"
 #include "text/tokenizer.h"
 
 namespace minnow {
@@ -17,7 +20,7 @@ std::unique_ptr<Engine> tiny_engine(const std::string& chat_template, const std:
   Model model = random_model({.family = &kLlama, .n_vocab = 1000}, 1);
   model.tokenizer->chat_template = chat_template;
   if (!schema.empty()) model.metadata.set("minnow.response_schema", schema);
-  return std::make_unique<Engine>(std::make_shared<const Model>(std::move(model)), EngineOptions{.n_ctx = 256, .n_threads = 1});
+  return std::make_unique<Engine>(std::make_shared<const Model>(std::move(model)), EngineOptions{.n_ctx = 1024, .n_threads = 1});
 }
 
 ChatRequest question(const std::string& text) {
@@ -93,6 +96,252 @@ TEST(LocalResponder, Answers) {
   request.max_tokens = 4;
   request.sampling.temperature = 0;
   EXPECT_LE(responder.respond(std::move(request))->wait().tokens.size(), 4u);
+}
+
+// ---- Thinking, and calls that are forced ----
+
+constexpr const char* kThinks =
+    "{% if tools %}<tool_call>{{ tools | tojson }}</tool_call>{% endif %}{% for m in messages %}{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+    "{% if add_generation_prompt %}assistant:{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}";
+
+const OrderedJson& count_tool() {
+  static const OrderedJson tools = OrderedJson::parse(R"([{"type": "function", "function": {"name": "count", "parameters": {"type": "object",
+      "properties": {"of": {"type": "string", "maxLength": 6}}, "required": ["of"], "additionalProperties": false}}}])");
+  return tools;
+}
+
+ChatRequest greedy(const std::string& text) {
+  ChatRequest request = question(text);
+  request.sampling.temperature = 0;
+  request.max_tokens = 60;
+  return request;
+}
+
+TEST(LocalResponder, AFormatHoldsFromTheEndOfThinking) {
+  const auto engine = test::engine_that_says({"<think>", "Is it?", "</think>", "\n\n", "yes"}, kThinks);
+  LocalResponder responder(*engine);
+  ChatRequest request = greedy("well?");
+  request.constraint = {.kind = ConstraintSpec::Kind::kChoice, .text = "", .choices = {"yes", "no"}};
+  const ChatReply reply = responder.respond(request)->wait();
+  EXPECT_EQ(reply.reasoning, "Is it?");
+  EXPECT_EQ(reply.content, "yes");
+  EXPECT_EQ(reply.reason, FinishReason::kEndOfText);
+  EXPECT_EQ(reply.tokens.size(), 5u);
+  EXPECT_GT(reply.reasoning_tokens, 0);
+  request.thinking = false;  // the template closes the thought, so that there is none
+  const ChatReply at_once = responder.respond(request)->wait();
+  EXPECT_EQ(at_once.reasoning, "");
+  EXPECT_TRUE(at_once.content == "yes" || at_once.content == "no") << at_once.content;
+}
+
+TEST(LocalResponder, AModelThatDoesNotThinkIsHeldAtOnce) {
+  const auto engine = test::engine_that_says({"yes", "<think>"}, kThinks);
+  LocalResponder responder(*engine);
+  ChatRequest request = greedy("well?");
+  request.constraint = {.kind = ConstraintSpec::Kind::kChoice, .text = "", .choices = {"yes", "no"}};
+  const ChatReply reply = responder.respond(request)->wait();
+  EXPECT_EQ(reply.reasoning, "");
+  EXPECT_EQ(reply.content, "yes");
+}
+
+TEST(LocalResponder, AnAnswerCannotEndWithinThinkingWhenAFormatIsToFollow) {
+  const auto engine = test::engine_that_says({"<think>", "Hm."}, kThinks);
+  LocalResponder responder(*engine);
+  ChatRequest request = greedy("well?");
+  EXPECT_EQ(responder.respond(request)->wait().reason, FinishReason::kEndOfText);
+  request.constraint = {.kind = ConstraintSpec::Kind::kObject, .text = "", .choices = {}};
+  const ChatReply reply = responder.respond(request)->wait();
+  EXPECT_EQ(reply.reason, FinishReason::kMaxTokens);
+  EXPECT_EQ(reply.content, "");
+}
+
+TEST(LocalResponder, ANamedToolIsCalledAfterThinking) {
+  const auto engine = test::engine_that_says({"<think>", "Count.", "</think>", R"({"of":)", R"("fish"})"}, kThinks);
+  LocalResponder responder(*engine);
+  ChatRequest request = greedy("how many?");
+  request.tools = count_tool();
+  request.tool_choice = ToolChoice::kNamed;
+  request.tool_name = "count";
+  const ChatReply reply = responder.respond(request)->wait();
+  EXPECT_EQ(reply.reasoning, "Count.");
+  EXPECT_EQ(reply.content, "");
+  ASSERT_EQ(reply.calls.size(), 1u);
+  EXPECT_EQ(reply.calls[0].name, "count");
+  EXPECT_EQ(reply.calls[0].arguments, R"({"of":"fish"})");
+  EXPECT_EQ(reply.reason, FinishReason::kEndOfText);
+  request.tool_name = "cont";
+  EXPECT_NE(test::refusal([&] { responder.respond(request); }).find("\"cont\""), std::string::npos);
+}
+
+TEST(LocalResponder, ARequiredCallIsMadeWhateverTheModelWantsToSay) {
+  const auto engine = tiny_engine(kThinks);
+  LocalResponder responder(*engine);
+  int n_whole = 0;
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    ChatRequest request = question("how many?");
+    request.tools = count_tool();
+    request.tools.push_back(OrderedJson::parse(R"({"type": "function", "function": {"name": "stop", "parameters": {"type": "object", "properties": {},
+        "additionalProperties": false}}})"));
+    request.tool_choice = ToolChoice::kRequired;
+    request.parallel_tool_calls = seed % 2 == 0;
+    request.max_tokens = 200;
+    request.sampling.seed = seed;
+    const ChatReply reply = responder.respond(request)->wait();
+    if (reply.reason != FinishReason::kEndOfText) continue;  // cut off
+    ++n_whole;
+    EXPECT_EQ(reply.content, "");
+    ASSERT_GE(reply.calls.size(), 1u);
+    if (!request.parallel_tool_calls) {
+      EXPECT_EQ(reply.calls.size(), 1u);
+    }
+    for (const ToolCall& call : reply.calls) {
+      const Json arguments = Json::parse(call.arguments);
+      if (call.name == "count") {
+        EXPECT_TRUE(arguments.at("of").is_string());
+      } else {
+        EXPECT_EQ(call.name, "stop");
+        EXPECT_TRUE(arguments.empty());
+      }
+    }
+  }
+  EXPECT_GE(n_whole, 3) << "those of one call cannot be long";
+}
+
+TEST(LocalResponder, ToolsThatMayNotBeCalledAreNotShown) {
+  const auto engine = tiny_engine(kThinks);
+  LocalResponder responder(*engine);
+  ChatRequest request = question("how many?");
+  request.tools = count_tool();
+  EXPECT_NE(responder.render(request).find("count"), std::string::npos);
+  request.tool_choice = ToolChoice::kNone;
+  EXPECT_EQ(responder.render(request), "user: how many?</s>assistant:");
+  request.constraint = {.kind = ConstraintSpec::Kind::kChoice, .text = "", .choices = {"one"}};
+  EXPECT_EQ(responder.respond(request)->wait().content, "one");
+  request.tool_choice = ToolChoice::kRequired;
+  request.tools = nullptr;
+  EXPECT_THROW(responder.respond(request), Error);
+}
+
+// ---- Prompts ----
+
+TEST(LocalResponder, GoesOnFromTheLastMessage) {
+  const auto engine = tiny_engine(kThinks);
+  LocalResponder responder(*engine);
+  ChatRequest request = question("tell me");
+  request.messages.push_back({{"role", "assistant"}, {"content", "Once </s>upon "}});
+  EXPECT_EQ(responder.render(request), "user: tell me</s>assistant: Once </s>upon </s>assistant:");
+  request.continue_last = true;
+  EXPECT_EQ(responder.render(request), "user: tell me</s>assistant: Once </s>upon ");
+  const auto tokens = responder.prompt(request);
+  EXPECT_EQ(count(tokens, 2), 1) << "the one that a message spells is text";
+  request.max_tokens = 3;
+  EXPECT_EQ(responder.respond(request)->wait().stats.prompt_tokens, static_cast<int64_t>(tokens.size()));
+  request.messages.erase(1);
+  EXPECT_THROW(responder.render(request), Error) << "a question is no beginning of an answer";
+  const auto hides = tiny_engine("{% for m in messages %}{{ m.role }}{% endfor %}");
+  request.messages.push_back({{"role", "assistant"}, {"content", "Once"}});
+  EXPECT_THROW(LocalResponder(*hides).render(request), Error);
+}
+
+TEST(LocalResponder, TurnsThinkingOnAndOffWhereTheTemplateCan) {
+  const auto engine = tiny_engine("{{ enable_thinking | default('unsaid') }},{{ thinking | default('unsaid') }}");
+  LocalResponder responder(*engine);
+  ChatRequest request = question("x");
+  EXPECT_EQ(responder.render(request), "unsaid,unsaid");
+  request.thinking = false;
+  EXPECT_EQ(responder.render(request), "False,False");
+  request.template_variables["thinking"] = "deep";
+  EXPECT_EQ(responder.render(request), "False,deep");
+}
+
+TEST(LocalResponder, TokensOfAnEarlierConversationComeBefore) {
+  const auto engine = tiny_engine(kTemplate);
+  LocalResponder responder(*engine);
+  ChatRequest request = question("hello");
+  const auto alone = responder.prompt(request);
+  request.before = {1, 40, 41};
+  auto expected = request.before;
+  expected.insert(expected.end(), alone.begin() + 1, alone.end());
+  EXPECT_EQ(responder.prompt(request), expected);
+}
+
+TEST(LocalResponder, GoesOnFromPlainTextWithoutATemplate) {
+  const auto engine = test::engine_that_says({"upon", " a time", "<think>"}, "");
+  LocalResponder responder(*engine, "", ChatTemplateNeed::kOptional);
+  EXPECT_FALSE(responder.capabilities().chat);
+  EXPECT_NE(test::refusal([&] { responder.respond(greedy("x")); }).find("no chat template"), std::string::npos);
+  TextRequest request{.prompt = "Once", .max_tokens = 9};
+  request.sampling.temperature = 0;
+  request.n_logprobs = 1;
+  const ChatReply reply = responder.complete(request)->wait();
+  EXPECT_EQ(reply.content, "upon a time");
+  EXPECT_EQ(reply.logprobs.size(), 3u);
+  EXPECT_EQ(reply.tokens.size(), 4u) << "with its end";
+  request.show_special = true;
+  EXPECT_EQ(responder.complete(request)->wait().content, "upon a time<think>");
+  request.prompt = std::vector<TokenId>{5, 6};
+  EXPECT_EQ(responder.prompt(request), (std::vector<TokenId>{5, 6}));
+  request.prompt = "a</s>";
+  EXPECT_EQ(responder.prompt(request).back(), 2);
+  request.parse_special = false;
+  EXPECT_NE(responder.prompt(request).back(), 2);
+  request.add_special = false;
+  EXPECT_NE(responder.prompt(request).front(), 1);
+  request.constraint = {.kind = ConstraintSpec::Kind::kRegex, .text = "[0-9]{3}", .choices = {}};
+  EXPECT_EQ(responder.complete(request)->wait().content.size(), 3u);
+  request.suffix = "end";
+  EXPECT_NE(test::refusal([&] { responder.complete(request); }).find("suffix"), std::string::npos);
+}
+
+TEST(LocalResponder, FillsInBetweenTwoTexts) {
+  Model model = random_model({.family = &kLlama, .n_vocab = 700}, 1);
+  TokenId next = 600;
+  for (const char* mark : {"<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>"}) {
+    model.tokenizer->tokens[static_cast<std::size_t>(next++)] = {mark, 0, TokenType::kControl};
+  }
+  Engine engine(std::make_shared<const Model>(std::move(model)), EngineOptions{.n_ctx = 256, .n_threads = 1});
+  LocalResponder responder(engine, "", ChatTemplateNeed::kOptional);
+  EXPECT_TRUE(responder.capabilities().insert);
+  TextRequest request{.prompt = "a", .suffix = "b", .max_tokens = 9};
+  const auto prompt = responder.prompt(request);
+  EXPECT_EQ(prompt.front(), 1);
+  EXPECT_EQ(prompt[1], 600);
+  EXPECT_EQ(prompt.back(), 602);
+  request.sampling.logit_bias = {{603, 1000.0f}};
+  const ChatReply reply = responder.complete(request)->wait();
+  EXPECT_EQ(reply.reason, FinishReason::kStopString) << "a model that is done says so with its own token";
+  EXPECT_EQ(reply.content, "");
+  request.prompt = std::vector<TokenId>{5};
+  EXPECT_THROW(responder.complete(request), Error);
+}
+
+TEST(LocalResponder, SaysWhatAModelCanDo) {
+  const auto thinks = tiny_engine(kThinks), plain = tiny_engine(kTemplate);
+  const ResponderCapabilities both = LocalResponder(*thinks).capabilities(), chat = LocalResponder(*plain).capabilities();
+  EXPECT_TRUE(both.chat && both.tools && both.thinking);
+  EXPECT_TRUE(chat.chat);
+  EXPECT_FALSE(chat.tools || chat.thinking || chat.insert);
+  EXPECT_TRUE(capabilities_of(thinks->model()).thinking);
+  EXPECT_FALSE(capabilities_of(thinks->model(), kTemplate).thinking);
+}
+
+TEST(LocalResponder, PassesOnWhatIsAskedOfTheEngine) {
+  const auto engine = tiny_engine(kTemplate);
+  LocalResponder responder(*engine);
+  ChatRequest request = question("hello");
+  request.sampling.logit_bias = {{324, 1000.0f}};  // "a"
+  request.max_tokens = 5;
+  request.min_tokens = 5;
+  request.ignore_end = true;
+  request.n_logprobs = 2;
+  request.cache_salt = "mine";
+  auto told = std::make_shared<std::atomic<int>>(0);
+  request.on_event = [told] { ++*told; };
+  const ChatReply reply = responder.respond(std::move(request))->wait();
+  EXPECT_EQ(reply.tokens.size(), 5u);
+  ASSERT_EQ(reply.logprobs.size(), 5u);
+  EXPECT_EQ(reply.logprobs[0].top.size(), 2u);
+  EXPECT_GE(*told, 4) << "all but the last, which may be about to";
 }
 
 }  // namespace

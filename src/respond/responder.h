@@ -1,16 +1,27 @@
 // Whatever can answer a chat. Today: a local model.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "engine/engine.h"
 #include "respond/chat_answer.h"
+#include "respond/fill_in.h"
 #include "text/chat_encoder.h"
 #include "text/grammar/token_constraint.h"
 
 namespace minnow {
+
+enum class ToolChoice : uint8_t {
+  kAuto,      // the model calls tools or does not, in the words of its family
+  kNone,      // as if there were no tools
+  kRequired,  // the answer is one call or several: held to it, after the model's thinking
+  kNamed,     // the answer is a call of `tool_name`, likewise
+};
 
 struct ChatRequest {
   OrderedJson messages = OrderedJson::array();  // role and content, as in the OpenAI API
@@ -19,17 +30,77 @@ struct ChatRequest {
   SamplingParams sampling;
   int64_t max_tokens = -1;
   std::vector<std::string> stop;
-  // What the answer is held to, from its first token on: all of it is content then. Not together with tools. An answer that
-  // ends for another reason than kEndOfText is a beginning of what it should be.
+  // What the answer is held to: all of it is content then, but for the thinking before it. Where the model thinks, it is held
+  // from the end of that on. Not together with tools that it may call (kAuto); where a call is forced, the format is that of
+  // an answer that does not come. An answer that ends for another reason than kEndOfText is a beginning of what it should be.
   ConstraintSpec constraint;
+
+  // Tokens before the chat's own, of an earlier conversation; the chat's BOS is left out then.
+  std::vector<TokenId> before = {};
+  ToolChoice tool_choice = ToolChoice::kAuto;
+  std::string tool_name;               // for kNamed
+  bool parallel_tool_calls = true;     // false: at most one call
+  // Whether the model is to think before it answers, if its template has a switch for that (enable_thinking, thinking);
+  // template_variables that say so themselves win. nullopt: as the template has it.
+  std::optional<bool> thinking = {};
+  // The last message is one of the assistant, and the beginning of the answer: the model goes on from there. The events hold
+  // what is new.
+  bool continue_last = false;
+  // As in GenerateRequest.
+  std::vector<TokenId> stop_tokens = {};
+  bool ignore_end = false;
+  int64_t min_tokens = 0;
+  int n_logprobs = -1;
+  std::string cache_salt = {};
+  std::function<void()> on_event = {};  // an event can be taken with try_next()
 };
+
+// A text to go on from, without a chat.
+struct TextRequest {
+  std::variant<std::string, std::vector<TokenId>> prompt = {};  // tokens are taken as they are
+  // Fill in the middle: what comes after the answer, whose beginning is the prompt, then a text. kUnsupported when the
+  // vocabulary has no tokens for it.
+  std::optional<std::string> suffix = {};
+  bool add_special = true;     // BOS and what else the model wants before a text
+  bool parse_special = true;   // text that spells a control token becomes that token; never in a suffix or what is before it
+  SamplingParams sampling = {};
+  int64_t max_tokens = -1;     // 0: only read the prompt
+  std::vector<std::string> stop = {};
+  ConstraintSpec constraint = {};
+  bool show_special = false;   // control tokens appear in the text
+  std::vector<TokenId> stop_tokens = {};
+  bool ignore_end = false;
+  int64_t min_tokens = 0;
+  int n_logprobs = -1;
+  std::string cache_salt = {};
+  std::function<void()> on_event = {};
+};
+
+struct ResponderCapabilities {
+  bool chat = false;      // respond(): there is a chat template
+  bool tools = false;     // its template shows tools to the model
+  bool thinking = false;  // its template or family knows of thinking before the answer
+  bool insert = false;    // complete() with a suffix
+};
+
+// Those of a responder for this model, without an engine; `template_override` as for LocalResponder.
+ResponderCapabilities capabilities_of(const Model& model, const std::string& template_override = {});
 
 class Responder {
  public:
   virtual ~Responder() = default;
   // Starts an answer; its events stream from the result. Throws for requests that cannot be answered at all.
   virtual std::unique_ptr<ChatAnswer> respond(ChatRequest request) = 0;
+  // The same for a text; all of the answer is content.
+  virtual std::unique_ptr<ChatAnswer> complete(TextRequest request) = 0;
+  // The tokens that the model is given, and for a chat their text: for showing and counting. Throw as the above.
+  virtual std::vector<TokenId> prompt(const ChatRequest& request) const = 0;
+  virtual std::vector<TokenId> prompt(const TextRequest& request) const = 0;
+  virtual std::string render(const ChatRequest& request) const = 0;
+  virtual ResponderCapabilities capabilities() const = 0;
 };
+
+enum class ChatTemplateNeed : uint8_t { kRequired, kOptional };
 
 // Renders the chat with the model's template and lets the engine go on from there. Control tokens come from the
 // template alone: a message that spells one is taken as text. The answer is taken apart as the model's family writes it,
@@ -37,24 +108,37 @@ class Responder {
 class LocalResponder final : public Responder {
  public:
   // The engine must outlive the responder. `template_override` replaces the model's template when not empty.
-  // Throws kNotFound when there is neither, kInvalidInput when it does not parse.
+  // Throws kNotFound when there is neither (kOptional: chats are refused so, one by one), kInvalidInput when it does not parse.
   // A GGUF model may carry a JSON schema in its metadata, minnow.response_schema: then answers to requests that name no format
   // and no tools are held to it, compact, and the likeliest one is given.
-  explicit LocalResponder(Engine& engine, const std::string& template_override = {});
+  explicit LocalResponder(Engine& engine, const std::string& template_override = {},
+                          ChatTemplateNeed need = ChatTemplateNeed::kRequired);
+  ~LocalResponder() override;
 
+  // Throws kInvalidInput for messages that the template refuses, a tool_name that no tool has, calls forced without tools and
+  // a continue_last without a message of the assistant; kUnsupported for formats, and for parameters of tools whose calls are
+  // forced, that cannot be held to (naming the tool and the keyword); kLimit when the prompt does not fit the context.
   std::unique_ptr<ChatAnswer> respond(ChatRequest request) override;
-  // The prompt's tokens, for showing and counting.
-  std::vector<TokenId> prompt(const ChatRequest& request) const;
+  std::unique_ptr<ChatAnswer> complete(TextRequest request) override;
+  std::vector<TokenId> prompt(const ChatRequest& request) const override;
+  std::vector<TokenId> prompt(const TextRequest& request) const override;
+  std::string render(const ChatRequest& request) const override;
+  ResponderCapabilities capabilities() const override { return capabilities_; }
 
  private:
-  std::string render(const ChatRequest& request) const;
+  struct Chat;  // what is known of a model's chats
+  const Chat& chat() const;
+  std::string rendered(const ChatRequest& request) const;  // with the encoder's guards
+  std::vector<TokenId> tokens_of(const ChatRequest& request, const std::string& rendered) const;
+  std::unique_ptr<AnswerReader> hold(GenerateRequest& generate, const ChatRequest& request, const std::string& rendered);
+  std::shared_ptr<const TokenConstraint> compiled(const ChatRequest& request);
+
   Engine& engine_;
-  ChatEncoder encoder_;
-  const OutputFormat& format_;
+  std::unique_ptr<const Chat> chat_;  // null without a template
+  std::optional<FillTokens> fill_;
+  ResponderCapabilities capabilities_;
   ConstraintCompiler constraints_;
-  ConstraintSpec own_format(const ChatRequest& request) const;
   ConstraintSpec own_format_;  // of the model
-  OrderedJson own_schema_;     // when texts are to be copied from the message (copied_text.h), else null
 };
 
 }  // namespace minnow

@@ -57,6 +57,7 @@ void Automaton::join(const Grammar& grammar, Budget& budget) {
       }
     }
   }
+  if (const auto copied = grammar.copied(); copied && number[*copied] != kNever) copied_rule_ = number[*copied];
   for (uint32_t r = 0, first = 0; r < graphs.size(); ++r) {
     const auto n = static_cast<uint32_t>(graphs[r].states.size());
     rules_.push_back({grammar.rules()[order[r]].name, first, n, graphs[r].has_calls()});
@@ -235,6 +236,25 @@ void Automaton::find_plain_runs() {
       states_[path[k]].plain_run = static_cast<uint8_t>(run);
     }
   }
+}
+
+// All other states keep their numbers, so that what is known about them stays true. The texts' own come after them.
+Automaton Automaton::copying(const ByteGraph& texts) const {
+  Automaton out = *this;
+  Rule& rule = out.rules_.at(copied_rule_.value());
+  const uint32_t before = rule.first_state;
+  rule.first_state = static_cast<uint32_t>(states_.size());
+  rule.n_states = static_cast<uint32_t>(texts.states.size());
+  for (Call& c : out.calls_) c.start = c.start == before ? rule.first_state : c.start;
+  for (const ByteGraph::State& from : texts.states) {
+    State& s = out.states_.emplace_back();
+    s.rule = *copied_rule_;
+    s.final = s.can_end = from.final;
+    s.first_edge = static_cast<uint32_t>(out.edges_.size());
+    s.n_edges = static_cast<uint16_t>(from.edges.size());
+    for (const auto& e : from.edges) out.edges_.push_back({e.low, e.high, rule.first_state + e.to});
+  }
+  return out;
 }
 
 std::string Automaton::signature(const Rule& rule) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +41,11 @@ class Automaton {
   explicit Automaton(const Grammar& grammar);
   Automaton(const Grammar& grammar, Budget& budget);
 
+  // The same grammar, where the texts that are to be copied are those of `texts`, which has no calls.
+  Automaton copying(const ByteGraph& texts) const;
+  // The rule of these texts, if there is one.
+  const std::optional<uint32_t>& copied_rule() const { return copied_rule_; }
+
   uint32_t start() const { return start_; }
   std::size_t n_states() const { return states_.size(); }
   const State& state(uint32_t id) const { return states_[id]; }
@@ -72,6 +78,7 @@ class Automaton {
   std::vector<Call> calls_;
   std::vector<Rule> rules_;
   uint32_t start_ = 0;
+  std::optional<uint32_t> copied_rule_;
 };
 
 }  // namespace minnow::grammar

@@ -48,7 +48,7 @@ Grammar make_grammar(const ConstraintSpec& spec, Budget& budget) {
       const ExprId body = spec.kind == Kind::kJson ? json.value() : json.object();
       return with_root(std::move(g), body, "JSON");
     }
-    case Kind::kSchema: return schema_grammar(parse_ordered_json(spec.text, "schema"), spec.compact, budget);
+    case Kind::kSchema: return schema_grammar(parse_ordered_json(spec.text, "schema"), {spec.compact, spec.copies}, budget);
     case Kind::kRegex: {
       const ExprId body = g.graph(std::make_shared<const ByteGraph>(regex_graph(spec.text, {}, budget)));
       return with_root(std::move(g), body, "regular expression");

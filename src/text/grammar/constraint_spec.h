@@ -24,6 +24,9 @@ struct ConstraintSpec {
   // before ] }.
   bool compact = false;
   static constexpr int kMaxIndent = 16;
+  // Of a schema: texts that it marks {"type": "string", "x-copied": true} are to be words of a message. Which message, is said for each
+  // answer: TokenConstraint::copying_from. Otherwise the mark is a note.
+  bool copies = false;
 
   bool operator==(const ConstraintSpec&) const = default;
 };

@@ -76,6 +76,12 @@ ExprId Grammar::graph(std::shared_ptr<const ByteGraph> graph) {
   return add({.kind = ExprKind::kGraph, .index = static_cast<uint32_t>(graphs_.size() - 1)});
 }
 
+// Until it is known: a byte that no text has, so that the rule is neither empty nor without an end.
+ExprId Grammar::copied_text() {
+  if (!copied_) copied_ = add_rule("copied text", bytes(0xFF, 0xFF));
+  return rule(*copied_);
+}
+
 RuleId Grammar::add_rule(std::string name, ExprId body) {
   rules_.push_back({std::move(name), body});
   return static_cast<RuleId>(rules_.size() - 1);

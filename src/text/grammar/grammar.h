@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,9 @@ class Grammar {
   ExprId chain(Chain list);
   ExprId graph(std::shared_ptr<const ByteGraph> graph);
 
+  // A text that is known later only: Automaton::copying says which there are.
+  ExprId copied_text();
+
   // The name is for errors.
   RuleId add_rule(std::string name, ExprId body = 1);
   void define(RuleId id, ExprId body) { rules_[id].body = body; }
@@ -70,6 +74,7 @@ class Grammar {
   };
   const std::vector<Rule>& rules() const { return rules_; }
   RuleId root() const { return root_; }
+  const std::optional<RuleId>& copied() const { return copied_; }  // the rule of such texts
   const Expr& expr(ExprId id) const { return exprs_[id]; }
   ExprId part(const Expr& e, uint32_t i) const { return parts_[e.first + i]; }
   const Chain& chain_of(const Expr& e) const { return chains_[e.index]; }
@@ -85,6 +90,7 @@ class Grammar {
   std::vector<std::shared_ptr<const ByteGraph>> graphs_;
   std::vector<Rule> rules_;
   RuleId root_ = 0;
+  std::optional<RuleId> copied_;
 };
 
 }  // namespace minnow::grammar

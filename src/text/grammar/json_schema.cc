@@ -13,12 +13,13 @@ namespace minnow::grammar {
 namespace {
 
 constexpr std::size_t kMaxInlineValues = 32;
+constexpr const char* kCopied = "x-copied";
 constexpr std::size_t kMaxKeyPatterns = 4;  // patterns of patternProperties for one object: all their combinations are tried
 
 class SchemaCompiler {
  public:
-  SchemaCompiler(const OrderedJson& schema, bool compact, Budget& budget)
-      : root_(schema), reader_(schema), logic_(reader_, budget), budget_(budget), json_(g_, compact) {}
+  SchemaCompiler(const OrderedJson& schema, SchemaForm form, Budget& budget)
+      : root_(schema), copies_(form.copies), reader_(schema), logic_(reader_, budget), budget_(budget), json_(g_, form.compact) {}
 
   Grammar compile() {
     const ExprId body = value({&root_});
@@ -99,7 +100,17 @@ class SchemaCompiler {
     return g_.graph(std::make_shared<const ByteGraph>(number_graph(range, budget_)));
   }
 
+  // Whether the texts are to be copied from a message: what else is said about them could not be held to then.
+  bool is_copied(const Conjunction& flat) const {
+    if (!copies_) return false;
+    const auto marked = std::find_if(flat.begin(), flat.end(), [](const OrderedJson* s) { return s->contains(kCopied) && (*s)[kCopied] == true; });
+    if (marked == flat.end()) return false;
+    if (flat.size() > 1 || (*marked)->size() != 2) reader_.unsupported(**marked, kCopied, "beside \"type\": \"string\" nothing else can be said");
+    return true;
+  }
+
   ExprId string(const Conjunction& flat) {
+    if (is_copied(flat)) return json_.quoted(g_.copied_text());
     if (logic_.limits_strings(flat)) return json_.quoted(g_.graph(std::make_shared<const ByteGraph>(logic_.strings(flat))));
     const CountRange length = logic_.counts(flat, "minLength", "maxLength");
     if (length.min == 0 && length.max == UINT32_MAX) return json_.string();
@@ -270,6 +281,7 @@ class SchemaCompiler {
   }
 
   const OrderedJson& root_;
+  bool copies_;
   SchemaReader reader_;
   SchemaLogic logic_;
   Budget& budget_;
@@ -282,8 +294,8 @@ class SchemaCompiler {
 
 }  // namespace
 
-Grammar schema_grammar(const OrderedJson& schema, bool compact, Budget& budget) {
-  return SchemaCompiler(schema, compact, budget).compile();
+Grammar schema_grammar(const OrderedJson& schema, SchemaForm form, Budget& budget) {
+  return SchemaCompiler(schema, form, budget).compile();
 }
 
 }  // namespace minnow::grammar

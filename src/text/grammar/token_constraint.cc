@@ -5,8 +5,10 @@
 #include <list>
 #include <mutex>
 
+#include "base/error.h"
 #include "base/limits.h"
 #include "text/grammar/automaton.h"
+#include "text/grammar/copied_text.h"
 #include "text/grammar/matcher.h"
 #include "text/grammar/token_masks.h"
 
@@ -20,6 +22,12 @@ using grammar::StateMask;
 using grammar::TokenVocabulary;
 
 struct TokenConstraint::Masks {
+  // Beside those of another constraint, whose states have the same numbers: for what is copied, and what hangs on it.
+  Masks(const Automaton& automaton, Masks* shared) : any(shared) {
+    for (std::size_t r = 0; r < automaton.n_rules(); ++r) rules.push_back(std::make_shared<RuleMasks>(automaton.rule(static_cast<uint32_t>(r)).n_states));
+    own.assign(rules.size(), true);
+  }
+
   Masks(const Automaton& automaton, const TokenVocabulary& vocabulary) {
     for (std::size_t r = 0; r < automaton.n_rules(); ++r) {
       const auto& rule = automaton.rule(static_cast<uint32_t>(r));
@@ -32,6 +40,9 @@ struct TokenConstraint::Masks {
   std::shared_ptr<const StateMask> of(const Automaton& automaton, const TokenVocabulary& vocabulary, uint32_t state) {
     const uint32_t r = automaton.state(state).rule;
     const uint32_t local = state - automaton.rule(r).first_state;
+    if (any != nullptr && r != *automaton.copied_rule()) {
+      if (auto known = any->of(automaton, vocabulary, state); !known->reaches_copied) return known;
+    }
     if (auto known = rules[r]->find(local)) return known;
     auto made = std::make_shared<const StateMask>(vocabulary.make_mask(automaton, state));
     std::size_t added = 0;
@@ -47,6 +58,7 @@ struct TokenConstraint::Masks {
     bytes = 0;
   }
 
+  Masks* any = nullptr;
   std::vector<std::shared_ptr<RuleMasks>> rules;
   std::vector<bool> own;  // not shared with other grammars
   std::atomic<std::size_t> bytes = 0;
@@ -57,12 +69,28 @@ TokenConstraint::TokenConstraint(std::shared_ptr<const Automaton> automaton, std
       vocabulary_(std::move(vocabulary)),
       masks_(std::make_unique<Masks>(*automaton_, *vocabulary_)) {}
 
+TokenConstraint::TokenConstraint(std::shared_ptr<const TokenConstraint> any, std::shared_ptr<const Automaton> automaton)
+    : any_(std::move(any)),
+      automaton_(std::move(automaton)),
+      vocabulary_(any_->vocabulary_),
+      masks_(std::make_unique<Masks>(*automaton_, any_->masks_.get())) {}
+
 TokenConstraint::~TokenConstraint() = default;
+
+std::shared_ptr<const TokenConstraint> TokenConstraint::copying_from(std::shared_ptr<const TokenConstraint> any, std::string_view message) {
+  if (!any->copies()) return any;
+  auto automaton = std::make_shared<const Automaton>(any->automaton_->copying(grammar::copied_texts(message)));
+  return std::shared_ptr<const TokenConstraint>(new TokenConstraint(std::move(any), std::move(automaton)));
+}
+
+bool TokenConstraint::copies() const { return any_ == nullptr && automaton_->copied_rule().has_value(); }
 
 int32_t TokenConstraint::n_vocab() const { return static_cast<int32_t>(vocabulary_->n_tokens()); }
 
 ConstraintState::ConstraintState(std::shared_ptr<const TokenConstraint> constraint)
-    : constraint_(std::move(constraint)), matcher_(std::make_unique<Matcher>(constraint_->automaton_)) {}
+    : constraint_(std::move(constraint)), matcher_(std::make_unique<Matcher>(constraint_->automaton_)) {
+  if (constraint_->copies()) fail(ErrorCode::kInternal, "a constraint that copies texts was not told the message");
+}
 ConstraintState::ConstraintState(const ConstraintState& other)
     : constraint_(other.constraint_), matcher_(std::make_unique<Matcher>(*other.matcher_)), ended_(other.ended_) {}
 ConstraintState::ConstraintState(ConstraintState&&) noexcept = default;

@@ -28,11 +28,18 @@ class TokenConstraint {
   TokenConstraint(std::shared_ptr<const grammar::Automaton> automaton, std::shared_ptr<const grammar::TokenVocabulary> vocabulary);
   ~TokenConstraint();
 
+  // Of a schema with texts to copy (ConstraintSpec::copies): the constraint whose texts are words of this message. Cheap beside
+  // compiling, and what does not hang on the message is worked out once for all of them.
+  static std::shared_ptr<const TokenConstraint> copying_from(std::shared_ptr<const TokenConstraint> any, std::string_view message);
+  bool copies() const;
+
   int32_t n_vocab() const;
 
  private:
   friend class ConstraintState;
   struct Masks;
+  TokenConstraint(std::shared_ptr<const TokenConstraint> any, std::shared_ptr<const grammar::Automaton> automaton);
+  std::shared_ptr<const TokenConstraint> any_;  // that this one was made of
   std::shared_ptr<const grammar::Automaton> automaton_;
   std::shared_ptr<const grammar::TokenVocabulary> vocabulary_;
   std::unique_ptr<Masks> masks_;
@@ -42,6 +49,7 @@ class TokenConstraint {
 // text in too many ways at once (limits::kMaxGrammarStacks); nothing else.
 class ConstraintState {
  public:
+  // Throws kInternal when the constraint copies and it is not said from which message.
   explicit ConstraintState(std::shared_ptr<const TokenConstraint> constraint);
   ConstraintState(const ConstraintState& other);
   ConstraintState(ConstraintState&&) noexcept;

@@ -170,14 +170,24 @@ StateMask TokenVocabulary::make_mask(const Automaton& automaton, uint32_t state)
   std::vector<std::pair<std::size_t, std::size_t>> rests;  // nodes after which the rule may be over
   Stepper stepper(automaton);
   Stacks stacks;
+  const auto reach_copied = [&](std::span<const Reading> readings) {
+    if (!automaton.copied_rule() || out.reaches_copied) return;
+    const std::size_t mark = stacks.size();
+    for (const Reading r : stepper.close(stacks, readings)) out.reaches_copied |= automaton.state(r.state).rule == *automaton.copied_rule();
+    stacks.shrink(mark);
+  };
+  const Reading from{state, 0};
+  reach_copied({&from, 1});
   TrieWalk(trie_, stepper, stacks).run(
-      {state, 0}, [&](const TokenTrie::Node& node) { return known > 0 && node.max_weight <= known; },
+      from, [&](const TokenTrie::Node& node) { return known > 0 && node.max_weight <= known; },
       [&](std::size_t i, std::span<const Reading> readings) {
         for (const TokenId id : trie_.ids_at(i)) set_bit(words, id);
         for (const Reading r : readings) {
           out.reach = std::max(out.reach, stacks.depth(r.stack) + automaton.state(r.state).height);
         }
-        if (!trie_.ids_below(i).empty() && stepper.at_end(stacks, readings)) rests.emplace_back(i, trie_.node(i).depth);
+        if (trie_.ids_below(i).empty()) return;
+        reach_copied(readings);
+        if (stepper.at_end(stacks, readings)) rests.emplace_back(i, trie_.node(i).depth);
       });
   out.reach += 2;  // what is opened and closed again within a step
   std::vector<TokenTrie::Entry> entries;

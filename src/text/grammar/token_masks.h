@@ -31,6 +31,7 @@ struct StateMask {
   // Tokens that lead past the end of the state's rule, by what they still have then: what follows the rule decides.
   TokenTrie rests;
   uint32_t reach = 0;             // rules open at once, at most, for all that was found
+  bool reaches_copied = false;    // what is copied decides about some of these tokens
   bool too_many = false;          // tokens for `rests`: where something follows the rule, the vocabulary has to be walked each time
   std::size_t bytes() const { return words.size() * 4 + ids.size() * 4 + rests.bytes() + sizeof *this; }
 };

@@ -1,0 +1,128 @@
+#include "serve/anthropic_blocks.h"
+
+#include <map>
+
+#include "base/limits.h"
+
+namespace minnow {
+namespace {
+
+[[noreturn]] void refuse_block(const RequestFields& block, const std::string& type, std::string_view allowed) {
+  for (const std::string_view kind : {"image", "document", "audio", "video", "container_upload", "search_result"}) {
+    if (type == kind) block.refuse("type", fmt::format("is {}, but models here read text only", kind), "send the text alone");
+  }
+  if (type == "redacted_thinking") block.refuse("type", "is redacted_thinking, which only its maker can read", "leave the block out");
+  block.refuse("type", fmt::format("must be {} here", allowed));
+}
+
+// Pieces of text that stand on their own are lines.
+void join(std::string& text, std::string_view more) {
+  if (!text.empty() && !more.empty() && text.back() != '\n') text += '\n';
+  text += more;
+}
+
+// A string, or blocks of text.
+std::string read_text_blocks(const RequestFields& holder, std::string_view name) {
+  const OrderedJson* value = holder.find(name);
+  if (!value) return {};
+  if (value->is_string()) return value->get<std::string>();
+  if (!value->is_array()) holder.refuse(name, fmt::format("must be a string or an array of blocks, is {}", json_type_name(*value)));
+  std::string text;
+  std::size_t index = 0;
+  for (const OrderedJson& item : holder.array(name, limits::kMaxContentParts)) {
+    const RequestFields block(item, element_path(holder.path(name), index++));
+    const std::string type = block.required_text("type");
+    if (type != "text") refuse_block(block, type, "text");
+    join(text, block.required_text("text"));
+  }
+  return text;
+}
+
+// One message's blocks, in order, into messages of chat templates.
+class MessageReader {
+ public:
+  explicit MessageReader(OrderedJson& messages) : messages_(messages) {}
+
+  void read(const RequestFields& message) {
+    const std::string role = message.required_text("role");
+    if (role != "user" && role != "assistant") message.refuse("role", "must be user or assistant", "a system prompt is the field \"system\"");
+    const OrderedJson& content = message.required("content");
+    if (content.is_string()) return add_text(role, content.get<std::string>());
+    if (!content.is_array()) message.refuse("content", fmt::format("must be a string or an array of blocks, is {}", json_type_name(content)));
+    if (content.empty()) add_text(role, {});
+    std::size_t index = 0;
+    for (const OrderedJson& item : message.array("content", limits::kMaxContentParts)) {
+      const RequestFields block(item, element_path(message.path("content"), index++));
+      role == "user" ? read_user(block) : read_assistant(block);
+    }
+  }
+
+ private:
+  // The message that a further block of this role belongs to.
+  OrderedJson& current(const std::string& role) {
+    if (messages_.empty() || messages_.back()["role"] != role) messages_.push_back({{"role", role}, {"content", ""}});
+    return messages_.back();
+  }
+
+  void add_text(const std::string& role, std::string_view text) {
+    OrderedJson& content = current(role)["content"];
+    auto joined = content.get<std::string>();
+    join(joined, text);
+    content = std::move(joined);
+  }
+
+  void read_user(const RequestFields& block) {
+    const std::string type = block.required_text("type");
+    if (type == "text") return add_text("user", block.required_text("text"));
+    if (type != "tool_result") refuse_block(block, type, "text or tool_result");
+    const std::string id = block.required_text("tool_use_id");
+    const auto name = names_.find(id);
+    if (name == names_.end()) block.refuse("tool_use_id", "is not the id of a tool_use block before it");
+    std::string result = read_text_blocks(block, "content");
+    // Templates have no word for it; the model reads it.
+    if (block.boolean("is_error", false) && !result.starts_with("Error")) result = "Error: " + result;
+    messages_.push_back({{"role", "tool"}, {"content", std::move(result)}, {"name", name->second}, {"tool_call_id", id}});
+  }
+
+  void read_assistant(const RequestFields& block) {
+    const std::string type = block.required_text("type");
+    if (type == "text") return add_text("assistant", block.required_text("text"));
+    OrderedJson& message = current("assistant");
+    if (type == "thinking") {
+      std::string thinking = message.value("reasoning_content", std::string());
+      join(thinking, block.required_text("thinking"));
+      message["reasoning_content"] = std::move(thinking);
+      return;
+    }
+    if (type != "tool_use") refuse_block(block, type, "text, thinking or tool_use");
+    const std::string id = block.required_text("id"), name = block.required_text("name");
+    if (message.contains("tool_calls") && message["tool_calls"].size() >= limits::kMaxToolCalls) {
+      block.refuse({}, fmt::format("is one of more than {} calls", limits::kMaxToolCalls));
+    }
+    names_[id] = name;
+    message["tool_calls"].push_back({{"id", id}, {"type", "function"}, {"function", {{"name", name}, {"arguments", block.object("input").json()}}}});
+  }
+
+  OrderedJson& messages_;
+  std::map<std::string, std::string> names_;  // of the tools that were called, by the call's id
+};
+
+}  // namespace
+
+OrderedJson read_anthropic_messages(const RequestFields& body) {
+  OrderedJson messages = OrderedJson::array();
+  if (std::string system = read_text_blocks(body, "system"); !system.empty()) {
+    messages.push_back({{"role", "system"}, {"content", std::move(system)}});
+  }
+  if (!body.has("messages")) throw RequestError("messages", "messages is required");
+  const std::size_t before = messages.size();
+  MessageReader reader(messages);
+  std::size_t index = 0;
+  for (const OrderedJson& message : body.array("messages", limits::kMaxChatMessages)) {
+    reader.read(RequestFields(message, element_path("messages", index++)));
+  }
+  if (messages.size() == before) throw RequestError("messages", "messages is required", "give at least one");
+  return messages;
+}
+
+}  // namespace minnow

@@ -1,0 +1,13 @@
+// Messages of the Anthropic API as chat templates want them.
+#pragma once
+
+#include "serve/fields.h"
+
+namespace minnow {
+
+// "system" and "messages": contents as text, tool_use blocks as calls, tool_result blocks as messages of the tool, thinking blocks as
+// reasoning_content; turns of the same role that follow each other are one. Throws RequestError for anything else: images and
+// documents among them.
+OrderedJson read_anthropic_messages(const RequestFields& body);
+
+}  // namespace minnow

@@ -1,0 +1,153 @@
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "serve/test_events.h"
+#include "serve/test_handlers.h"
+
+namespace minnow {
+namespace {
+
+using test::Handlers;
+
+const Routes& routes() {
+  static const Routes kRoutes = [] {
+    Routes all;
+    add_llama_server_routes(all);
+    return all;
+  }();
+  return kRoutes;
+}
+
+OrderedJson json(const Handlers::Answer& answer) {
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  return parse_ordered_json(answer.body, "answer");
+}
+
+OrderedJson post(Handlers& server, const std::string& path, const std::string& body) { return json(server.ask(routes(), "POST", path, body)); }
+
+int status(Handlers& server, const std::string& path, const std::string& body) { return server.ask(routes(), "POST", path, body).status; }
+
+TEST(LlamaServer, is_well) {
+  Handlers server({"One"});
+  EXPECT_EQ(server.ask(routes(), "GET", "/health").body, R"({"status":"ok"})");
+  EXPECT_EQ(server.ask(routes(), "GET", "/v1/health").body, R"({"status":"ok"})");
+  EXPECT_EQ(server.pool().loaded().size(), 0u) << "it loads nothing to say so";
+}
+
+TEST(LlamaServer, completes_a_text) {
+  Handlers server({"One", " two"});
+  const OrderedJson answer = post(server, "/completion", R"({"prompt": "x", "temperature": 0, "return_tokens": true, "n_probs": 2})");
+  EXPECT_EQ(answer["stop"], true);
+  EXPECT_EQ(answer["stop_type"], "eos");
+  EXPECT_EQ(answer["prompt"], "x");
+  EXPECT_EQ(answer["generation_settings"]["temperature"], 0);
+  EXPECT_EQ(answer["generation_settings"]["n_probs"], 2);
+  ASSERT_EQ(answer["completion_probabilities"].size(), 2u);
+  EXPECT_EQ(answer["completion_probabilities"][0]["top_logprobs"].size(), 2u);
+  EXPECT_EQ(answer["tokens"][0], test::kFirstPiece);
+}
+
+TEST(LlamaServer, completes_several_prompts) {
+  Handlers server({"One"});
+  const OrderedJson answers = post(server, "/completions", R"({"prompt": ["x", [50, 51], ["y", 60]], "temperature": 0, "n_predict": 1, "skip_special_tokens": false})");
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_EQ(answers[1]["tokens_evaluated"], 2);
+  for (const OrderedJson& answer : answers) EXPECT_EQ(answer["content"], "One");
+}
+
+TEST(LlamaServer, streams_until_an_object_with_stop) {
+  Handlers server({"One", " two"});
+  const auto answer = server.ask(routes(), "POST", "/completion", R"({"prompt": "x", "temperature": 0, "stream": true, "skip_special_tokens": false})");
+  const auto events = test::sent_events(answer.body);
+  ASSERT_GE(events.size(), 2u);
+  std::string text;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const OrderedJson event = parse_ordered_json(events[i].data, "event");
+    EXPECT_EQ(event["stop"], i + 1 == events.size());
+    text += event["content"].get<std::string>();
+  }
+  EXPECT_EQ(text, "One two");
+}
+
+TEST(LlamaServer, fills_in_between_two_texts) {
+  Handlers server({"One"}, test::kChatTemplate, {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"});
+  const OrderedJson answer = post(server, "/infill", R"({"input_prefix": "a", "prompt": "b", "input_suffix": "c", "temperature": 0})");
+  EXPECT_EQ(answer["content"], "One");
+  EXPECT_EQ(answer["prompt"], "ab");
+  const int plain = post(server, "/infill", R"({"input_prefix": "ab", "input_suffix": "c", "temperature": 0})")["tokens_evaluated"].get<int>();
+  EXPECT_EQ(answer["tokens_evaluated"], plain) << "what has been typed goes on from the prefix";
+  const OrderedJson files = post(server, "/infill", R"({"input_prefix": "ab", "input_suffix": "c", "input_extra": [{"filename": "x.h", "text": "int a;"}]})");
+  EXPECT_GT(files["tokens_evaluated"].get<int>(), plain + 5);
+  EXPECT_EQ(status(server, "/infill", R"({"input_prefix": "a"})"), 400);
+  EXPECT_EQ(status(server, "/infill", R"({"input_suffix": "a"})"), 400);
+}
+
+TEST(LlamaServer, remembers_a_prompt_unless_told_not_to) {
+  Handlers server({"One"});
+  const std::string prompt = R"({"prompt": ")" + std::string(150, 'x') + R"(", "temperature": 0)";
+  post(server, "/completion", prompt + "}");
+  EXPECT_GT(post(server, "/completion", prompt + "}")["timings"]["cache_n"], 0);
+  EXPECT_EQ(post(server, "/completion", prompt + R"(, "cache_prompt": false})")["timings"]["cache_n"], 0);
+}
+
+TEST(LlamaServer, refuses_what_it_cannot_honour) {
+  Handlers server({"One"});
+  for (const char* fields : {R"("min_keep": 3)", R"("t_max_predict_ms": 5)", R"("n_indent": 2)", R"("dynatemp_range": 0.5)", R"("lora": [{"id": 0, "scale": 1}])",
+                             R"("post_sampling_probs": true)", R"("grammar": "root ::= nothing")", R"("json_schema": {"type": 7})",
+                             R"("grammar": "root ::= \"a\"", "json_schema": {})", R"("n_probs": 1000)", R"("id_slot": -5)", R"("n_discard": -1)",
+                             R"("temperature": "hot")", R"("n_predict": "many")", R"("stop": [""])", R"("return_progress": true)"}) {
+    EXPECT_EQ(status(server, "/completion", std::string(R"({"prompt": "x", )") + fields + "}"), 400) << fields;
+  }
+  EXPECT_EQ(status(server, "/completion", "{}"), 400);
+  EXPECT_EQ(status(server, "/completion", R"({"prompt": "x", "model": "huge"})"), 404);
+  EXPECT_EQ(status(server, "/infill", R"({"input_prefix": "a", "input_suffix": "b"})"), 400) << "the vocabulary has no tokens for it";
+}
+
+TEST(LlamaServer, tokenizes_and_back) {
+  Handlers server({"One"});
+  const OrderedJson tokens = post(server, "/tokenize", R"({"content": "hello"})");
+  ASSERT_FALSE(tokens["tokens"].empty());
+  EXPECT_EQ(post(server, "/detokenize", OrderedJson{{"tokens", tokens["tokens"]}, {"x", 0}}.dump())["content"], "hello");
+  const OrderedJson pieces = post(server, "/tokenize", R"({"content": "h\u00e9", "with_pieces": true})");
+  for (const OrderedJson& piece : pieces["tokens"]) EXPECT_TRUE(piece["piece"].is_string() || piece["piece"].is_array());
+  const OrderedJson special = post(server, "/tokenize", R"({"content": "hello", "add_special": true})");
+  EXPECT_EQ(special["tokens"].size(), tokens["tokens"].size() + 1);
+  EXPECT_EQ(status(server, "/tokenize", "{}"), 400);
+  EXPECT_EQ(status(server, "/detokenize", R"({"tokens": [100000]})"), 400);
+  EXPECT_EQ(status(server, "/detokenize", R"({"tokens": ["a"]})"), 400);
+}
+
+TEST(LlamaServer, tokenizes_for_clients_of_vllm) {
+  Handlers server({"One"});
+  const OrderedJson text = post(server, "/tokenize", R"({"model": "tiny", "prompt": "hello", "return_token_strs": true})");
+  EXPECT_EQ(text["count"], text["tokens"].size());
+  EXPECT_EQ(text["token_strs"].size(), text["tokens"].size());
+  EXPECT_EQ(text["max_model_len"], 256);
+  const OrderedJson chat = post(server, "/tokenize", R"({"model": "tiny", "messages": [{"role": "user", "content": "hello"}]})");
+  EXPECT_GT(chat["count"], text["count"]);
+}
+
+TEST(LlamaServer, renders_a_chat) {
+  Handlers server({"One"});
+  EXPECT_EQ(post(server, "/apply-template", R"({"messages": [{"role": "user", "content": "hi <s>"}]})")["prompt"], "user: hi <s>\nassistant:");
+  EXPECT_EQ(post(server, "/apply-template", R"({"messages": [{"role": "user", "content": "hi"}], "chat_template_kwargs": {"enable_thinking": false}})")["prompt"],
+            "user: hi\n<no>assistant:");
+}
+
+TEST(LlamaServer, says_what_it_serves) {
+  Handlers server({"One"});
+  const OrderedJson props = json(server.ask(routes(), "GET", "/props"));
+  EXPECT_EQ(props["default_generation_settings"]["n_ctx"], 256);
+  EXPECT_EQ(props["chat_template"], test::kChatTemplate);
+  EXPECT_EQ(props["model_alias"], "tiny");
+  EXPECT_EQ(props["bos_token"], "<s>");
+  const OrderedJson slots = json(server.ask(routes(), "GET", "/slots"));
+  EXPECT_EQ(slots.size(), props["total_slots"]);
+  EXPECT_EQ(slots[0]["is_processing"], false);
+  server.query = {{"model", "other"}};
+  EXPECT_EQ(json(server.ask(routes(), "GET", "/slots")).size(), 0u);
+  EXPECT_EQ(status(server, "/props", "{}"), 501);
+}
+
+}  // namespace
+}  // namespace minnow

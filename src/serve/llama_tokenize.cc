@@ -1,0 +1,80 @@
+// POST /tokenize and /detokenize. llama-server and vLLM have routes of these names with bodies of their own: "content" is the former's
+// text, "prompt" and "messages" are the latter's.
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "serve/llama_prompts.h"
+#include "serve/llama_routes.h"
+#include "serve/openai_chat_request.h"
+#include "serve/openai_objects.h"
+#include "serve/services.h"
+
+namespace minnow {
+namespace {
+
+// Of any model: those that make no text have one as well.
+const Tokenizer& tokenizer_of(LoadedModel& model) {
+  return model.model().config.makes_text() ? model.engine().tokenizer() : model.embedder().engine().tokenizer();
+}
+
+// Bytes where it is a part of a character.
+OrderedJson piece_json(const std::string& piece) {
+  if (is_valid_utf8(piece)) return piece;
+  OrderedJson bytes = OrderedJson::array();
+  for (const char c : piece) bytes.push_back(static_cast<unsigned char>(c));
+  return bytes;
+}
+
+OrderedJson tokenize(const RequestFields& body, const Tokenizer& tokenizer) {
+  const EncodeOptions options{.add_special = body.boolean("add_special", false), .parse_special = body.boolean("parse_special", true)};
+  const std::vector<TokenId> tokens = read_mixed_tokens(body.required("content"), body.path("content"), tokenizer, options);
+  if (!body.boolean("with_pieces", false)) return {{"tokens", tokens}};
+  OrderedJson pieces = OrderedJson::array();
+  for (const TokenId id : tokens) pieces.push_back({{"id", id}, {"piece", piece_json(tokenizer.piece(id, true))}});
+  return {{"tokens", std::move(pieces)}};
+}
+
+std::vector<TokenId> vllm_tokens(const RequestFields& body, LoadedModel& model) {
+  if (body.has("prompt")) {
+    const bool special = body.boolean("add_special_tokens", true);
+    return tokenizer_of(model).encode(body.required_text("prompt"), {.add_special = special, .parse_special = true});
+  }
+  const ModelFacts facts{.sampling = {}, .can = model.responder().capabilities()};
+  return model.responder().prompt(read_chat(body, facts).request);
+}
+
+OrderedJson vllm_tokenize(const RequestFields& body, LoadedModel& model) {
+  const std::vector<TokenId> tokens = vllm_tokens(body, model);
+  OrderedJson out = {{"count", tokens.size()}, {"max_model_len", model.n_ctx()}, {"tokens", tokens}, {"token_strs", nullptr}};
+  if (!body.boolean("return_token_strs", false)) return out;
+  out["token_strs"] = OrderedJson::array();
+  for (const TokenId id : tokens) out["token_strs"].push_back(to_valid_utf8(tokenizer_of(model).piece(id, true)));
+  return out;
+}
+
+}  // namespace
+
+Outcome llama_tokenize(const HttpRequest& http, Services& services) {
+  const OrderedJson json = parse_body(http);
+  const RequestFields body(json);
+  if (!body.has("content") && !body.has("prompt") && !body.has("messages")) body.refuse("content", "is required");
+  const ModelLease model = model_for(http, body.text("model"), services);
+  const OrderedJson out = body.has("content") ? tokenize(body, tokenizer_of(*model)) : vllm_tokenize(body, *model);
+  return HttpResponse{.body = json_text(out), .model = model->entry().name};
+}
+
+Outcome llama_detokenize(const HttpRequest& http, Services& services) {
+  const OrderedJson json = parse_body(http);
+  const RequestFields body(json);
+  body.required("tokens");
+  const std::vector<TokenId> tokens = body.token_ids("tokens", limits::kMaxPromptTokens);
+  const ModelLease model = model_for(http, body.text("model"), services);
+  const Tokenizer& tokenizer = tokenizer_of(*model);
+  for (const TokenId id : tokens) {
+    if (!tokenizer.is_valid(id)) body.refuse("tokens", fmt::format("the vocabulary has no token {}, only 0 to {}", id, tokenizer.n_vocab() - 1));
+  }
+  const std::string text = tokenizer.decode(tokens, true);
+  const OrderedJson out = {{"content", text}, {"prompt", text}};
+  return HttpResponse{.body = json_text(out), .model = model->entry().name};
+}
+
+}  // namespace minnow

@@ -1,0 +1,31 @@
+// What a server did, in Prometheus' text format: under the names that vLLM's and llama-server's dashboards look for.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "respond/model_pool.h"
+#include "serve/observer.h"
+
+namespace minnow {
+
+// Counts what it observes. Labels hold names of models and routes, never a text of a request: their number is bounded.
+class Metrics final : public Observer {
+ public:
+  Metrics();
+  ~Metrics() override;
+
+  void first_token(const RequestFacts& facts, double seconds_since_start) override;
+  void next_tokens(const RequestFacts& facts, int64_t count, double seconds_since_last) override;
+  void request_started(const RequestFacts& facts) override;
+  void request_ended(const RequestFacts& facts) override;
+
+  // Everything, with the state of the engines and the process as they are now. Any thread.
+  std::string text(const ModelPool& models);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace minnow

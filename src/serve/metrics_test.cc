@@ -1,0 +1,194 @@
+#include "serve/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+#include "serve/engine_metrics.h"
+
+namespace minnow {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+RequestFacts answer(uint64_t number = 1) {
+  RequestFacts facts;
+  facts.id = "the client's own";
+  facts.number = number;
+  facts.method = "POST";
+  facts.route = "/v1/chat/completions";
+  facts.model = "tiny";
+  facts.choices = 2;
+  facts.status = 200;
+  facts.seconds = 0.3;
+  facts.prompt_tokens = 10;
+  facts.reused_tokens = 4;
+  facts.generated_tokens = 7;
+  facts.queue_seconds = 0.02;
+  facts.prompt_seconds = 0.1;
+  facts.generation_seconds = 0.14;
+  facts.reason = FinishReason::kMaxTokens;
+  return facts;
+}
+
+class MetricsTest : public testing::Test {
+ protected:
+  std::string text() { return metrics.text(pool); }
+  ModelPool pool{PoolOptions{}};
+  Metrics metrics;
+};
+
+TEST_F(MetricsTest, CountsAnAnswerUnderTheNamesOfVllm) {
+  metrics.request_started(answer());
+  metrics.first_token(answer(), 0.12);
+  metrics.next_tokens(answer(), 3, 0.06);
+  metrics.request_ended(answer());
+  const std::string text = this->text();
+  EXPECT_THAT(text, HasSubstr("vllm:prompt_tokens_total{model_name=\"tiny\"} 10\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:generation_tokens_total{model_name=\"tiny\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:request_success_total{finished_reason=\"length\",model_name=\"tiny\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:request_success_total{finished_reason=\"stop\",model_name=\"tiny\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:time_to_first_token_seconds_count{model_name=\"tiny\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:time_to_first_token_seconds_bucket{model_name=\"tiny\",le=\"0.1\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:time_to_first_token_seconds_bucket{model_name=\"tiny\",le=\"0.25\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:inter_token_latency_seconds_count{model_name=\"tiny\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:inter_token_latency_seconds_bucket{model_name=\"tiny\",le=\"0.025\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:e2e_request_latency_seconds_sum{model_name=\"tiny\"} 0.3\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:request_params_n_sum{model_name=\"tiny\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE vllm:request_prefill_time_seconds histogram\n"));
+  EXPECT_THAT(text, HasSubstr("http_requests_total{handler=\"/v1/chat/completions\",method=\"POST\",status=\"2xx\"} 1\n"));
+}
+
+TEST_F(MetricsTest, CountsAnAnswerUnderTheNamesOfLlamaServer) {
+  metrics.request_ended(answer());
+  RequestFacts longer = answer();
+  longer.generated_tokens = 30;
+  metrics.request_ended(longer);
+  const std::string text = this->text();
+  EXPECT_THAT(text, HasSubstr("llamacpp:prompt_tokens_total 20\n"));
+  EXPECT_THAT(text, HasSubstr("llamacpp:tokens_predicted_total 37\n"));
+  EXPECT_THAT(text, HasSubstr("llamacpp:n_tokens_max 40\n"));
+  EXPECT_THAT(text, HasSubstr("llamacpp:prompt_seconds_total 0.2\n"));
+  EXPECT_THAT(text, HasSubstr("llamacpp:prompt_tokens_seconds 100\n"));
+  EXPECT_THAT(text, HasSubstr("llamacpp:requests_processing 0\n"));
+}
+
+TEST_F(MetricsTest, CountsEmbeddingsAsPromptTokensOnly) {
+  RequestFacts facts = answer();
+  facts.choices = 0;
+  facts.reason.reset();
+  facts.generated_tokens = 0;
+  metrics.request_ended(facts);
+  const std::string text = this->text();
+  EXPECT_THAT(text, HasSubstr("vllm:prompt_tokens_total{model_name=\"tiny\"} 10\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:e2e_request_latency_seconds_count{model_name=\"tiny\"} 0\n"));
+}
+
+TEST_F(MetricsTest, WordsOfARequestAreNeverALabel) {
+  RequestFacts facts;
+  facts.id = "r";
+  facts.method = "MARKER";
+  facts.model = "MARKER";
+  facts.status = 404;
+  facts.error = "MARKER";
+  metrics.request_ended(facts);
+  EXPECT_THAT(text(), Not(HasSubstr("MARKER")));
+  EXPECT_THAT(text(), HasSubstr("http_requests_total{handler=\"none\",method=\"other\",status=\"4xx\"} 1\n"));
+}
+
+TEST_F(MetricsTest, AClientThatWentAwayIsAStatusOfItsOwn) {
+  RequestFacts facts = answer();
+  facts.client_gone = true;
+  facts.reason = FinishReason::kCancelled;
+  metrics.request_ended(facts);
+  EXPECT_THAT(text(), HasSubstr("status=\"499\"} 1\n"));
+  EXPECT_THAT(text(), HasSubstr("finished_reason=\"abort\",model_name=\"tiny\"} 1\n"));
+}
+
+TEST_F(MetricsTest, KnowsWhichRequestsAreActive) {
+  metrics.request_started(answer(1));
+  metrics.request_started(answer(2));
+  EXPECT_THAT(text(), HasSubstr("minnow:http_requests_active 2\n"));
+  metrics.request_ended(answer(1));
+  metrics.request_ended(answer(3));
+  EXPECT_THAT(text(), HasSubstr("minnow:http_requests_active 1\n"));
+}
+
+TEST_F(MetricsTest, TheNumberOfModelsInLabelsIsBounded) {
+  for (std::size_t i = 0; i < limits::kMaxMetricModels + 50; ++i) {
+    RequestFacts facts = answer();
+    facts.model = "m" + std::to_string(i);
+    metrics.request_ended(facts);
+  }
+  const std::string text = this->text();
+  EXPECT_THAT(text, HasSubstr("vllm:prompt_tokens_total{model_name=\"other\"} 500\n"));
+  EXPECT_THAT(text, Not(HasSubstr("\"m" + std::to_string(limits::kMaxMetricModels) + "\"")));
+}
+
+TEST_F(MetricsTest, TellsOfTheProcess) {
+  const std::string text = this->text();
+  for (const char* name :
+       {"process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total", "process_start_time_seconds"}) {
+    const std::size_t at = text.find("\n" + std::string(name) + " ");
+    ASSERT_NE(at, std::string::npos) << name;
+    EXPECT_NE(text.substr(at + 2 + std::string(name).size(), 2), "0\n") << name;
+  }
+}
+
+EngineStatus status(int64_t steps, int64_t tokens) {
+  EngineStatus s;
+  s.running = 3, s.waiting = 2;
+  s.kv_pages = 100, s.kv_pages_used = 25, s.kv_page_tokens = 16;
+  s.prefix_queries = 50, s.prefix_hits = 20;
+  s.preemptions = 1;
+  s.steps = steps, s.generated_tokens = tokens;
+  return s;
+}
+
+double value_of(const std::vector<prometheus::MetricFamily>& families, const std::string& name) {
+  for (const auto& family : families) {
+    if (family.name == name) return family.metric.at(0).gauge.value + family.metric.at(0).counter.value;
+  }
+  ADD_FAILURE() << name;
+  return -1;
+}
+
+TEST(EngineMetrics, ReadTheStateOfEveryEngine) {
+  const auto families = vllm_engine_families({{"tiny", status(10, 30), 5000}});
+  EXPECT_EQ(value_of(families, "vllm:num_requests_running"), 3);
+  EXPECT_EQ(value_of(families, "vllm:num_requests_waiting"), 2);
+  EXPECT_EQ(value_of(families, "vllm:kv_cache_usage_perc"), 0.25);
+  EXPECT_EQ(value_of(families, "vllm:prefix_cache_queries_total"), 50);
+  EXPECT_EQ(value_of(families, "vllm:prefix_cache_hits_total"), 20);
+  EXPECT_EQ(value_of(families, "vllm:num_preemptions_total"), 1);
+  EXPECT_EQ(value_of(families, "minnow:model_memory_bytes"), 5000);
+}
+
+TEST(EngineMetrics, SumOverModelsForLlamaServer) {
+  const std::vector<ModelStatus> models = {{"a", status(10, 30), 0}, {"b", status(10, 10), 0}};
+  StepCounter steps;
+  steps.see(models);
+  const auto families = llama_server_families(models, {}, steps);
+  EXPECT_EQ(value_of(families, "llamacpp:requests_processing"), 6);
+  EXPECT_EQ(value_of(families, "llamacpp:requests_deferred"), 4);
+  EXPECT_EQ(value_of(families, "llamacpp:kv_cache_usage_ratio"), 0.25);
+  EXPECT_EQ(value_of(families, "llamacpp:kv_cache_tokens"), 800);
+  EXPECT_EQ(value_of(families, "llamacpp:n_decode_total"), 20);
+  EXPECT_EQ(value_of(families, "llamacpp:n_busy_slots_per_decode"), 2);
+}
+
+TEST(StepCounter, NeverFallsWhenAModelIsUnloadedAndLoadedAgain) {
+  StepCounter steps;
+  steps.see({{"a", status(10, 30), 0}});
+  steps.see({});
+  EXPECT_EQ(steps.steps(), 10);
+  steps.see({{"a", status(4, 8), 0}});
+  EXPECT_EQ(steps.steps(), 14);
+  EXPECT_EQ(steps.tokens(), 38);
+  steps.see({{"a", status(9, 9), 0}});
+  EXPECT_EQ(steps.steps(), 19);
+}
+
+}  // namespace
+}  // namespace minnow

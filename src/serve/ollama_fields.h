@@ -1,0 +1,63 @@
+// What requests of the Ollama API say, field by field: durations, options, thinking, formats, messages.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/sampling_params.h"
+#include "respond/model_pool.h"
+#include "serve/fields.h"
+#include "text/grammar/constraint_spec.h"
+
+namespace minnow {
+
+// A duration as Go writes it: "90s", "1h30m", "-1.5m", "0". One that does not fit is the largest. nullopt for anything else.
+std::optional<std::chrono::nanoseconds> parse_go_duration(std::string_view text);
+
+// "keep_alive": a number or a string of a number, which are seconds, or a duration. What is negative, or longer than a century, is
+// for ever.
+KeepAlive read_keep_alive(const RequestFields& body);
+
+struct OllamaOptions {
+  SamplingParams sampling;
+  int64_t max_tokens = -1;        // -1: until the context is full
+  int64_t n_ctx = 0;              // 0: not said
+  std::vector<std::string> stop;
+  // Given, but without a use here: how another engine is to run (num_gpu), and names that nobody knows. No answer depends on
+  // them; the response says which they were (kUnusedOptionsHeader).
+  std::vector<std::string> unused;
+};
+inline constexpr std::string_view kUnusedOptionsHeader = "minnow-unused-options";
+
+// "options". Wrong types are refused in Ollama's words: option "top_k" must be of type integer.
+OllamaOptions read_ollama_options(const RequestFields& body, SamplingParams defaults);
+// The value of that header; empty when there is nothing to say.
+std::string unused_options_text(const std::vector<std::string>& names);
+
+struct OllamaThink {
+  std::optional<bool> on;  // nullopt: as the model does
+  std::string level;       // "low", "medium", "high", "max" or empty
+};
+// "think": true, false or a level.
+OllamaThink read_ollama_think(const RequestFields& body);
+
+// "format": "json" or a schema; "" and null are none.
+ConstraintSpec read_ollama_format(const RequestFields& body);
+
+// "logprobs" and "top_logprobs" as ChatRequest::n_logprobs.
+int read_ollama_logprobs(const RequestFields& body);
+
+// "messages" as chat templates want them (openai_messages.h); `model` is for errors.
+OrderedJson read_ollama_messages(const RequestFields& body, std::string_view model);
+
+// Refuses "images" that are not empty: no model here sees any.
+void refuse_images(const RequestFields& fields, std::string_view model);
+
+// "2026-08-31T09:05:07.123456789Z", without zeros at the end of the fraction, as Go writes it.
+std::string go_time_text(int64_t unix_nanoseconds);
+
+}  // namespace minnow

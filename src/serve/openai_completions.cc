@@ -1,0 +1,157 @@
+// POST /v1/completions: texts that go on.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "serve/openai_completion_format.h"
+#include "serve/prepare_answer.h"
+#include "serve/prompt_logprobs.h"
+#include "serve/response_format.h"
+#include "serve/routes.h"
+#include "serve/sampling_fields.h"
+#include "serve/services.h"
+#include "serve/timestamp.h"
+
+namespace minnow {
+namespace {
+
+constexpr int64_t kDefaultMaxTokens = 16;  // OpenAI's
+constexpr int64_t kMaxLogprobs = 5;        // likewise
+
+using Prompt = std::variant<std::string, std::vector<TokenId>>;
+
+struct CompletionFields {
+  std::vector<Prompt> prompts;
+  TextRequest request;  // of every prompt, without it
+  int64_t n = 1;
+  bool stream = false, echo = false;
+  CompletionFormatOptions format;
+};
+
+Prompt read_prompt(const OrderedJson& value, const std::string& path) {
+  if (value.is_string()) return value.get<std::string>();
+  std::vector<TokenId> ids = read_token_ids(value, path, limits::kMaxPromptTokens);
+  if (ids.empty()) throw RequestError(path, path + ": must not be empty");
+  return ids;
+}
+
+// A string, strings, token ids, or lists of token ids.
+std::vector<Prompt> read_prompts(const RequestFields& body) {
+  const OrderedJson& value = body.required("prompt");
+  if (value.is_string()) return {value.get<std::string>()};
+  if (!value.is_array() || value.empty()) body.refuse("prompt", "must be a string, an array of strings, of token ids, or of arrays of token ids");
+  if (value.front().is_number()) return {read_prompt(value, body.path("prompt"))};
+  std::vector<Prompt> prompts;
+  for (const OrderedJson& item : body.array("prompt", limits::kMaxChoices)) {
+    prompts.push_back(read_prompt(item, element_path(body.path("prompt"), prompts.size())));
+  }
+  return prompts;
+}
+
+void read_choices(CompletionFields& fields, const RequestFields& body) {
+  fields.n = body.integer("n", 1, 1, limits::kMaxChoices);
+  const int64_t best_of = body.integer("best_of", fields.n, 1, limits::kMaxChoices);
+  if (best_of != fields.n) body.refuse("best_of", "must be the same as n: all choices that are made are given", "leave it out");
+  const auto total = static_cast<int64_t>(fields.prompts.size()) * fields.n;
+  if (total > limits::kMaxChoices) body.refuse("prompt", fmt::format("with n these are {} choices, allowed: {}", total, limits::kMaxChoices));
+}
+
+void read_format(CompletionFields& fields, const RequestFields& body) {
+  fields.stream = body.boolean("stream", false);
+  fields.echo = body.boolean("echo", false);
+  const RequestFields options = body.object("stream_options");
+  fields.format.continuous_usage = options.boolean("continuous_usage_stats", false);
+  fields.format.include_usage = options.boolean("include_usage", false) || fields.format.continuous_usage;
+  fields.format.n_choices = static_cast<int>(fields.n);
+  fields.format.logprobs = static_cast<int>(body.integer("logprobs", -1, 0, kMaxLogprobs));
+  fields.request.n_logprobs = fields.format.logprobs;
+  body.optional_text("user");
+}
+
+CompletionFields read_completion(const RequestFields& body, const SamplingParams& defaults) {
+  CompletionFields fields{.prompts = read_prompts(body)};
+  SamplingFields sampling = read_sampling(body, defaults);
+  TextRequest& request = fields.request;
+  const bool has_length = body.has("max_tokens") || body.has("max_completion_tokens") || body.has("n_predict");
+  request.max_tokens = has_length ? sampling.max_tokens : std::max(kDefaultMaxTokens, sampling.min_tokens);
+  request.sampling = std::move(sampling.sampling);
+  request.stop = std::move(sampling.stop);
+  request.stop_tokens = std::move(sampling.stop_tokens);
+  request.min_tokens = sampling.min_tokens;
+  request.ignore_end = sampling.ignore_end;
+  request.show_special = sampling.show_special;
+  request.add_special = body.boolean("add_special_tokens", true);
+  request.suffix = body.optional_text("suffix");
+  request.constraint = read_response_format(body);
+  request.cache_salt = body.text("cache_salt");
+  fields.format.include_stop = sampling.include_stop;
+  read_choices(fields, body);
+  read_format(fields, body);
+  return fields;
+}
+
+std::vector<TextRequest> requests_of(const CompletionFields& fields) {
+  std::vector<TextRequest> requests;
+  int choice = 0;
+  for (const Prompt& prompt : fields.prompts) {
+    for (int64_t i = 0; i < fields.n; ++i) {
+      requests.push_back(fields.request);
+      requests.back().prompt = prompt;
+      requests.back().sampling.seed = choice_seed(fields.request.sampling.seed, choice++);
+    }
+  }
+  return requests;
+}
+
+std::string echo_of(const Prompt& prompt, LoadedModel& model, const std::vector<TokenId>& tokens) {
+  if (std::holds_alternative<std::string>(prompt)) return std::get<std::string>(prompt);
+  return model.engine().tokenizer().decode(tokens, true);
+}
+
+// What is asked about the prompts themselves, each alone.
+void describe_prompts(CompletionFields& fields, LoadedModel& model, const std::vector<TextRequest>& requests) {
+  const bool scores = fields.echo && fields.format.logprobs >= 0;
+  fields.format.echo.assign(fields.prompts.size(), "");
+  if (!fields.echo && !(fields.stream && fields.format.continuous_usage)) return;
+  for (std::size_t i = 0; i < fields.prompts.size(); ++i) {
+    const std::vector<TokenId> tokens = model.responder().prompt(requests[i * static_cast<std::size_t>(fields.n)]);
+    fields.format.prompt_tokens.push_back(static_cast<int64_t>(tokens.size()));
+    if (fields.echo) fields.format.echo[i] = echo_of(fields.prompts[i], model, tokens);
+    if (!scores) continue;
+    if (tokens.empty()) throw RequestError("prompt", "prompt: has no tokens");
+    if (static_cast<int64_t>(tokens.size()) > model.engine().max_prompt()) {
+      refuse_long_prompt("prompt", static_cast<int64_t>(tokens.size()), model.engine().max_prompt());
+    }
+    std::vector<TokenLogprob> logprobs = prompt_logprobs(model.engine(), tokens, fields.format.logprobs);
+    // What the tokenizer put before a text has no place in it.
+    const bool is_text = std::holds_alternative<std::string>(fields.prompts[i]);
+    if (is_text && model.engine().tokenizer().is_control(tokens.front())) logprobs.front().bytes.clear();
+    fields.format.echo_logprobs.push_back(std::move(logprobs));
+  }
+}
+
+Outcome completions(const HttpRequest& http, Services& services) {
+  const OrderedJson json = parse_body(http);
+  const RequestFields body(json);
+  ModelLease model = model_for(http, body.text("model"), services);
+  CompletionFields fields = read_completion(body, default_sampling(Dialect::kOpenAi, model->model().metadata));
+  fields.request.cache_salt = cache_salt(http, fields.request.cache_salt);
+  std::vector<TextRequest> requests = requests_of(fields);
+  describe_prompts(fields, *model, requests);
+  fields.format.id = random_id("cmpl-");
+  fields.format.created = unix_now();
+  fields.format.model = model->entry().name;
+  if (fields.format.logprobs >= 0) fields.format.is_end = end_test(*model);
+  AnswerPlan plan{.model = std::move(model),
+                  .format = std::make_unique<CompletionFormat>(std::move(fields.format)),
+                  .stream = fields.stream,
+                  .prompt_field = "prompt"};
+  return prepare_answers(std::move(plan), std::move(requests));
+}
+
+}  // namespace
+
+void add_openai_completion_routes(Routes& routes) {
+  routes.push_back({"POST", "/v1/completions", Dialect::kOpenAi, Scope::kInfer, completions});
+}
+
+}  // namespace minnow

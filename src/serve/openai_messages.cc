@@ -1,0 +1,196 @@
+#include "serve/openai_messages.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace minnow {
+namespace {
+
+std::string part_text(const RequestFields& part) {
+  const std::string type = part.text("type", "text");
+  if (type == "text" || type == "input_text" || type == "output_text") return part.required_text("text");
+  if (type == "refusal") return part.required_text("refusal");
+  for (const std::string_view kind : {"image_url", "input_image", "input_audio", "audio", "file", "input_file", "video_url"}) {
+    if (type == kind) part.refuse("type", fmt::format("is {}, but models here read text only", kind), "send the text alone");
+  }
+  part.refuse("type", "must be text");
+}
+
+OrderedJson read_call(const RequestFields& call) {
+  if (call.text("type", "function") != "function") call.refuse("type", "must be function");
+  call.required("function");
+  const RequestFields function = call.object("function");
+  OrderedJson out = OrderedJson::object();
+  const std::string id = call.text("id");
+  if (!id.empty()) out["id"] = id;
+  out["type"] = "function";
+  out["function"]["name"] = function.required_text("name");
+  // Some clients send the object itself.
+  const OrderedJson* arguments = function.find("arguments");
+  out["function"]["arguments"] = arguments && arguments->is_object() ? *arguments
+                                                                     : read_arguments(function.text("arguments"), function.path("arguments"));
+  return out;
+}
+
+OrderedJson read_calls(const RequestFields& message) {
+  OrderedJson out = OrderedJson::array();
+  std::size_t index = 0;
+  for (const OrderedJson& call : message.array("tool_calls", limits::kMaxToolCalls)) {
+    out.push_back(read_call(RequestFields(call, element_path(message.path("tool_calls"), index++))));
+  }
+  return out;
+}
+
+OrderedJson read_assistant(const RequestFields& message) {
+  OrderedJson out = {{"role", "assistant"}, {"content", read_content(message)}};
+  if (message.has("function_call")) message.refuse("function_call", "is not supported", "use tool_calls");
+  if (message.has("audio")) message.refuse("audio", "is not supported: models here read text only");
+  if (const auto refusal = message.optional_text("refusal"); refusal && out["content"] == "") out["content"] = *refusal;
+  const std::string reasoning = message.text(message.has("reasoning_content") ? "reasoning_content" : "reasoning");
+  if (!reasoning.empty()) out["reasoning_content"] = reasoning;
+  OrderedJson calls = read_calls(message);
+  if (calls.empty() && !message.has("content") && !message.has("refusal")) message.refuse("content", "is required, unless there are tool_calls");
+  if (!calls.empty()) out["tool_calls"] = std::move(calls);
+  return out;
+}
+
+OrderedJson read_tool_result(const RequestFields& message, const OrderedJson& before) {
+  OrderedJson out = {{"role", "tool"}, {"content", read_content(message)}};
+  message.required("content");
+  const std::string id = message.text("tool_call_id");
+  std::string name = message.text("name");
+  if (name.empty() && !id.empty()) name = called_name(before, id);
+  if (!name.empty()) out["name"] = name;
+  if (!id.empty()) out["tool_call_id"] = id;
+  return out;
+}
+
+OrderedJson read_message(const RequestFields& message, const OrderedJson& before) {
+  std::string role = message.required_text("role");
+  if (role == "assistant") return read_assistant(message);
+  if (role == "tool") return read_tool_result(message, before);
+  if (role == "developer") role = "system";
+  if (role != "system" && role != "user") message.refuse("role", "must be system, developer, user, assistant or tool");
+  message.required("content");
+  OrderedJson out = {{"role", role}, {"content", read_content(message)}};
+  if (const std::string name = message.text("name"); !name.empty()) out["name"] = name;
+  return out;
+}
+
+OrderedJson read_tool(const RequestFields& tool) {
+  const std::string type = tool.text("type", "function");
+  if (type != "function") tool.refuse("type", "must be function: there are no built-in tools");
+  const bool is_flat = !tool.has("function") && tool.has("name");
+  if (!is_flat) tool.required("function");
+  OrderedJson out = {{"type", "function"}};
+  out["function"] = read_function(is_flat ? tool : tool.object("function"));
+  return out;
+}
+
+bool has_tool(const OrderedJson& tools, std::string_view name) {
+  return tools.is_array() && std::any_of(tools.begin(), tools.end(), [&](const OrderedJson& tool) { return tool["function"]["name"] == name; });
+}
+
+OrderedJson read_tool_list(const RequestFields& body) {
+  if (body.has("functions")) body.refuse("functions", "is not supported", "use tools");
+  if (body.has("function_call")) body.refuse("function_call", "is not supported", "use tool_choice");
+  OrderedJson tools = OrderedJson::array();
+  for (const OrderedJson& tool : body.array("tools", limits::kMaxTools)) {
+    const RequestFields fields(tool, element_path(body.path("tools"), tools.size()));
+    OrderedJson read = read_tool(fields);
+    const std::string name = read["function"]["name"].get<std::string>();
+    if (has_tool(tools, name)) fields.refuse({}, "has the name of another tool");
+    tools.push_back(std::move(read));
+  }
+  if (tools.empty()) return nullptr;
+  return tools;
+}
+
+// {"type": "function", "function": {"name": f}} or {"type": "function", "name": f}.
+std::string chosen_name(const RequestFields& choice) {
+  if (choice.text("type", "function") != "function") choice.refuse("type", "must be function", "other kinds of choices are not supported");
+  return choice.has("function") ? choice.object("function").required_text("name") : choice.required_text("name");
+}
+
+}  // namespace
+
+OrderedJson read_messages(const RequestFields& body) {
+  body.required("messages");
+  OrderedJson messages = OrderedJson::array();
+  for (const OrderedJson& message : body.array("messages", limits::kMaxChatMessages)) {
+    messages.push_back(read_message(RequestFields(message, element_path(body.path("messages"), messages.size())), messages));
+  }
+  if (messages.empty()) body.refuse("messages", "must have at least one message");
+  return messages;
+}
+
+std::vector<std::string> read_parts(const RequestFields& message, std::string_view name) {
+  const OrderedJson* content = message.find(name);
+  if (!content) return {};
+  if (content->is_string()) return {content->get<std::string>()};
+  if (!content->is_array()) message.refuse(name, fmt::format("must be a string or an array of parts, is {}", json_type_name(*content)));
+  std::vector<std::string> parts;
+  for (const OrderedJson& part : message.array(name, limits::kMaxContentParts)) {
+    parts.push_back(part.is_string() ? part.get<std::string>() : part_text(RequestFields(part, element_path(message.path(name), parts.size()))));
+  }
+  return parts;
+}
+
+std::string read_content(const RequestFields& message, std::string_view name) { return fmt::format("{}", fmt::join(read_parts(message, name), "\n")); }
+
+std::string called_name(const OrderedJson& messages, std::string_view id) {
+  for (auto message = messages.rbegin(); message != messages.rend(); ++message) {
+    if (!message->contains("tool_calls")) continue;
+    for (const OrderedJson& call : message->at("tool_calls")) {
+      if (call.contains("id") && call.at("id") == id) return call.at("function").at("name").get<std::string>();
+    }
+  }
+  return {};
+}
+
+
+OrderedJson read_arguments(std::string_view text, const std::string& path) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return OrderedJson::object();
+  try {
+    OrderedJson arguments = parse_ordered_json(text, path);
+    if (arguments.is_object()) return arguments;
+  } catch (const Error& error) {
+    throw RequestError(path, error.what());
+  }
+  throw RequestError(path, path + ": must be the JSON text of an object");
+}
+
+OrderedJson read_function(const RequestFields& function) {
+  OrderedJson out = OrderedJson::object();
+  const std::string name = function.required_text("name");
+  if (name.empty() || name.size() > limits::kMaxToolNameBytes) {
+    function.refuse("name", fmt::format("must have 1 to {} bytes", limits::kMaxToolNameBytes));
+  }
+  out["name"] = name;
+  if (const auto description = function.optional_text("description")) out["description"] = *description;
+  const RequestFields parameters = function.object("parameters");
+  out["parameters"] = parameters.json();
+  if (parameters.json().empty()) out["parameters"] = {{"type", "object"}, {"properties", OrderedJson::object()}};
+  function.optional_boolean("strict");  // calls that are forced are held to the schema either way
+  return out;
+}
+
+ToolFields read_tools(const RequestFields& body) {
+  ToolFields fields{.tools = read_tool_list(body), .parallel = body.boolean("parallel_tool_calls", true)};
+  const OrderedJson* choice = body.find("tool_choice");
+  if (!choice) return fields;
+  if (choice->is_object()) {
+    fields.choice = ToolChoice::kNamed;
+    fields.name = chosen_name(body.object("tool_choice"));
+    if (!has_tool(fields.tools, fields.name)) body.refuse("tool_choice", "names a tool that is not in tools");
+    return fields;
+  }
+  const std::string word = body.choice("tool_choice", "auto", {"none", "auto", "required"});
+  if (word == "required" && fields.tools.is_null()) body.refuse("tool_choice", "is required, but there are no tools");
+  if (word == "required") fields.choice = ToolChoice::kRequired;
+  if (word == "none") fields.choice = ToolChoice::kNone;
+  return fields;
+}
+
+}  // namespace minnow

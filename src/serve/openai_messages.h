@@ -1,0 +1,43 @@
+// Chats of the OpenAI API as chat templates want them: contents as text, arguments of calls as objects, no role but four.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "respond/responder.h"
+#include "serve/fields.h"
+
+namespace minnow {
+
+// The array "messages": {role: system | user | assistant | tool, content: text} each, and where they are given name,
+// reasoning_content, tool_calls (arguments as an object), tool_call_id. "developer" is "system". A tool's message without a name
+// gets that of the call that it answers. Throws RequestError for anything else: images, sound and files among them.
+OrderedJson read_messages(const RequestFields& body);
+
+// A message's content: a string, or parts of text. Missing and null are none.
+std::vector<std::string> read_parts(const RequestFields& message, std::string_view name = "content");
+// The same, joined by line ends.
+std::string read_content(const RequestFields& message, std::string_view name = "content");
+
+// The name of the tool whose call, in one of the messages, has this id; empty when none has.
+std::string called_name(const OrderedJson& messages, std::string_view id);
+
+// JSON text of an object, as calls carry it; empty is {}. Throws RequestError naming `path`.
+OrderedJson read_arguments(std::string_view text, const std::string& path);
+
+struct ToolFields {
+  OrderedJson tools;  // null: none, or none may be called
+  ToolChoice choice = ToolChoice::kAuto;
+  std::string name;  // of kNamed
+  bool parallel = true;
+};
+
+// "tools", "tool_choice" and "parallel_tool_calls". Tools are those of /v1/chat/completions ({"type": "function", "function": {...}})
+// or of /v1/responses ({"type": "function", "name": ...}); either way the result has the former. Throws RequestError.
+ToolFields read_tools(const RequestFields& body);
+
+// {"name", "description", "parameters"} with an object schema where the request has none. Throws RequestError.
+OrderedJson read_function(const RequestFields& function);
+
+}  // namespace minnow

@@ -1,0 +1,115 @@
+#include "serve/openai_messages.h"
+
+#include <gtest/gtest.h>
+
+namespace minnow {
+namespace {
+
+OrderedJson messages(const char* text) {
+  const OrderedJson body = parse_ordered_json(std::string(R"({"messages": )") + text + "}", "test");
+  return read_messages(RequestFields(body));
+}
+
+ToolFields tools(const char* text) {
+  const OrderedJson body = parse_ordered_json(text, "test");
+  return read_tools(RequestFields(body));
+}
+
+template <typename F>
+std::string refused_field(F&& f) {
+  try {
+    f();
+  } catch (const RequestError& error) {
+    return error.param();
+  }
+  return "nothing";
+}
+
+constexpr const char* kWeather = R"({"type": "function", "function": {"name": "weather", "description": "tells", "strict": true,
+  "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}})";
+
+TEST(Messages, keep_role_and_content) {
+  EXPECT_EQ(messages(R"([{"role": "developer", "content": "be brief"}, {"role": "user", "content": "hi", "name": "Ann"},
+                         {"role": "assistant", "content": "ho"}])")
+                .dump(),
+            R"([{"role":"system","content":"be brief"},{"role":"user","content":"hi","name":"Ann"},{"role":"assistant","content":"ho"}])");
+}
+
+TEST(Messages, join_parts_of_text) {
+  const OrderedJson read = messages(R"([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}])");
+  EXPECT_EQ(read[0]["content"], "a\nb");
+}
+
+TEST(Messages, refuse_images_sound_and_files_by_their_place) {
+  EXPECT_EQ(refused_field([] { messages(R"([{"role": "user", "content": [{"type": "text", "text": "a"},
+      {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}])"); }),
+            "messages[0].content[1].type");
+  EXPECT_EQ(refused_field([] { messages(R"([{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}])"); }),
+            "messages[0].content[0].type");
+}
+
+TEST(Messages, carry_calls_with_their_arguments_as_objects_and_results_with_their_names) {
+  const OrderedJson read = messages(R"([{"role": "user", "content": "w?"},
+    {"role": "assistant", "content": null, "reasoning_content": "hm", "tool_calls": [{"id": "call_1", "type": "function",
+      "function": {"name": "weather", "arguments": "{\"city\": \"Oslo\"}"}}]},
+    {"role": "tool", "tool_call_id": "call_1", "content": "rain"}])");
+  EXPECT_EQ(read[1].dump(),
+            R"({"role":"assistant","content":"","reasoning_content":"hm","tool_calls":[{"id":"call_1","type":"function",)"
+            R"("function":{"name":"weather","arguments":{"city":"Oslo"}}}]})");
+  EXPECT_EQ(read[2].dump(), R"({"role":"tool","content":"rain","name":"weather","tool_call_id":"call_1"})");
+}
+
+TEST(Messages, name_what_is_wrong) {
+  EXPECT_EQ(refused_field([] { messages("[]"); }), "messages");
+  EXPECT_EQ(refused_field([] { messages("\"hi\""); }), "messages");
+  EXPECT_EQ(refused_field([] { messages(R"(["hi"])"); }), "messages[0]");
+  EXPECT_EQ(refused_field([] { messages(R"([{"content": "hi"}])"); }), "messages[0].role");
+  EXPECT_EQ(refused_field([] { messages(R"([{"role": "wizard", "content": "hi"}])"); }), "messages[0].role");
+  EXPECT_EQ(refused_field([] { messages(R"([{"role": "user"}])"); }), "messages[0].content");
+  EXPECT_EQ(refused_field([] { messages(R"([{"role": "user", "content": 5}])"); }), "messages[0].content");
+  EXPECT_EQ(refused_field([] { messages(R"([{"role": "assistant", "content": null}])"); }), "messages[0].content");
+  EXPECT_EQ(refused_field([] { messages(R"([{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}])"); }),
+            "messages[0].tool_calls[0].function.arguments");
+  EXPECT_EQ(refused_field([] { messages(R"([{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "[1]"}}]}])"); }),
+            "messages[0].tool_calls[0].function.arguments");
+}
+
+TEST(Tools, are_what_templates_show) {
+  const ToolFields fields = tools((R"({"tools": [)" + std::string(kWeather) + "]}").c_str());
+  EXPECT_EQ(fields.tools.dump(), R"([{"type":"function","function":{"name":"weather","description":"tells",)"
+                                 R"("parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}])");
+  EXPECT_EQ(fields.choice, ToolChoice::kAuto);
+  EXPECT_TRUE(fields.parallel);
+}
+
+TEST(Tools, may_be_flat_as_those_of_responses) {
+  const ToolFields fields = tools(R"({"tools": [{"type": "function", "name": "now"}], "tool_choice": {"type": "function", "name": "now"}})");
+  EXPECT_EQ(fields.tools.dump(), R"([{"type":"function","function":{"name":"now","parameters":{"type":"object","properties":{}}}}])");
+  EXPECT_EQ(fields.choice, ToolChoice::kNamed);
+  EXPECT_EQ(fields.name, "now");
+}
+
+TEST(Tools, are_called_as_the_request_chooses) {
+  const std::string list = R"("tools": [)" + std::string(kWeather) + "]";
+  EXPECT_EQ(tools(("{" + list + R"(, "tool_choice": "none"})").c_str()).choice, ToolChoice::kNone);
+  EXPECT_EQ(tools(("{" + list + R"(, "tool_choice": "required", "parallel_tool_calls": false})").c_str()).choice, ToolChoice::kRequired);
+  EXPECT_FALSE(tools(("{" + list + R"(, "parallel_tool_calls": false})").c_str()).parallel);
+  EXPECT_EQ(tools(("{" + list + R"(, "tool_choice": {"type": "function", "function": {"name": "weather"}}})").c_str()).name, "weather");
+}
+
+TEST(Tools, name_what_is_wrong) {
+  const std::string list = R"({"tools": [)" + std::string(kWeather) + "]";
+  const auto refused = [](const std::string& text) { return refused_field([&] { tools(text.c_str()); }); };
+  EXPECT_EQ(refused(list + R"(, "tool_choice": "maybe"})"), "tool_choice");
+  EXPECT_EQ(refused(list + R"(, "tool_choice": {"type": "function", "function": {"name": "other"}}})"), "tool_choice");
+  EXPECT_EQ(refused(R"({"tool_choice": "required"})"), "tool_choice");
+  EXPECT_EQ(refused(R"({"tools": {}})"), "tools");
+  EXPECT_EQ(refused(R"({"tools": [{"type": "web_search"}]})"), "tools[0].type");
+  EXPECT_EQ(refused(R"({"tools": [{"type": "function", "function": {}}]})"), "tools[0].function.name");
+  EXPECT_EQ(refused(R"({"tools": [{"type": "function", "function": {"name": "f", "parameters": 3}}]})"), "tools[0].function.parameters");
+  EXPECT_EQ(refused(R"({"tools": [{"type": "function", "name": "f"}, {"type": "function", "name": "f"}]})"), "tools[1]");
+  EXPECT_EQ(refused(R"({"functions": [{"name": "f"}]})"), "functions");
+}
+
+}  // namespace
+}  // namespace minnow

@@ -1,0 +1,144 @@
+#include "serve/openai_response_request.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/limits.h"
+#include "serve/openai_messages.h"
+#include "serve/response_format.h"
+
+namespace minnow {
+namespace {
+
+constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
+constexpr int64_t kMaxTopLogprobs = 20;
+
+void refuse_unsupported(const RequestFields& body) {
+  if (body.boolean("background", false)) body.refuse("background", "is not supported", "leave it out, and read the answer as it comes with stream");
+  for (const std::string_view name : {"conversation", "prompt", "context_management", "moderation", "messages"}) {
+    if (body.has(name)) body.refuse(name, "is not supported", name == "messages" ? "use input, or /v1/chat/completions" : "leave it out");
+  }
+  if (body.choice("truncation", "disabled", {"auto", "disabled"}) == "auto") {
+    body.refuse("truncation", "must be disabled: a conversation that is too long is refused, never cut");
+  }
+  if (body.integer("n", 1, 1, kMaxInt) != 1) body.refuse("n", "must be 1", "use /v1/chat/completions for more choices");
+  if (body.object("text").text("verbosity", "medium") != "medium") {
+    body.refuse("text", "verbosity is not supported", "say in the instructions how long the answer is to be");
+  }
+}
+
+// What came before, by previous_response_id.
+OrderedJson items_before(const RequestFields& body, const StoredContext& stored) {
+  const std::string id = body.text("previous_response_id");
+  if (id.empty()) return OrderedJson::array();
+  const ResponseStore::Entry entry = stored.store.find(stored.tenant, id);
+  if (!entry) {
+    throw Error(ErrorCode::kNotFound, "previous_response_id: there is no such response",
+                "responses are stored for a while, and only with store: true; send the whole conversation as input");
+  }
+  return parse_ordered_json(entry->items, "stored response");
+}
+
+OrderedJson stored_item(const StoredContext& stored, const std::string& id) {
+  const ResponseStore::Entry entry = stored.store.find_item(stored.tenant, id);
+  if (!entry) return nullptr;
+  for (OrderedJson& item : parse_ordered_json(entry->items, "stored response")) {
+    if (item["id"] == id) return std::move(item);
+  }
+  return nullptr;
+}
+
+void read_items_and_messages(ResponseFields& fields, const RequestFields& body, const StoredContext& stored) {
+  fields.items = items_before(body, stored);
+  fields.input_begin = fields.items.size();
+  const ItemSources sources{.find = [&](const std::string& id) { return stored_item(stored, id); }};
+  for (OrderedJson& item : read_items(body, sources)) fields.items.push_back(std::move(item));
+  if (fields.items.size() > limits::kMaxChatMessages) {
+    body.refuse("input", fmt::format("with what came before these are {} items, allowed: {}", fields.items.size(), limits::kMaxChatMessages));
+  }
+  fields.request.messages = messages_of_items(fields.items, body.text("instructions"));
+}
+
+void read_logprobs(ResponseFields& fields, const RequestFields& body) {
+  const std::vector<std::string> include = body.texts("include", 64);
+  const auto has = [&](std::string_view name) { return std::find(include.begin(), include.end(), name) != include.end(); };
+  const int64_t top = body.integer("top_logprobs", 0, 0, kMaxTopLogprobs);
+  fields.format.logprobs = top > 0 || has("message.output_text.logprobs");
+  if (fields.format.logprobs) fields.request.n_logprobs = static_cast<int>(top);
+  fields.format.encode_reasoning = has("reasoning.encrypted_content");
+}
+
+// Tools as /v1/responses shows them.
+OrderedJson tools_json(const RequestFields& body) {
+  OrderedJson tools = OrderedJson::array();
+  for (const OrderedJson& tool : body.array("tools", limits::kMaxTools)) {
+    const RequestFields fields(tool, element_path(body.path("tools"), tools.size()));
+    const RequestFields holder = fields.has("function") ? fields.object("function") : fields;
+    const OrderedJson function = read_function(holder);
+    const OrderedJson* strict = holder.find("strict");
+    tools.push_back({{"type", "function"},
+                     {"name", function["name"]},
+                     {"description", function.contains("description") ? function["description"] : OrderedJson()},
+                     {"parameters", function["parameters"]},
+                     {"strict", strict ? *strict : OrderedJson()}});
+  }
+  return tools;
+}
+
+OrderedJson given(const RequestFields& body, std::string_view name, OrderedJson otherwise = nullptr) {
+  const OrderedJson* value = body.find(name);
+  return value ? *value : std::move(otherwise);
+}
+
+// What the response says of its request.
+OrderedJson response_json(const ResponseFields& fields, const RequestFields& body) {
+  const RequestFields reasoning = body.object("reasoning"), text = body.object("text");
+  const SamplingParams& sampling = fields.request.sampling;
+  OrderedJson response = {
+      {"id", ""}, {"object", "response"}, {"created_at", 0}, {"status", "in_progress"}, {"background", false}, {"completed_at", nullptr},
+      {"error", nullptr}, {"incomplete_details", nullptr}, {"instructions", given(body, "instructions")},
+      {"max_output_tokens", given(body, "max_output_tokens")}, {"max_tool_calls", given(body, "max_tool_calls")}, {"model", ""},
+      {"output", OrderedJson::array()}, {"parallel_tool_calls", fields.request.parallel_tool_calls},
+      {"previous_response_id", given(body, "previous_response_id")}, {"prompt_cache_key", given(body, "prompt_cache_key")},
+      {"reasoning", {{"effort", given(reasoning, "effort")}, {"summary", given(reasoning, "summary")}}},
+      {"safety_identifier", given(body, "safety_identifier")}, {"service_tier", "default"}, {"store", fields.store},
+      {"temperature", given(body, "temperature", sampling.temperature)}, {"text", {{"format", given(text, "format", {{"type", "text"}})}}},
+      {"tool_choice", given(body, "tool_choice", "auto")}, {"tools", tools_json(body)},
+      {"top_logprobs", std::max(0, fields.request.n_logprobs)}, {"top_p", given(body, "top_p", sampling.top_p)},
+      {"presence_penalty", given(body, "presence_penalty", 0)}, {"frequency_penalty", given(body, "frequency_penalty", 0)}, {"truncation", "disabled"},
+      {"metadata", read_metadata(body)}};
+  if (body.has("user")) response["user"] = body.text("user");
+  return response;
+}
+
+}  // namespace
+
+ResponseFields read_response(const RequestFields& body, const ModelFacts& model, const StoredContext& stored) {
+  refuse_unsupported(body);
+  ResponseFields fields;
+  ChatRequest& request = fields.request;
+  read_items_and_messages(fields, body, stored);
+  SamplingFields sampling = read_sampling(body, model.sampling);
+  sampling.max_tokens = body.integer("max_output_tokens", sampling.max_tokens, 1, kMaxInt);
+  fields.format.include_stop = sampling.include_stop;
+  set_sampling(request, std::move(sampling));
+  const RequestFields text = body.object("text");
+  request.constraint = text.has("format") ? read_format_object(text.object("format")) : read_response_format(body);
+  set_tools(request, body, model);
+  const RequestFields reasoning = body.object("reasoning");
+  set_effort(request, reasoning, "effort", model);
+  for (const std::string_view name : {"summary", "generate_summary"}) reasoning.optional_text(name);  // what the model thinks is shown whole
+  set_template_variables(request, body);
+  read_logprobs(fields, body);
+  request.cache_salt = body.text("cache_salt");
+  fields.stream = body.boolean("stream", false);
+  fields.store = body.boolean("store", true);
+  fields.format.include_reasoning = body.boolean("include_reasoning", true);
+  body.optional_integer("max_tool_calls", 1, kMaxInt);  // of built-in tools, which there are none of
+  for (const std::string_view name : {"user", "service_tier", "safety_identifier", "prompt_cache_key"}) body.optional_text(name);
+  body.object("stream_options").optional_boolean("include_obfuscation");
+  fields.format.response = response_json(fields, body);
+  return fields;
+}
+
+}  // namespace minnow

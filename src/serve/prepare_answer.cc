@@ -1,0 +1,76 @@
+#include "serve/prepare_answer.h"
+
+#include "serve/fields.h"
+#include "serve/sampling_fields.h"
+
+namespace minnow {
+namespace {
+
+std::unique_ptr<ChatAnswer> start_one(Responder& responder, const ChatRequest& request) { return responder.respond(request); }
+std::unique_ptr<ChatAnswer> start_one(Responder& responder, const TextRequest& request) { return responder.complete(request); }
+
+template <typename Request>
+std::unique_ptr<ChatAnswer> start_or_explain(LoadedModel& model, const Request& request, const std::string& field) {
+  try {
+    return start_one(model.responder(), request);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kLimit) throw;
+    // Whether it is the prompt that is too long, or something else that is limited.
+    const auto n_tokens = static_cast<int64_t>(model.responder().prompt(request).size());
+    const int64_t room = model.engine().max_prompt();
+    if (n_tokens > room) refuse_long_prompt(field, n_tokens, room);
+    throw;
+  }
+}
+
+template <typename Request>
+std::unique_ptr<PreparedAnswer> prepare(AnswerPlan plan, std::vector<Request> requests) {
+  auto prepared = std::make_unique<PreparedAnswer>();
+  prepared->model = std::move(plan.model);
+  prepared->format = std::move(plan.format);
+  prepared->stream = plan.stream;
+  prepared->start = [answer = prepared.get(), requests = std::move(requests), field = std::move(plan.prompt_field)](
+                        const std::function<void()>& on_event) mutable {
+    for (Request& request : requests) {
+      request.on_event = on_event;
+      answer->answers.push_back(start_or_explain(*answer->model, request, field));
+    }
+  };
+  return prepared;
+}
+
+}  // namespace
+
+std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<ChatRequest> requests) {
+  return prepare(std::move(plan), std::move(requests));
+}
+
+std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<TextRequest> requests) {
+  return prepare(std::move(plan), std::move(requests));
+}
+
+std::vector<ChatRequest> choices_of(const ChatRequest& request, int64_t n) {
+  std::vector<ChatRequest> requests(static_cast<std::size_t>(n), request);
+  for (std::size_t i = 0; i < requests.size(); ++i) requests[i].sampling.seed = choice_seed(request.sampling.seed, static_cast<int>(i));
+  return requests;
+}
+
+std::string cache_salt(const HttpRequest& request, std::string_view own) {
+  std::string salt = request.caller.tenant;
+  if (own.empty()) return salt;
+  salt += '\0';
+  salt += own;
+  return salt;
+}
+
+std::function<bool(TokenId)> end_test(LoadedModel& model) {
+  if (!model.engine().has_tokenizer()) return {};
+  return [tokenizer = &model.engine().tokenizer()](TokenId id) { return tokenizer->is_end_of_generation(id); };
+}
+
+void refuse_long_prompt(const std::string& field, int64_t n_tokens, int64_t max_tokens) {
+  throw RequestError(field, fmt::format("{}: the prompt has {} tokens, but the context of this model holds {}", field, n_tokens, max_tokens),
+                     "shorten it, or serve the model with a larger context", "context_length_exceeded");
+}
+
+}  // namespace minnow

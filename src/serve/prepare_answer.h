@@ -1,0 +1,38 @@
+// From requests to a model to an answer that is about to be given.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "respond/responder.h"
+#include "serve/answer_format.h"
+#include "serve/http_types.h"
+
+namespace minnow {
+
+struct AnswerPlan {
+  ModelLease model;
+  std::unique_ptr<AnswerFormat> format;
+  bool stream = false;
+  std::string prompt_field = "messages";  // that errors name when the prompt is too long
+};
+
+// One answer for each request, in order; they are submitted by PreparedAnswer::start. A prompt that does not fit the context is
+// RequestError with OpenAI's code "context_length_exceeded", and both numbers.
+std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<ChatRequest> requests);
+std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<TextRequest> requests);
+
+// The request once for each choice; each has its own seed.
+std::vector<ChatRequest> choices_of(const ChatRequest& request, int64_t n);
+
+// The tenant's part of the prefix cache, and within it the client's own salt.
+std::string cache_salt(const HttpRequest& request, std::string_view own);
+
+// Whether a token ends texts of this model. Empty when it has no tokenizer.
+std::function<bool(TokenId)> end_test(LoadedModel& model);
+
+[[noreturn]] void refuse_long_prompt(const std::string& field, int64_t n_tokens, int64_t max_tokens);
+
+}  // namespace minnow

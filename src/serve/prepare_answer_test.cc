@@ -1,0 +1,45 @@
+#include "serve/prepare_answer.h"
+
+#include <gtest/gtest.h>
+
+#include "serve/fields.h"
+#include "serve/sampling_fields.h"
+
+namespace minnow {
+namespace {
+
+TEST(ChoicesOf, draw_each_with_a_seed_of_its_own) {
+  ChatRequest request;
+  request.sampling.seed = 7;
+  const auto choices = choices_of(request, 3);
+  ASSERT_EQ(choices.size(), 3u);
+  EXPECT_EQ(choices[0].sampling.seed, 7u);
+  EXPECT_NE(choices[1].sampling.seed, choices[2].sampling.seed);
+}
+
+TEST(CacheSalt, keeps_tenants_apart_whatever_a_client_says) {
+  HttpRequest one, two;
+  one.caller.tenant = "one";
+  two.caller.tenant = "two";
+  EXPECT_EQ(cache_salt(one, ""), "one");
+  EXPECT_NE(cache_salt(one, "s"), cache_salt(two, "s"));
+  EXPECT_NE(cache_salt(one, "s"), cache_salt(one, "t"));
+  HttpRequest nobody;
+  EXPECT_NE(cache_salt(nobody, "one"), cache_salt(one, ""));
+}
+
+TEST(RefuseLongPrompt, names_both_numbers_and_the_code) {
+  try {
+    refuse_long_prompt("messages", 9000, 8192);
+    FAIL();
+  } catch (const RequestError& error) {
+    EXPECT_EQ(error.type_code(), "context_length_exceeded");
+    EXPECT_EQ(error.param(), "messages");
+    const std::string text = error.what();
+    EXPECT_NE(text.find("9000"), std::string::npos);
+    EXPECT_NE(text.find("8192"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace minnow

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""`minnow serve` under load, with clients that go away, read slowly or are too many, and when it is told to stop (standard library only).
+
+    serve_reliability.py --minnow build/release/minnow [--long] [TEST...]
+
+TEST: aborts, readers, overload, drain; all of them by default. --long: the counts of a release instead of those of every merge.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import resource
+import signal
+import statistics
+import sys
+import tempfile
+import threading
+import time
+
+from scripted_model import scripted_gguf
+from serve_http import MODEL, Checks, Own, Raw, is_idle, post, song, wait_for
+from serve_process import Server
+
+SHORT_SECONDS, LONG_SECONDS = 400, 7200  # nothing here may hang
+
+
+def in_threads(n, work):
+    """Runs work(i) for i < n at the same time; raises what one of them raised."""
+    errors = []
+
+    def run(i):
+        try:
+            work(i)
+        except Exception as e:  # noqa: BLE001: told to the caller
+            errors.append(e)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(n)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if errors:
+        raise errors[0]
+
+
+def descriptors(server):
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
+def resident_kilobytes(server):
+    for line in pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
+# ---- clients that go away (L2)
+
+STORIES = ["Once upon a time", "The little fish", "One day a girl named", "In the garden there was", "A dog and a cat", "It was raining when"]
+
+
+def story(prompt):
+    return {"model": "minnow-tiny", "prompt": prompt, "max_tokens": 40, "temperature": 0, "stream": True}
+
+
+def text_of(body):
+    events = [line[6:] for line in body.splitlines() if line.startswith("data: ") and line != "data: [DONE]"]
+    return "".join(c["text"] for e in map(json.loads, events) for c in e["choices"])
+
+
+def aborts(c, folder, _model, long):
+    """Answers of neighbours are those of a quiet server, and nothing is left behind."""
+    n, clients = (10000, 16) if long else (1500, 16)
+    with Server(c.minnow, folder, "minnow-tiny", "--parallel", 16) as server:
+        def whole(prompt):
+            with Raw(server.port) as r:
+                r.send(post("/v1/completions", story(prompt)))
+                status, _, body = r.response()
+                return (status, text_of(body) if status == 200 else body)
+
+        expected = {p: whole(p) for p in STORIES}
+        c.check(all(status == 200 and text for status, text in expected.values()), f"the model tells stories: {expected}")
+        wait_for(lambda: is_idle(server))
+        open_before, different, ended = descriptors(server), [], [0]
+
+        def client(i):
+            dice = random.Random(i)
+            connection = Raw(server.port)
+            for _ in range(n // clients):
+                prompt = dice.choice(STORIES)
+                if dice.random() >= 0.2:
+                    connection.send(post("/v1/completions", story(prompt)))
+                    status, _, body = connection.response()
+                    if (status, text_of(body) if status == 200 else body) != expected[prompt]:
+                        different.append((prompt, status, body[-200:]))
+                    continue
+                gone = Raw(server.port)
+                gone.send(post("/v1/completions", story(prompt), "Connection: close"))  # it ends when the answer does
+                for _ in range(dice.choice((0, 0, 1, 3, 20))):  # events that it waits for
+                    gone.until("\n\n")
+                gone.reset() if dice.random() < 0.5 else gone.socket.close()
+                ended[0] += 1
+            connection.socket.close()
+
+        in_threads(clients, client)
+        c.check(ended[0] > n * 0.1, f"{ended[0]} requests were aborted")
+        c.check(not different, f"{len(different)} answers are not what they are on a quiet server: {different[:2]}")
+        c.check(wait_for(lambda: is_idle(server)), "no sequence is left")
+        c.check(wait_for(lambda: descriptors(server) <= open_before), f"no descriptor is left: {open_before} before, {descriptors(server)} now")
+        c.check(whole(STORIES[0]) == expected[STORIES[0]], "it answers as before")
+        c.check(server.stop() == 0, "exit code 0")
+
+
+# ---- clients that read slowly (L3)
+
+
+def server_reads(server):
+    with Raw(server.port) as r:
+        r.send(post("/v1/chat/completions", song()))
+        r.response()
+
+
+def readers(c, folder, model, long):
+    n = 1000 if long else 40
+    with Server(c.minnow, folder, model, "--write-seconds", 3, "--max-queue", 4000, "--parallel", 4) as server:
+        def quick():
+            began = time.monotonic()
+            c.check(server.post("/v1/chat/completions", song(20, False)).status == 200, "others are answered")
+            return time.monotonic() - began
+
+        def seconds():
+            return statistics.median(quick() for _ in range(15))
+
+        in_threads(8, lambda _: server_reads(server))  # the cache of the engine is in memory from here on
+        quiet, before = seconds(), resident_kilobytes(server)
+        slow = []
+        for _ in range(n):
+            r = Raw(server.port, receive_bytes=4096)
+            r.send(post("/v1/chat/completions", song(1500)))
+            slow.append(r)
+        stop = time.monotonic() + 2
+        while time.monotonic() < stop:
+            for r in slow:
+                r.socket.recv(1)
+            time.sleep(0.2)
+        each = (resident_kilobytes(server) - before) / n
+        c.check(each < 64, f"a slow reader costs {each:.1f} KB")
+        c.check(wait_for(lambda: is_idle(server), 600 if long else 60), "slow readers are cut, and their answers end")
+        held_up = seconds()
+        c.check(held_up < 3 * quiet + 0.05, f"others are as quick as before: {quiet:.3f} s, then {held_up:.3f} s")
+        time.sleep(4)  # those whose answer was made last have their time as well
+        cut = sum("[DONE]" not in r.until("[DONE]") for r in slow)
+        # The kernel may hold all of an answer whose tokens came together in few events.
+        c.check(cut > n / 2, f"{cut} of {n} slow readers were cut")
+        for r in slow:
+            r.socket.close()
+        c.check(server.stop() == 0, "exit code 0")
+
+
+# ---- more requests than can be answered (L5)
+
+
+def overload(c, folder, model, long):
+    seconds, capacity = (60, 8) if long else (6, 8)
+    with Server(c.minnow, folder, model, "--max-queue", capacity, "--parallel", 4) as server:
+        def load(clients):
+            """Answers a second, and how long refusals took."""
+            good, refusals, odd = [0], [], []
+            until = time.monotonic() + seconds
+
+            def client(_):
+                connection = Raw(server.port)
+                while time.monotonic() < until:
+                    began = time.monotonic()
+                    connection.send(post("/v1/chat/completions", song(100, False)))
+                    status, headers, body = connection.response()
+                    if status == 200:
+                        good[0] += 1
+                    elif status in (429, 503) and int(headers.get("retry-after", 0)) > 0:
+                        refusals.append(time.monotonic() - began)
+                        time.sleep(0.05)
+                    else:
+                        odd.append((status, body[:100]))
+                        return
+                connection.socket.close()
+
+            in_threads(clients, client)
+            c.check(not odd, f"only answers and refusals: {odd[:2]}")
+            return good[0] / seconds, refusals
+
+        alone, none = load(capacity)
+        c.check(not none, "no refusal within capacity")
+        before = resident_kilobytes(server)
+        crowded, refused = load(10 * capacity)
+        c.check(len(refused) > 10, f"{len(refused)} requests were refused")
+        c.check(statistics.median(refused or [1]) < 0.1, f"refusals come at once: {statistics.median(refused or [1]):.3f} s")
+        c.check(crowded > 0.75 * alone, f"{crowded:.0f} answers a second under overload, {alone:.0f} without")
+        c.check(resident_kilobytes(server) - before < 32 << 10, "memory stays")
+        print(f"     {alone:.0f} answers a second; with ten times as many clients {crowded:.0f}, refusals in {1000 * statistics.median(refused or [1]):.1f} ms")
+        c.check(server.stop() == 0, "exit code 0")
+
+
+# ---- SIGTERM with open streams (L6)
+
+
+def drain(c, folder, model, long):
+    for i in range(200 if long else 8):
+        whole = i % 2 == 0  # do they have time to end?
+        with Own(c, folder / str(i), model, "--port", 0, "--parallel", 50, "--drain-seconds", 30 if whole else 0.3) as own:
+            port = own.port()
+            streams = [Raw(port) for _ in range(50)]
+            for r in streams:
+                r.send(post("/v1/chat/completions", song(40 if whole else 3500)))
+            for r in streams:
+                r.until("data: ")
+            began = time.monotonic()
+            own.process.send_signal(signal.SIGTERM)
+            ends = [r.until("0\r\n\r\n") for r in streams]
+            finished = sum("[DONE]" in e and '"error"' not in e for e in ends)
+            told = sum('"error"' in e for e in ends)
+            code = own.wait(45)
+            took = time.monotonic() - began
+            c.check(code == 0, f"drain {i}: exit code {code}")
+            c.check(finished == 50 if whole else finished + told == 50, f"drain {i}: {finished} streams ended whole, {told} were told, of 50")
+            c.check(whole or took < 1.3 + 0.5, f"drain {i}: took {took:.2f} s")
+            for r in streams:
+                r.socket.close()
+
+
+TESTS = {"aborts": aborts, "readers": readers, "overload": overload, "drain": drain}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minnow", required=True)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("tests", nargs="*", metavar="TEST", help=", ".join(TESTS))
+    arguments = parser.parse_args()
+    unknown = set(arguments.tests) - set(TESTS)
+    if unknown:
+        parser.error(f"no such test: {', '.join(sorted(unknown))}")
+    signal.alarm(LONG_SECONDS if arguments.long else SHORT_SECONDS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    c = Checks(os.path.abspath(arguments.minnow))
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        model = folder / f"{MODEL}.gguf"
+        model.write_bytes(scripted_gguf().build())
+        for test in arguments.tests or TESTS:
+            began = time.monotonic()
+            TESTS[test](c, folder / test, model, arguments.long)
+            print(f"{test}: {time.monotonic() - began:.1f} s", flush=True)
+    print(f"{c.passed} passed, {c.failed} failed")
+    return 1 if c.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

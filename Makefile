@@ -10,7 +10,7 @@ SECONDS_EACH ?= 60
 PACKAGES := build-essential cmake ninja-build pkg-config ccache mold git python3 \
   libcli11-dev libfmt-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev libsodium-dev libedit-dev libgtest-dev libgmock-dev \
   libboost1.81-dev libssl-dev prometheus-cpp-dev libtomlplusplus-dev libcurl4-openssl-dev openssl \
-  python3-jinja2 python3-jsonschema python3-numpy
+  python3-jinja2 python3-jsonschema python3-numpy python3-yaml
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev googletest
 CROSS_PACKAGES := g++-aarch64-linux-gnu qemu-user googletest
 # install(1): the packages that are missing, with sudo when not root

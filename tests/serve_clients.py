@@ -28,6 +28,7 @@ CLIENTS = pathlib.Path(__file__).resolve().parent / "clients"
 DOCUMENTS = CLIENTS.parents[2] / "shared" / "data" / "conformance"
 SUITES = ("openai_chat", "openai_more", "ollama", "anthropic", "vercel")
 INSTALL_SECONDS, SUITE_SECONDS = 300, 300
+NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=2", "--fetch-retry-mintimeout=1000")
 RANDOM_CONTEXT = 2048
 # Of the model that says noise: it shows tools, so that it can be held to calls of them.
 TEMPLATE = "{{ bos_token }}{% if tools %}{{ tools | tojson }} <tool_call>{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
@@ -70,8 +71,7 @@ def packages():
         for name in ("package.json", "package-lock.json"):
             shutil.copy(CLIENTS / name, aside)
         try:
-            r = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=aside, capture_output=True, text=True,
-                               timeout=INSTALL_SECONDS, stdin=subprocess.DEVNULL)
+            r = subprocess.run(["npm", "ci", *NPM_OPTIONS], cwd=aside, capture_output=True, text=True, timeout=INSTALL_SECONDS, stdin=subprocess.DEVNULL)
             problem = None if r.returncode == 0 else (r.stderr.strip().splitlines() or ["npm ci failed"])[0]
         except subprocess.TimeoutExpired:
             problem = f"npm ci takes longer than {INSTALL_SECONDS} s"

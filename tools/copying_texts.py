@@ -58,6 +58,12 @@ def found(record, rng):
     return record["text"] + "\n" + listed + "\n"
 
 
+def to_say_again(rng):
+    """A row of words to be answered with the same row."""
+    row = rng.choice([" ", ", ", "\n"]).join(some_words(rng, 3, 8))
+    return {"text": "say again: " + row, "answer": row}
+
+
 def copying_texts(records, values, rng, n):
     made = []
     for _ in range(n):

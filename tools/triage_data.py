@@ -11,6 +11,7 @@ DATA holds corpora/, classification/, instruct/ and eval/pii as they are publish
     schema.json      what an answer looks like
     train.jsonl      prompt and completion of minnow-triage, valid.jsonl likewise
     test/*.jsonl     what is measured at the end: {"text", ...labels}
+    tests.json       the digests of the splits in test/
     report.json      counts, and how many records were dropped because a test has the same text
 
 The same DATA gives the same bytes. No text of a test is in a file to train on: tests are set apart first, and whatever equals one of
@@ -26,7 +27,7 @@ import re
 import sys
 import zipfile
 
-from copying_texts import copying_texts
+from copying_texts import copying_texts, to_say_again
 from opinions import judged, said_otherwise
 from pii_values import Values
 from variations import MOST_SPANS, about_somebody, from_template, two_at_once, typed, with_other_values
@@ -41,6 +42,11 @@ OTHER_LANGUAGES = {"botchan.txt", "wagahaiwa_nekodearu_ja.txt"}
 
 def normal(text):
     return "".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def digest(rows):
+    """Of the texts of a split, in their order."""
+    return hashlib.sha256("\0".join(r["text"] for r in rows).encode()).hexdigest()
 
 
 def share(text, salt=""):
@@ -113,6 +119,8 @@ NEW_LINE = "\\n"  # in a copied text, as JSON writes it: one token, as it is in 
 
 
 def answer(record):
+    if "answer" in record:
+        return record["answer"]
     items = [type_token(kind) + json.dumps(record["text"][a:b], ensure_ascii=False)[1:-1] for a, b, kind in record.get("spans", [])]
     found = SOME_PII + NEXT_PII.join(items) + LAST_PII if items else NO_PII
     text = intent_token(record.get("intent", OUT_OF_SCOPE)) + sentiment_token(record.get("sentiment", "neutral")) + found
@@ -181,7 +189,7 @@ def write_schema(path, intents):
 def main(folder, out):
     sets = {"clinc150": clinc(folder), "banking77": banking(folder), "polarity": polarity(folder), "pii": pii(folder)}
     tests = {normal(r["text"]) for s in sets.values() for name in ("test", "oos") for r in s.get(name, [])}
-    report = {"test": {}, "dropped": {}, "train": {}}
+    report, digests = {"test": {}, "dropped": {}, "train": {}}, {}
     for name, s in sets.items():
         for split in ("train", "valid"):
             kept = [r for r in s[split] if normal(r["text"]) not in tests]
@@ -192,6 +200,7 @@ def main(folder, out):
                 rows = [dict(r, pii=[{"type": k, "text": r["text"][a:b]} for a, b, k in r["spans"]]) if "spans" in r else r for r in s[split]]
                 write_jsonl(out / "test" / (f"{name}.jsonl" if split == "test" else f"{name}-oos.jsonl"), [{k: v for k, v in r.items() if k != "spans"} for r in rows])
                 report["test"][f"{name} {split}"] = len(rows)
+                digests[f"{name} {split}"] = digest(rows)
 
     intents = sorted({r["intent"] for n in ("clinc150", "banking77") for r in sets[n]["train"]})
     fragments = [intent_token(i) for i in intents] + [sentiment_token(s) for s in SENTIMENTS] + [type_token(t) for t in PII_TYPES]
@@ -202,11 +211,12 @@ def main(folder, out):
     values = Values(sets["pii"]["train"])
     requests, some = sets["clinc150"]["train"] + sets["banking77"]["train"], sets["pii"]["train"]
     out_of_scope = [r for r in requests if r["intent"] == OUT_OF_SCOPE]
-    train = 2 * requests + [dict(r, text=typed(r["text"], rng)) for r in 4 * requests + 8 * out_of_scope]
-    train += said_otherwise(sets["polarity"]["train"], rng, 5) + judged(sets["polarity"]["train"], rng, 40_000)
-    train += 2 * some + [with_other_values(r, values, rng) for r in 26 * some]
+    train = 2 * requests + [dict(r, text=typed(r["text"], rng)) for r in 3 * requests + 8 * out_of_scope]
+    train += said_otherwise(sets["polarity"]["train"], rng, 5) + judged(sets["polarity"]["train"], rng, 30_000)
+    train += 2 * some + [with_other_values(r, values, rng) for r in 24 * some]
     train += [from_template(values, rng) for _ in range(5000)]
     train += [two_at_once(some, values, rng) for _ in range(3000)]
+    train += [to_say_again(rng) for _ in range(15_000)]
     train += off_topic(folder, rng, 4000)
     train += [about_somebody(rng.choice(requests), values, rng) for _ in range(3000)]
     train = [r for r in train if normal(r["text"]) not in tests]
@@ -219,6 +229,7 @@ def main(folder, out):
     (out / "copying").mkdir(exist_ok=True)
     (out / "copying" / "copying.txt").write_text("<|endoftext|>".join(copying))
     write_schema(out / "schema.json", intents)
+    (out / "tests.json").write_text(json.dumps(digests, indent=2) + "\n")
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))
 

@@ -52,7 +52,9 @@ RequestError::RequestError(std::string param, const std::string& what, const std
     : Error(ErrorCode::kInvalidInput, what, hint), param_(std::move(param)), type_code_(std::move(type_code)) {}
 
 OrderedJson parse_body(const HttpRequest& request) {
-  if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) throw RequestError({}, "request: the body is empty", "send a JSON object");
+  if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) {
+    throw RequestError({}, "request: the body is empty", "send a JSON object");
+  }
   OrderedJson body;
   try {
     body = parse_ordered_json(request.body, "request");
@@ -176,7 +178,9 @@ std::vector<TokenId> RequestFields::token_ids(std::string_view name, std::size_t
   return read_token_ids(*value, path(name), max_items);
 }
 
-void RequestFields::refuse(std::string_view name, std::string_view what, const std::string& hint) const { refuse_at(path(name), what, hint); }
+void RequestFields::refuse(std::string_view name, std::string_view what, const std::string& hint) const {
+  refuse_at(path(name), what, hint);
+}
 
 std::string element_path(std::string_view path, std::size_t index) { return fmt::format("{}[{}]", path, index); }
 

@@ -22,11 +22,15 @@ void refuse_unsupported(const RequestFields& body) {
   for (const std::string& modality : body.texts("modalities", 8)) {
     if (modality != "text") body.refuse("modalities", "must be text alone: models here write nothing else");
   }
-  if (body.text("verbosity", "medium") != "medium") body.refuse("verbosity", "is not supported", "say in the messages how long the answer is to be");
+  if (body.text("verbosity", "medium") != "medium") {
+    body.refuse("verbosity", "is not supported", "say in the messages how long the answer is to be");
+  }
   if (body.integer("priority", 0, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()) != 0) {
     body.refuse("priority", "is not supported: requests are answered in the order in which they come");
   }
-  if (body.text("reasoning_format", "auto") == "none") body.refuse("reasoning_format", "must be auto or deepseek", "reasoning is always apart from the answer");
+  if (body.text("reasoning_format", "auto") == "none") {
+    body.refuse("reasoning_format", "must be auto or deepseek", "reasoning is always apart from the answer");
+  }
 }
 
 void read_logprobs(ChatFields& fields, const RequestFields& body) {
@@ -120,7 +124,8 @@ OrderedJson read_metadata(const RequestFields& body) {
   for (const auto& [name, value] : metadata.json().items()) {
     if (!value.is_string()) body.refuse("metadata", "its values must be strings");
     if (name.size() > limits::kMaxMetadataKeyBytes || value.get_ref<const std::string&>().size() > limits::kMaxMetadataValueBytes) {
-      body.refuse("metadata", fmt::format("names may have {} bytes, values {}", limits::kMaxMetadataKeyBytes, limits::kMaxMetadataValueBytes));
+      body.refuse("metadata", fmt::format("names may have {} bytes, values {}", limits::kMaxMetadataKeyBytes,
+                                          limits::kMaxMetadataValueBytes));
     }
   }
   return metadata.json();

@@ -19,7 +19,8 @@ class LegacyLogprobs {
   OrderedJson take();
 
  private:
-  OrderedJson tokens_ = OrderedJson::array(), logprobs_ = OrderedJson::array(), top_ = OrderedJson::array(), offsets_ = OrderedJson::array();
+  OrderedJson tokens_ = OrderedJson::array(), logprobs_ = OrderedJson::array();
+  OrderedJson top_ = OrderedJson::array(), offsets_ = OrderedJson::array();
   int64_t offset_ = 0;  // characters of the text so far
 };
 

@@ -38,7 +38,9 @@ Prompt read_prompt(const OrderedJson& value, const std::string& path) {
 std::vector<Prompt> read_prompts(const RequestFields& body) {
   const OrderedJson& value = body.required("prompt");
   if (value.is_string()) return {value.get<std::string>()};
-  if (!value.is_array() || value.empty()) body.refuse("prompt", "must be a string, an array of strings, of token ids, or of arrays of token ids");
+  if (!value.is_array() || value.empty()) {
+    body.refuse("prompt", "must be a string, an array of strings, of token ids, or of arrays of token ids");
+  }
   if (value.front().is_number()) return {read_prompt(value, body.path("prompt"))};
   std::vector<Prompt> prompts;
   for (const OrderedJson& item : body.array("prompt", limits::kMaxChoices)) {
@@ -52,7 +54,9 @@ void read_choices(CompletionFields& fields, const RequestFields& body) {
   const int64_t best_of = body.integer("best_of", fields.n, 1, limits::kMaxChoices);
   if (best_of != fields.n) body.refuse("best_of", "must be the same as n: all choices that are made are given", "leave it out");
   const auto total = static_cast<int64_t>(fields.prompts.size()) * fields.n;
-  if (total > limits::kMaxChoices) body.refuse("prompt", fmt::format("with n these are {} choices, allowed: {}", total, limits::kMaxChoices));
+  if (total > limits::kMaxChoices) {
+    body.refuse("prompt", fmt::format("with n these are {} choices, allowed: {}", total, limits::kMaxChoices));
+  }
 }
 
 void read_format(CompletionFields& fields, const RequestFields& body) {

@@ -28,8 +28,8 @@ OrderedJson read_call(const RequestFields& call) {
   out["function"]["name"] = function.required_text("name");
   // Some clients send the object itself.
   const OrderedJson* arguments = function.find("arguments");
-  out["function"]["arguments"] = arguments && arguments->is_object() ? *arguments
-                                                                     : read_arguments(function.text("arguments"), function.path("arguments"));
+  const bool is_object = arguments && arguments->is_object();
+  out["function"]["arguments"] = is_object ? *arguments : read_arguments(function.text("arguments"), function.path("arguments"));
   return out;
 }
 
@@ -50,7 +50,9 @@ OrderedJson read_assistant(const RequestFields& message) {
   const std::string reasoning = message.text(message.has("reasoning_content") ? "reasoning_content" : "reasoning");
   if (!reasoning.empty()) out["reasoning_content"] = reasoning;
   OrderedJson calls = read_calls(message);
-  if (calls.empty() && !message.has("content") && !message.has("refusal")) message.refuse("content", "is required, unless there are tool_calls");
+  if (calls.empty() && !message.has("content") && !message.has("refusal")) {
+    message.refuse("content", "is required, unless there are tool_calls");
+  }
   if (!calls.empty()) out["tool_calls"] = std::move(calls);
   return out;
 }
@@ -89,7 +91,8 @@ OrderedJson read_tool(const RequestFields& tool) {
 }
 
 bool has_tool(const OrderedJson& tools, std::string_view name) {
-  return tools.is_array() && std::any_of(tools.begin(), tools.end(), [&](const OrderedJson& tool) { return tool["function"]["name"] == name; });
+  const auto has_name = [&](const OrderedJson& tool) { return tool["function"]["name"] == name; };
+  return tools.is_array() && std::any_of(tools.begin(), tools.end(), has_name);
 }
 
 OrderedJson read_tool_list(const RequestFields& body) {
@@ -132,12 +135,15 @@ std::vector<std::string> read_parts(const RequestFields& message, std::string_vi
   if (!content->is_array()) message.refuse(name, fmt::format("must be a string or an array of parts, is {}", json_type_name(*content)));
   std::vector<std::string> parts;
   for (const OrderedJson& part : message.array(name, limits::kMaxContentParts)) {
-    parts.push_back(part.is_string() ? part.get<std::string>() : part_text(RequestFields(part, element_path(message.path(name), parts.size()))));
+    const std::string path = element_path(message.path(name), parts.size());
+    parts.push_back(part.is_string() ? part.get<std::string>() : part_text(RequestFields(part, path)));
   }
   return parts;
 }
 
-std::string read_content(const RequestFields& message, std::string_view name) { return fmt::format("{}", fmt::join(read_parts(message, name), "\n")); }
+std::string read_content(const RequestFields& message, std::string_view name) {
+  return fmt::format("{}", fmt::join(read_parts(message, name), "\n"));
+}
 
 std::string called_name(const OrderedJson& messages, std::string_view id) {
   for (auto message = messages.rbegin(); message != messages.rend(); ++message) {

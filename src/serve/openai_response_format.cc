@@ -103,7 +103,8 @@ void ResponseFormat::content(std::string_view text, std::string& out) {
   OrderedJson logprobs = logprobs_json(logprobs_);
   logprobs_.clear();
   if (text.empty() && logprobs.empty()) return;
-  send("response.output_text.delta", fmt::format(R"({},"delta":{},"logprobs":{})", place("content_index"), json_text(text), json_text(logprobs)), out);
+  send("response.output_text.delta",
+       fmt::format(R"({},"delta":{},"logprobs":{})", place("content_index"), json_text(text), json_text(logprobs)), out);
   for (OrderedJson& entry : logprobs) text_logprobs_.push_back(std::move(entry));
 }
 
@@ -167,7 +168,8 @@ OrderedJson ResponseFormat::output_of(const ChatReply& reply, std::string_view s
   const bool says_nothing = text.empty() && reply.calls.empty();
   if (options_.include_reasoning && !reply.reasoning.empty()) {
     // Where the room ended within the reasoning, that is what is not whole.
-    output.push_back(reasoning_item(options_.make_id("rs_"), says_nothing ? status : "completed", reply.reasoning, options_.encode_reasoning));
+    const std::string_view own_status = says_nothing ? status : "completed";
+    output.push_back(reasoning_item(options_.make_id("rs_"), own_status, reply.reasoning, options_.encode_reasoning));
   }
   if (!text.empty() || (says_nothing && output.empty())) {
     std::vector<TokenLogprob> logprobs = options_.logprobs ? reply.logprobs : std::vector<TokenLogprob>();

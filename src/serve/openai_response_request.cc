@@ -14,7 +14,9 @@ constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMaxTopLogprobs = 20;
 
 void refuse_unsupported(const RequestFields& body) {
-  if (body.boolean("background", false)) body.refuse("background", "is not supported", "leave it out, and read the answer as it comes with stream");
+  if (body.boolean("background", false)) {
+    body.refuse("background", "is not supported", "leave it out, and read the answer as it comes with stream");
+  }
   for (const std::string_view name : {"conversation", "prompt", "context_management", "moderation", "messages"}) {
     if (body.has(name)) body.refuse(name, "is not supported", name == "messages" ? "use input, or /v1/chat/completions" : "leave it out");
   }
@@ -54,7 +56,8 @@ void read_items_and_messages(ResponseFields& fields, const RequestFields& body, 
   const ItemSources sources{.find = [&](const std::string& id) { return stored_item(stored, id); }};
   for (OrderedJson& item : read_items(body, sources)) fields.items.push_back(std::move(item));
   if (fields.items.size() > limits::kMaxChatMessages) {
-    body.refuse("input", fmt::format("with what came before these are {} items, allowed: {}", fields.items.size(), limits::kMaxChatMessages));
+    body.refuse("input", fmt::format("with what came before these are {} items, allowed: {}", fields.items.size(),
+                                     limits::kMaxChatMessages));
   }
   fields.request.messages = messages_of_items(fields.items, body.text("instructions"));
 }
@@ -105,8 +108,8 @@ OrderedJson response_json(const ResponseFields& fields, const RequestFields& bod
       {"temperature", given(body, "temperature", sampling.temperature)}, {"text", {{"format", given(text, "format", {{"type", "text"}})}}},
       {"tool_choice", given(body, "tool_choice", "auto")}, {"tools", tools_json(body)},
       {"top_logprobs", std::max(0, fields.request.n_logprobs)}, {"top_p", given(body, "top_p", sampling.top_p)},
-      {"presence_penalty", given(body, "presence_penalty", 0)}, {"frequency_penalty", given(body, "frequency_penalty", 0)}, {"truncation", "disabled"},
-      {"metadata", read_metadata(body)}};
+      {"presence_penalty", given(body, "presence_penalty", 0)}, {"frequency_penalty", given(body, "frequency_penalty", 0)},
+      {"truncation", "disabled"}, {"metadata", read_metadata(body)}};
   if (body.has("user")) response["user"] = body.text("user");
   return response;
 }
@@ -127,7 +130,8 @@ ResponseFields read_response(const RequestFields& body, const ModelFacts& model,
   set_tools(request, body, model);
   const RequestFields reasoning = body.object("reasoning");
   set_effort(request, reasoning, "effort", model);
-  for (const std::string_view name : {"summary", "generate_summary"}) reasoning.optional_text(name);  // what the model thinks is shown whole
+  // What the model thinks is shown whole.
+  for (const std::string_view name : {"summary", "generate_summary"}) reasoning.optional_text(name);
   set_template_variables(request, body);
   read_logprobs(fields, body);
   request.cache_salt = body.text("cache_salt");

@@ -37,7 +37,8 @@ struct StoreAnswer {
 void check_size(ResponseFields& fields, const RequestFields& body) {
   if (!fields.store || json_text(fields.items).size() <= limits::kMaxStoredResponseBytes) return;
   if (body.boolean("store", false)) {
-    body.refuse("store", fmt::format("the conversation has more than the {} bytes that are stored", limits::kMaxStoredResponseBytes), "set it to false");
+    body.refuse("store", fmt::format("the conversation has more than the {} bytes that are stored", limits::kMaxStoredResponseBytes),
+                "set it to false");
   }
   fields.store = false;
   fields.format.response["store"] = false;
@@ -77,7 +78,10 @@ Outcome count_tokens(const HttpRequest& http, Services& services) {
 ResponseStore::Entry stored(const HttpRequest& http, Services& services) {
   const std::string& id = http.path_values.at(0);
   ResponseStore::Entry entry = services.responses.find(http.caller.tenant, id);
-  if (!entry) throw Error(ErrorCode::kNotFound, fmt::format("response '{}' not found", id), "responses are stored for a while, and only with store: true");
+  if (!entry) {
+    throw Error(ErrorCode::kNotFound, fmt::format("response '{}' not found", id),
+                "responses are stored for a while, and only with store: true");
+  }
   return entry;
 }
 
@@ -94,7 +98,8 @@ Outcome delete_response(const HttpRequest& http, Services& services) {
 
 Outcome cancel_response(const HttpRequest& http, Services& services) {
   stored(http, services);
-  throw RequestError({}, "only background responses can be cancelled, and there are none", "close the connection to end one that is streamed");
+  throw RequestError({}, "only background responses can be cancelled, and there are none",
+                     "close the connection to end one that is streamed");
 }
 
 struct Page {
@@ -129,7 +134,8 @@ HttpResponse page_of(std::vector<OrderedJson> all, const Page& page) {
   }
   const auto count = std::min<std::size_t>(page.limit, static_cast<std::size_t>(all.end() - begin));
   const auto end = begin + static_cast<std::ptrdiff_t>(count);
-  OrderedJson list = {{"object", "list"}, {"data", OrderedJson::array()}, {"first_id", ""}, {"last_id", ""}, {"has_more", end != all.end()}};
+  OrderedJson list = {
+      {"object", "list"}, {"data", OrderedJson::array()}, {"first_id", ""}, {"last_id", ""}, {"has_more", end != all.end()}};
   if (begin != end) {
     list["first_id"] = id_of(*begin);
     list["last_id"] = id_of(*(end - 1));

@@ -69,7 +69,8 @@ std::function<bool(TokenId)> end_test(LoadedModel& model) {
 }
 
 void refuse_long_prompt(const std::string& field, int64_t n_tokens, int64_t max_tokens) {
-  throw RequestError(field, fmt::format("{}: the prompt has {} tokens, but the context of this model holds {}", field, n_tokens, max_tokens),
+  throw RequestError(field,
+                     fmt::format("{}: the prompt has {} tokens, but the context of this model holds {}", field, n_tokens, max_tokens),
                      "shorten it, or serve the model with a larger context", "context_length_exceeded");
 }
 

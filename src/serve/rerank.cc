@@ -24,7 +24,9 @@ struct RerankFields {
 // A string or {"text": …}.
 std::string document_text(const OrderedJson& value, const std::string& path) {
   if (value.is_object()) return RequestFields(value, path).required_text("text");
-  if (!value.is_string()) throw RequestError(path, fmt::format("{}: must be a string or an object with a text, is {}", path, json_type_name(value)));
+  if (!value.is_string()) {
+    throw RequestError(path, fmt::format("{}: must be a string or an object with a text, is {}", path, json_type_name(value)));
+  }
   return value.get<std::string>();
 }
 
@@ -73,7 +75,9 @@ Outcome rerank(const HttpRequest& http, Services& services) {
   for (std::size_t i = 0; i < scores.size(); ++i) {
     tokens += scores[i].n_tokens;
     const std::string path = element_path(fields.as_tei ? "texts" : "documents", i);
-    if (scores[i].truncated) throw RequestError(path, path + ": has more tokens than the model takes", "shorten it, or cut it in parts", "context_length_exceeded");
+    if (scores[i].truncated) {
+      throw RequestError(path, path + ": has more tokens than the model takes", "shorten it, or cut it in parts", "context_length_exceeded");
+    }
     if (!std::isfinite(scores[i].score)) fail(ErrorCode::kInternal, "the model gave a score that is not a number");
   }
   OrderedJson results = results_json(fields, scores);

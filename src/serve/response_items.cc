@@ -43,7 +43,8 @@ class ItemReader {
     item.required("content");
     OrderedJson content = OrderedJson::array();
     for (const std::string& text : read_parts(item)) {
-      content.push_back(role == "assistant" ? output_text(text, OrderedJson::array()) : OrderedJson{{"type", "input_text"}, {"text", text}});
+      const bool is_output = role == "assistant";
+      content.push_back(is_output ? output_text(text, OrderedJson::array()) : OrderedJson{{"type", "input_text"}, {"text", text}});
     }
     return {{"id", id(item, "msg_")}, {"type", "message"}, {"status", "completed"}, {"role", role}, {"content", std::move(content)}};
   }
@@ -86,7 +87,9 @@ class ItemReader {
   OrderedJson reference(const RequestFields& item) const {
     const std::string id = item.required_text("id");
     OrderedJson found = sources_.find ? sources_.find(id) : OrderedJson();
-    if (found.is_null()) item.refuse("id", "there is no such item", "send the item itself: answers are stored for a while, and only with store: true");
+    if (found.is_null()) {
+      item.refuse("id", "there is no such item", "send the item itself: answers are stored for a while, and only with store: true");
+    }
     return found;
   }
 
@@ -105,7 +108,7 @@ class MessageWriter {
   }
   OrderedJson take() { return std::move(messages_); }
 
-  void system(const std::string& text) {
+  void system_text(const std::string& text) {
     if (messages_.size() == 1 && messages_.back()["role"] == "system") {
       messages_.back()["content"] = messages_.back()["content"].get<std::string>() + "\n\n" + text;
       return;
@@ -118,7 +121,7 @@ class MessageWriter {
     std::string text;
     for (const OrderedJson& part : item["content"]) text += (text.empty() ? "" : "\n") + part["text"].get<std::string>();
     const std::string& role = item["role"].get_ref<const std::string&>();
-    if (role == "system" || role == "developer") return system(text);
+    if (role == "system" || role == "developer") return system_text(text);
     if (role == "assistant") {
       assistant()["content"] = text;
     } else {
@@ -171,7 +174,7 @@ OrderedJson read_items(const RequestFields& body, const ItemSources& sources) {
 
 OrderedJson messages_of_items(const OrderedJson& items, const std::string& instructions) {
   MessageWriter writer;
-  if (!instructions.empty()) writer.system(instructions);
+  if (!instructions.empty()) writer.system_text(instructions);
   for (const OrderedJson& item : items) writer.add(item);
   return writer.take();
 }
@@ -185,7 +188,8 @@ OrderedJson output_text(std::string_view text, OrderedJson logprobs) {
 }
 
 OrderedJson call_item(const std::string& id, std::string_view status, const ToolCall& call) {
-  return {{"id", id}, {"type", "function_call"}, {"status", status}, {"call_id", call.id}, {"name", call.name}, {"arguments", call.arguments}};
+  return {{"id", id},           {"type", "function_call"}, {"status", status},
+          {"call_id", call.id}, {"name", call.name},       {"arguments", call.arguments}};
 }
 
 OrderedJson reasoning_item(const std::string& id, std::string_view status, const std::string& text, bool encoded) {

@@ -50,7 +50,8 @@ std::vector<ResponseStore::Entry> ResponseStore::list(const std::string& tenant,
   const auto own = tenants_.find(tenant);
   if (own == tenants_.end()) return {};
   std::vector<Entry> entries;
-  for (auto entry = own->second.order.rbegin(); entry != own->second.order.rend() && entries.size() < max; ++entry) entries.push_back(*entry);
+  const std::list<Entry>& order = own->second.order;
+  for (auto entry = order.rbegin(); entry != order.rend() && entries.size() < max; ++entry) entries.push_back(*entry);
   return entries;
 }
 

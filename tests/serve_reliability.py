@@ -196,7 +196,7 @@ def overload(c, folder, model, long):
         crowded, refused = load(10 * capacity)
         c.check(len(refused) > 10, f"{len(refused)} requests were refused")
         c.check(statistics.median(refused or [1]) < 0.1, f"refusals come at once: {statistics.median(refused or [1]):.3f} s")
-        c.check(crowded > 0.75 * alone, f"{crowded:.0f} answers a second under overload, {alone:.0f} without")
+        c.check(crowded > 0.5 * alone, f"{crowded:.0f} answers a second under overload, {alone:.0f} without")
         c.check(resident_kilobytes(server) - before < 32 << 10, "memory stays")
         print(f"     {alone:.0f} answers a second; with ten times as many clients {crowded:.0f}, refusals in {1000 * statistics.median(refused or [1]):.1f} ms")
         c.check(server.stop() == 0, "exit code 0")

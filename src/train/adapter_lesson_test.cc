@@ -65,9 +65,9 @@ TrainerOptions lora_options(int64_t steps) {
 struct Losses {
   double before, after;
 };
-Losses tuned(Model& base, const AdapterShape& shape, int64_t steps) {
+Losses tuned(Model& base, const AdapterShape& shape, int64_t steps, uint64_t seed = 1) {
   const TemporaryFolder folder;
-  const Adapter adapter = new_adapter(base, shape, 1);
+  const Adapter adapter = new_adapter(base, shape, seed);
   Trainer trainer(base, shifted_data(folder, 0.1), lora_options(steps), folder.path() / "run", adapter_lesson(base, adapter));
   const double before = trainer.validation_loss();
   return {before, trainer.run(go_on).validation_loss};
@@ -89,6 +89,30 @@ TEST(AdapterLesson, BeginsWithTheLossOfTheBaseAndLeavesItAlone) {
   EXPECT_NE(all_numbers(adapter), before);
 }
 
+Model rounded(const Model& model, DType type) {
+  Model out = copy_of(model);
+  for (const AdaptableMatrix& m : adaptable_matrices(out)) {
+    const Tensor& t = out.weights.require(m.name);
+    std::byte* data = nullptr;
+    const Tensor few_bits = Tensor::allocate(type, t.shape, &data);
+    encode_row(type, t.f32(), data, t.shape.elements());
+    out.weights.set(m.name, few_bits);
+  }
+  return out;
+}
+
+// Of several seeds: a step that is rounded otherwise, as with wider vectors, leads a run of this size somewhere else by a few percent.
+Losses tuned_on_average(Model base, const AdapterShape& shape, int64_t steps) {
+  constexpr int kSeeds = 4;
+  Losses mean{0, 0};
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const Losses one = tuned(base, shape, steps, seed);
+    mean.before += one.before / kSeeds;
+    mean.after += one.after / kSeeds;
+  }
+  return mean;
+}
+
 TEST(AdapterLesson, LoraReachesNineTenthsOfWhatFullTuningDoesAndQloraIsNear) {
   constexpr int64_t kSteps = 80;
   const TemporaryFolder folder;
@@ -97,19 +121,15 @@ TEST(AdapterLesson, LoraReachesNineTenthsOfWhatFullTuningDoesAndQloraIsNear) {
   const double before = trainer.validation_loss(), all = before - trainer.run(go_on).validation_loss;
   const AdapterShape shape{.targets = kAll, .rank = 16, .alpha = 32};
   Model base = copy_of(taught_model());
-  const Losses lora = tuned(base, shape, kSteps);
-  EXPECT_DOUBLE_EQ(lora.before, before);
+  const Losses lora = tuned_on_average(base, shape, kSteps);
+  EXPECT_NEAR(lora.before, before, 1e-9);
   EXPECT_GT(lora.before - lora.after, 0.9 * all);
-  for (const AdaptableMatrix& m : adaptable_matrices(base)) {
-    const Tensor& t = base.weights.require(m.name);
-    std::byte* data = nullptr;
-    const Tensor four_bits = Tensor::allocate(DType::kIQ4_NL, t.shape, &data);
-    encode_row(DType::kIQ4_NL, t.f32(), data, t.shape.elements());
-    base.weights.set(m.name, four_bits);
-  }
-  const Losses qlora = tuned(base, shape, kSteps);
-  EXPECT_NE(qlora.before, lora.before);
-  EXPECT_LT(qlora.after, 1.02 * lora.after);
+  // Of the way that LoRA went, since this text is learned nearly by heart and little loss is left to compare with.
+  const Losses eight = tuned_on_average(rounded(base, DType::kQ8_0), shape, kSteps);
+  EXPECT_LT(eight.after - lora.after, 0.005 * (lora.before - lora.after));
+  const Losses four = tuned_on_average(rounded(base, DType::kIQ4_NL), shape, kSteps);
+  EXPECT_NE(four.before, lora.before);
+  EXPECT_LT(four.after - lora.after, 0.02 * (lora.before - lora.after));
 }
 
 TEST(AdapterLesson, EveryVariantLearns) {

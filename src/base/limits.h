@@ -110,6 +110,7 @@ inline constexpr int kSocketSendBytes = 64 << 10;                  // that the k
 inline constexpr int kMaxHeadSeconds = 10;                         // from a request's first byte until its head is whole
 inline constexpr int kMaxBodySeconds = 30;                         // from its head until its body is whole
 inline constexpr int kMaxWriteSeconds = 30;                        // until a client has taken what was sent, 64 KB of it at a time
+inline constexpr int kMaxAnswerSeconds = 3600;                     // of a model's answer, waiting included
 inline constexpr int kMaxIdleSeconds = 75;                         // between two requests of a connection
 inline constexpr int kMaxDrainSeconds = 30;                        // from SIGTERM until answers that still run are ended
 

@@ -79,13 +79,14 @@ void declare_engine(CLI::App& c, Arguments& a) {
 void declare_bounds(CLI::App& c, Arguments& a) {
   const auto seconds = [&](const char* name, std::chrono::milliseconds& value, const char* text) {
     c.add_option_function<double>(name, [&value](const double& v) { value = std::chrono::milliseconds(static_cast<int64_t>(v * 1000)); }, text)
-        ->check(CLI::Range(0.05, 3600.0))->group("Bounds");
+        ->check(CLI::Range(0.05, 86400.0))->group("Bounds");
   };
   c.add_option("--max-queue", a.max_queue, "requests being answered or waiting; more are refused with 503 at once")
       ->capture_default_str()->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))->group("Bounds");
   seconds("--head-seconds", a.times.head, "for the head of a request (default 10)");
   seconds("--body-seconds", a.times.body, "for its body (default 30)");
   seconds("--write-seconds", a.times.write, "until a client has taken what was sent (default 30)");
+  seconds("--answer-seconds", a.times.answer, "for the answer of a model, waiting included (default 3600)");
   seconds("--idle-seconds", a.times.idle, "between two requests of a connection (default 75)");
   add<double>(c, a, "--drain-seconds", [](ServeConfig& s, const double& v) { s.server.drain = std::chrono::milliseconds(static_cast<int64_t>(v * 1000)); },
               "from SIGTERM until answers that still run are ended (default 30)")->check(CLI::Range(0.0, 3600.0))->group("Bounds");

@@ -28,6 +28,7 @@ constexpr ServeLimit kServeLimits[] = {
     {"kMaxHeadSeconds", kMaxHeadSeconds, "seconds", "for the head of a request (--head-seconds); else 408"},
     {"kMaxBodySeconds", kMaxBodySeconds, "seconds", "for its body (--body-seconds); else 408"},
     {"kMaxWriteSeconds", kMaxWriteSeconds, "seconds", "until a client has taken 64 KB (--write-seconds); else it is cut"},
+    {"kMaxAnswerSeconds", kMaxAnswerSeconds, "seconds", "of a model's answer, waiting included (--answer-seconds)"},
     {"kMaxIdleSeconds", kMaxIdleSeconds, "seconds", "between two requests of a connection (--idle-seconds)"},
     {"kMaxDrainSeconds", kMaxDrainSeconds, "seconds", "for open answers after SIGTERM (--drain-seconds)"},
     // keys, limits, settings, logs

@@ -1,5 +1,6 @@
 #include "serve/answer_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "serve/response_head.h"
@@ -12,14 +13,14 @@ namespace {
 
 double seconds_between(SteadyClock::time_point from, SteadyClock::time_point to) { return std::chrono::duration<double>(to - from).count(); }
 
-constexpr auto kLong = std::chrono::hours(1);
 constexpr auto kSettle = std::chrono::seconds(1);
 constexpr std::size_t kKeptCapacity = 4u << 10;  // of buffers of a stream that is idle
 
 // One answer on its way. Lives in the frame of give_answer.
 class Stream {
  public:
-  Stream(AnswerContext& context, PreparedAnswer& answer) : c_(context), answer_(answer), pump_(answer) {}
+  Stream(AnswerContext& context, PreparedAnswer& answer)
+      : c_(context), answer_(answer), pump_(answer), deadline_(context.started + context.times.answer) {}
 
   asio::awaitable<void> stream();
   asio::awaitable<void> whole();
@@ -37,6 +38,7 @@ class Stream {
   AnswerContext& c_;
   PreparedAnswer& answer_;
   AnswerPump pump_;
+  SteadyClock::time_point deadline_;
   std::string out_;             // bytes of the dialect that were not sent yet
   bool head_sent_ = false;
   bool over_ = false;           // nothing comes after out_
@@ -89,6 +91,8 @@ bool Stream::take() {
       finish();
     } else if (c_.stopping) {
       fail(Error(ErrorCode::kCancelled, "the server is stopping; what there was of the answer ends here"));
+    } else if (SteadyClock::now() >= deadline_) {
+      fail(Error(ErrorCode::kCancelled, "the answer took longer than this server allows", "ask for fewer tokens, or when it is less busy"));
     }
   } catch (const std::exception& error) {
     fail(error);
@@ -150,7 +154,7 @@ asio::awaitable<void> Stream::stream() {
     }
     if (over_) co_return;
     if (more_) continue;
-    const bool there = co_await c_.client.watch(next_deadline());
+    const bool there = co_await c_.client.watch(std::min(next_deadline(), deadline_));
     if (!there) {
       end.gone = true;
       co_return;
@@ -163,7 +167,7 @@ asio::awaitable<void> Stream::whole() {
     take();
     if (over_) co_return;
     if (more_) continue;
-    const bool there = co_await c_.client.watch(SteadyClock::now() + kLong);
+    const bool there = co_await c_.client.watch(deadline_);
     if (!there) {
       end.gone = true;
       co_return;

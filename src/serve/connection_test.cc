@@ -357,6 +357,18 @@ TEST_F(ConnectionTest, TooManyRequestsAreRefusedAtOnce) {
   EXPECT_TRUE(starts(second.response(), "HTTP/1.1 200 "));
 }
 
+TEST_F(ConnectionTest, AnswersThatTakeTooLongAreEnded) {
+  times_.answer = 40ms;
+  TestClient client = connect();
+  client.send(post("/v1/stream"));
+  script_->say("one");
+  client.until("0:one;");
+  EXPECT_TRUE(has(client.until("0\r\n\r\n"), "<error: the answer took longer"));
+  client.send(post("/v1/whole"));
+  const std::string response = client.response();
+  EXPECT_TRUE(starts(response, "HTTP/1.1 503 ")) << response;
+}
+
 TEST_F(ConnectionTest, OldClientsGetStreamsWithoutChunks) {
   TestClient client = connect();
   client.send("POST /v1/stream HTTP/1.0\r\nContent-Length: 1\r\n\r\nx");

@@ -13,7 +13,7 @@ namespace minnow {
 namespace {
 
 constexpr std::size_t kScratchBytes = 64u << 10;
-constexpr int kWorkers = 8, kQueryWorkers = 2;
+constexpr int kWorkers = 16, kQueryWorkers = 2;
 
 uint64_t seed() {
   std::random_device device;

@@ -11,6 +11,7 @@ struct ServerTimes {
   std::chrono::milliseconds head = std::chrono::seconds(limits::kMaxHeadSeconds);    // from a request's first byte to the end of its head
   std::chrono::milliseconds body = std::chrono::seconds(limits::kMaxBodySeconds);    // from there to the end of its body
   std::chrono::milliseconds write = std::chrono::seconds(limits::kMaxWriteSeconds);  // until the client has taken 64 KB, or the rest
+  std::chrono::milliseconds answer = std::chrono::seconds(limits::kMaxAnswerSeconds);  // from the head to the end of a model's answer
   std::chrono::milliseconds idle = std::chrono::seconds(limits::kMaxIdleSeconds);    // between requests
   std::chrono::milliseconds drain = std::chrono::seconds(limits::kMaxDrainSeconds);  // for what still runs at the end
   std::chrono::milliseconds ping = std::chrono::seconds(15);     // without an event in a stream

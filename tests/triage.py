@@ -24,12 +24,18 @@ import triage_data  # noqa: E402
 BARS = {"clinc150": 0.85, "banking77": 0.80, "polarity": 0.60, "pii_f1": 0.28}
 
 
-def tests(data, share, split):
+def tests(data, share, split, model_is_shipped):
     sets = {"clinc150": triage_data.clinc(data), "banking77": triage_data.banking(data), "polarity": triage_data.polarity(data),
             "pii": triage_data.pii(data)}
     chosen = {name: s[split] for name, s in sets.items()}
     if split == "test":
         chosen["clinc150 out of scope"] = sets["clinc150"]["oos"]
+    if model_is_shipped and split == "test":
+        known = json.loads((HERE.parent / "models" / "minnow-triage.tests.json").read_text())
+        for name, s in sets.items():
+            for part in ("test", "oos"):
+                if part in s:
+                    assert known[f"{name} {part}"] == triage_data.digest(s[part]), f"{name} {part}: not what was kept out of the model's training"
     return {name: [r for r in rows if triage_data.share(r["text"], "measure") < share] for name, rows in chosen.items()}
 
 
@@ -116,7 +122,7 @@ def main():
     figures, tables = {}, []
     seconds = total = cut = 0
     with tempfile.TemporaryDirectory() as name:
-        for which, rows in tests(data, args.share, args.split).items():
+        for which, rows in tests(data, args.share, args.split, args.model == "minnow-triage").items():
             given, took = answers(args.minnow, args.model, rows, pathlib.Path(name), args.one_core)
             if args.one_core:
                 load = answers(args.minnow, args.model, rows[:1], pathlib.Path(name), True)[1]

@@ -225,7 +225,7 @@ def main(folder, out):
     write_records(out / "train.jsonl", train)
     write_records(out / "valid.jsonl", [r for s in sets.values() for r in s["valid"]])
     write_corpus(folder, out / "corpus", requests + sets["polarity"]["train"] + some, tests)
-    copying = [t for t in copying_texts(some, values, rng, 60_000) if normal(t.split("\n")[0]) not in tests]
+    copying = [t for t in copying_texts(some, values, random.Random(2), 60_000) if normal(t.split("\n")[0]) not in tests]
     (out / "copying").mkdir(exist_ok=True)
     (out / "copying" / "copying.txt").write_text("<|endoftext|>".join(copying))
     write_schema(out / "schema.json", intents)

@@ -445,6 +445,7 @@ def tuning(c):
     merging(c, base, folder)
     c.refused(2, ["no matrix"], "tune", *course, "-o", folder / "no", "--target", "c_attn")
     c.refused(2, ["qlora"], "tune", *course, "-o", folder / "no", "--quantize", "Q8_0")
+    c.ok("tune", *course, "-o", folder / "nf4", "--method", "qlora", "--quantize", "NF4", "--steps", 3)
     c.refused(2, ["folder"], "tune", *course, "-o", folder / "no.gguf", "--method", "dora")
     c.refused(2, ["BASE"], "tune", "-o", folder / "no")
     c.refused(2, ["FILES"], "tune", base, "-o", folder / "no")

@@ -66,7 +66,7 @@ void quantize_base(const TuneArguments& a, Model& model) {
   if (a.quantize.empty() && has_quantized_layers(model)) return;
   const std::string text = a.quantize.empty() ? "Q4_K" : a.quantize;
   const auto type = dtype_from_name(text);
-  if (!type || !is_quantized(*type) || !info(*type).is_weight) fail(ErrorCode::kUsage, "--quantize {}: not a block type; choose for example Q4_K, IQ4_XS or Q8_0", text);
+  if (!type || !is_quantized(*type) || !info(*type).is_weight) fail(ErrorCode::kUsage, "--quantize {}: not a block type; choose for example NF4, Q4_K, IQ4_XS or Q8_0", text);
   if (has_quantized_layers(model)) {
     fail(ErrorCode::kUsage, "--quantize {}: {} is quantized already; leave the option out, or give the model before that", a.quantize, a.base);
   }
@@ -168,7 +168,7 @@ void declare_method(CLI::App& c, TuneArguments& a) {
   c.add_option("--alpha", a.shape.alpha, "their product counts alpha / rank")->capture_default_str();
   c.add_option("--dropout", a.shape.dropout, "share of an adapter's input that is dropped while it learns")->capture_default_str();
   c.add_option("--target", a.target, "modules by Hugging Face's names (q_proj,v_proj), a regular expression, or all-linear (default: queries and values)");
-  c.add_option("--quantize", a.quantize, "qlora: type of a base that is not quantized yet, such as Q4_K, IQ4_XS or Q8_0 (default: Q4_K)");
+  c.add_option("--quantize", a.quantize, "qlora: type of a base that is not quantized yet, such as NF4, Q4_K, IQ4_XS or Q8_0 (default: Q4_K)");
   c.add_option("--tokenizer", a.tokenizer, "tokenizer file or folder, when it does not come with the model");
   c.add_option("--chat-template", a.template_file, "a Jinja file to use instead of the model's chat template");
   c.add_flag("--learn-prompts", a.learn_prompts, "loss on prompts as well, not on answers alone");

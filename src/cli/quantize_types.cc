@@ -10,11 +10,12 @@ namespace {
 
 DType parse_type(const std::string& text) {
   const auto dtype = dtype_from_name(text);
-  if (!dtype || !can_encode(*dtype)) {
+  const auto can_be_written = [](DType type) { return can_encode(type) && is_in_gguf(type); };
+  if (!dtype || !can_be_written(*dtype)) {
     std::string names;
     for (int i = 0; i < kNumDTypes; ++i) {
       const auto known = static_cast<DType>(i);
-      if (can_encode(known)) names += fmt::format("{}{}", names.empty() ? "" : ", ", name(known));
+      if (can_be_written(known)) names += fmt::format("{}{}", names.empty() ? "" : ", ", name(known));
     }
     fail(ErrorCode::kUsage, "{}: not a type that weights can be written in; choose one of {}", text, names);
   }

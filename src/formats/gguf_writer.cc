@@ -87,9 +87,12 @@ void check_metadata(const GgufMetadata& metadata, const std::string& target) {
   }
 }
 
-// Only the file type tells a reader what the id of I2_S means.
-void check_i2_s(const GgufMetadata& metadata, const std::vector<TensorSource>& sources, const std::string& target) {
+// GGUF has them. Only the file type tells a reader what the id of I2_S means.
+void check_types(const GgufMetadata& metadata, const std::vector<TensorSource>& sources, const std::string& target) {
   for (const TensorSource& source : sources) {
+    if (!is_in_gguf(source.dtype)) {
+      fail(ErrorCode::kUnsupported, "{}: tensor {} is {}, which GGUF files do not have", target, quote_name(source.name), name(source.dtype));
+    }
     if (source.dtype == DType::kI2_S && !gguf::holds_i2_s(metadata)) {
       fail(ErrorCode::kInvalidInput, "{}: tensor {} is I2_S, which only a file of that type can hold (general.file_type {})",
            target, quote_name(source.name), gguf::kI2SFileType);
@@ -146,7 +149,7 @@ void GgufWriter::write(const std::filesystem::path& path,
   const std::string target = path.string();
   check_metadata(metadata_, target);
   check_sources(sources_, target);
-  check_i2_s(metadata_, sources_, target);
+  check_types(metadata_, sources_, target);
   const uint64_t alignment = gguf::alignment(metadata_);
   AtomicFile file(path);
   file.write(header(metadata_, sources_, alignment));

@@ -107,6 +107,18 @@ struct BlockIQ4_XS {
 };
 static_assert(sizeof(BlockIQ4_NL) == 18 && sizeof(BlockIQ4_XS) == 136);
 
+// The 4-bit NormalFloat of QLoRA (Dettmers et al. 2023) in blocks of 64 with scales in f32, as bitsandbytes has it: quantiles of the normal
+// distribution, x = absmax * value[q], the first of two in the high nibble.
+inline constexpr float kNf4Values[16] = {-1.0f, -0.6961928010f, -0.5250730515f, -0.3949174881f, -0.2844413817f, -0.1847734302f, -0.0910500363f, 0.0f,
+                                         0.0795802996f, 0.1609302014f, 0.2461123019f, 0.3379152417f, 0.4407098293f, 0.5626170039f, 0.7229568362f, 1.0f};
+
+struct BlockNF4 {
+  static constexpr int kSize = 64;
+  float absmax;
+  uint8_t qs[32];
+};
+static_assert(sizeof(BlockNF4) == 36);
+
 // Types whose codes choose points of a codebook (codebooks.h) for groups of eight or four values. In super-blocks of eight
 // sub-blocks of 32. Seven bits hold the signs of eight values: the eighth makes their number even.
 

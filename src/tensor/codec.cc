@@ -131,6 +131,7 @@ Codec codec_for(DType dtype) {
     case DType::kNVFP4: return codec_of<BlockNVFP4>();
     case DType::kQ1_0: return codec_of<BlockQ1_0>();
     case DType::kQ2_0: return codec_of<BlockQ2_0>();
+    case DType::kNF4: return codec_of<BlockNF4>();
     default: return {};
   }
 }

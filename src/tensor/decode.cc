@@ -100,6 +100,13 @@ void decode(const BlockIQ4_NL& b, float* x) {
   decode_nibbles(b.qs, 16, x, [d](int q) { return d * static_cast<float>(kIq4Values[q]); });
 }
 
+void decode(const BlockNF4& b, float* x) {
+  for (int i = 0; i < 32; ++i) {
+    x[2 * i] = kNf4Values[b.qs[i] >> 4] * b.absmax;
+    x[2 * i + 1] = kNf4Values[b.qs[i] & 15] * b.absmax;
+  }
+}
+
 void decode(const BlockIQ4_XS& b, float* x) {
   const float d = f16_to_f32(b.d);
   for (int g = 0; g < 8; ++g) {

@@ -17,6 +17,7 @@ void decode(const BlockQ4_K& b, float* x);
 void decode(const BlockQ5_K& b, float* x);
 void decode(const BlockQ6_K& b, float* x);
 void decode(const BlockIQ4_NL& b, float* x);
+void decode(const BlockNF4& b, float* x);
 void decode(const BlockIQ4_XS& b, float* x);
 void decode(const BlockIQ1_S& b, float* x);
 void decode(const BlockIQ1_M& b, float* x);
@@ -49,6 +50,7 @@ inline bool has_finite_scale(const BlockQ2_K& b) { return is_finite_f16(b.d) && 
 inline bool has_finite_scale(const BlockQ4_K& b) { return is_finite_f16(b.d) && is_finite_f16(b.dmin); }
 inline bool has_finite_scale(const BlockQ5_K& b) { return is_finite_f16(b.d) && is_finite_f16(b.dmin); }
 inline bool has_finite_scale(const BlockIQ1_M& b) { return is_finite_f16(iq1_m_d(b)); }
+inline bool has_finite_scale(const BlockNF4& b) { return b.absmax - b.absmax == 0; }
 inline bool has_finite_scale(const BlockI2_S& b) { return b.d - b.d == 0; }
 inline bool has_finite_scale(const BlockMXFP4& b) { return b.e != 255; }
 inline bool has_finite_scale(const BlockNVFP4&) { return true; }

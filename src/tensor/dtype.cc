@@ -37,6 +37,7 @@ constexpr std::array<DTypeInfo, kNumDTypes> kInfos = {{
     {DType::kNVFP4, "NVFP4", 40, 64, 36, true},
     {DType::kQ1_0, "Q1_0", 41, 128, 18, true},
     {DType::kQ2_0, "Q2_0", 42, 64, 18, true},
+    {DType::kNF4, "NF4", kNoGgufId, 64, 36, true},
     {DType::kI8, "I8", 24, 1, 1, false},
     {DType::kI16, "I16", 25, 1, 2, false},
     {DType::kI32, "I32", 26, 1, 4, false},
@@ -72,6 +73,8 @@ std::optional<DType> dtype_from_name(std::string_view text) {
   }
   return std::nullopt;
 }
+
+bool is_in_gguf(DType dtype) { return info(dtype).gguf_id != kNoGgufId || dtype == DType::kI2_S; }
 
 std::string_view gguf_type_name(uint32_t gguf_id) {
   if (gguf_id < kGgufNames.size() && !kGgufNames[gguf_id].empty()) return kGgufNames[gguf_id];

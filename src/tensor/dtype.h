@@ -15,11 +15,12 @@ enum class DType : uint8_t {
   kIQ1_S, kIQ1_M, kIQ2_XXS, kIQ2_XS, kIQ2_S, kIQ3_XXS, kIQ3_S,
   kTQ1_0, kTQ2_0, kI2_S,
   kMXFP4, kNVFP4, kQ1_0, kQ2_0,
+  kNF4,
   kI8, kI16, kI32, kI64, kF64
 };
-inline constexpr int kNumDTypes = 34;
+inline constexpr int kNumDTypes = 35;
 
-// I2_S has no id upstream; the one that the BitNet fork gives it means other things elsewhere.
+// I2_S has no id upstream; the one that the BitNet fork gives it means other things elsewhere. NF4 is of memory only: GGUF has none.
 inline constexpr uint32_t kNoGgufId = UINT32_MAX;
 
 struct DTypeInfo {
@@ -41,5 +42,7 @@ std::optional<DType> dtype_from_gguf(uint32_t gguf_id);
 std::optional<DType> dtype_from_name(std::string_view name);
 // The name of a ggml type, read by minnow or not; "unknown or retired" for other ids. For errors.
 std::string_view gguf_type_name(uint32_t gguf_id);
+// Whether GGUF files can hold tensors of this type.
+bool is_in_gguf(DType dtype);
 
 }  // namespace minnow

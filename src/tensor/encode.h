@@ -38,6 +38,7 @@ void encode(const float* x, BlockMXFP4& b);
 void encode(const float* x, BlockNVFP4& b);
 void encode(const float* x, BlockQ1_0& b);
 void encode(const float* x, BlockQ2_0& b);
+void encode(const float* x, BlockNF4& b);
 // With a scale that a whole tensor shares (see ternary.h): codes of x / scale to nearest, at most 1 in size.
 void encode(const float* x, float scale, BlockI2_S& b);
 

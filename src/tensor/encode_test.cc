@@ -94,6 +94,21 @@ TEST(Encode, GivesTheGoldenBlocksWithImportanceWeights) {
   for (const Golden& g : kGolden) EXPECT_EQ(crc32(encode_rows(g.dtype, input, weights)), g.weighted) << name(g.dtype);
 }
 
+// bitsandbytes keeps scales and codes apart.
+TEST(Encode, Nf4IsThatOfBitsandbytes) {
+  const std::vector<float> input = golden_input();
+  const auto blocks = encode_rows(DType::kNF4, input);
+  std::vector<std::byte> scales, codes;
+  for (std::size_t i = 0; i < blocks.size(); i += sizeof(BlockNF4)) {
+    const auto at = blocks.begin() + static_cast<std::ptrdiff_t>(i);
+    scales.insert(scales.end(), at, at + 4);
+    codes.insert(codes.end(), at + 4, at + sizeof(BlockNF4));
+  }
+  EXPECT_EQ(crc32(scales), 0x119af3ffu);
+  EXPECT_EQ(crc32(codes), 0x15e28704u);
+  EXPECT_EQ(crc32(decode_all(DType::kNF4, blocks, input.size())), 0x4e554dc4u);
+}
+
 TEST(Encode, ErrorsOnNormalValuesAreTheKnownOnes) {
 #ifdef MINNOW_EMULATED
   constexpr int kSamples = 51'200;
@@ -171,13 +186,13 @@ TEST(Encode, EveryTypeTakesZerosAndTheTiniestValues) {
   }
 }
 
-// Past the range of f16 scales: the caller can tell. MXFP4 and I2_S have scales of a wider range, NVFP4 stops at its top.
+// Past the range of f16 scales: the caller can tell. MXFP4, I2_S and NF4 have scales of a wider range, NVFP4 stops at its top.
 TEST(Encode, ValuesTooLargeForATypeAreToldByItsScales) {
   for (const float large : {FLT_MAX, 1e30f, 1e19f, 1e12f}) {
     std::vector<float> x(kRow, large);
     for (std::size_t i = 0; i < x.size(); i += 3) x[i] = -large;
     for (const DType dtype : block_types()) {
-      const bool wide = dtype == DType::kMXFP4 || dtype == DType::kI2_S || dtype == DType::kNVFP4;
+      const bool wide = dtype == DType::kMXFP4 || dtype == DType::kI2_S || dtype == DType::kNVFP4 || dtype == DType::kNF4;
       const auto bytes = encode_rows(dtype, x);
       EXPECT_EQ(has_finite_scales(dtype, bytes.data(), kRow), wide) << name(dtype) << " " << large;
     }

@@ -116,7 +116,8 @@ TEST(DType, FactsAreConsistent) {
     const auto dtype = static_cast<DType>(i);
     EXPECT_EQ(info(dtype).dtype, dtype);
     EXPECT_EQ(dtype_from_name(name(dtype)), dtype);
-    if (dtype != DType::kI2_S) {
+    EXPECT_EQ(is_in_gguf(dtype), dtype != DType::kNF4);
+    if (dtype != DType::kI2_S && dtype != DType::kNF4) {
       EXPECT_EQ(dtype_from_gguf(info(dtype).gguf_id), dtype);
       EXPECT_EQ(gguf_type_name(info(dtype).gguf_id), name(dtype));
     }

@@ -178,7 +178,7 @@ def write_corpus(folder, out, train, seen_in_tests):
 
 def write_schema(path, intents):
     """What an answer looks like: the model carries it, and answers nothing else."""
-    found = {"type": "object", "properties": {"type": {"enum": PII_TYPES}, "text": {"type": "string", "x-copied": True}},
+    found = {"type": "object", "properties": {"type": {"enum": PII_TYPES}, "text": {"type": "string", "x-copied": "in order"}},
              "required": ["type", "text"], "additionalProperties": False}
     schema = {"type": "object",
               "properties": {"intent": {"enum": intents}, "sentiment": {"enum": SENTIMENTS}, "pii": {"type": "array", "items": found, "maxItems": MOST_SPANS}},

@@ -58,6 +58,7 @@ void Automaton::join(const Grammar& grammar, Budget& budget) {
     }
   }
   if (const auto copied = grammar.copied(); copied && number[*copied] != kNever) copied_rule_ = number[*copied];
+  copies_in_order_ = grammar.copies_in_order();
   for (uint32_t r = 0, first = 0; r < graphs.size(); ++r) {
     const auto n = static_cast<uint32_t>(graphs[r].states.size());
     rules_.push_back({grammar.rules()[order[r]].name, first, n, graphs[r].has_calls()});
@@ -254,6 +255,18 @@ Automaton Automaton::copying(const ByteGraph& texts) const {
     s.n_edges = static_cast<uint16_t>(from.edges.size());
     for (const auto& e : from.edges) out.edges_.push_back({e.low, e.high, rule.first_state + e.to});
   }
+  return out;
+}
+
+std::optional<Automaton> Automaton::without_copied() const {
+  Automaton out = *this;
+  const Rule& rule = rules_.at(copied_rule_.value());
+  for (uint32_t i = 0; i < rule.n_states; ++i) out.states_[rule.first_state + i].final = false;
+  Budget budget;
+  out.find_heights(budget);
+  if (out.states_[start_].height == kNever) return std::nullopt;
+  out.cut_dead_ends();
+  out.find_plain_runs();
   return out;
 }
 

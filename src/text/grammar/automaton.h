@@ -36,6 +36,7 @@ class Automaton {
     bool can_end = false;    // it does, or after rules that may be empty
   };
   static constexpr uint8_t kEndlessRun = 254;
+  static constexpr uint32_t kNever = UINT32_MAX;  // the height of a state from which its rule cannot be ended
 
   // Throws kInvalidInput for rules that begin with themselves and for a grammar without a text, kLimit.
   explicit Automaton(const Grammar& grammar);
@@ -43,8 +44,11 @@ class Automaton {
 
   // The same grammar, where the texts that are to be copied are those of `texts`, which has no calls.
   Automaton copying(const ByteGraph& texts) const;
+  // The same grammar without them: what needs one cannot be said any more. Nothing when all texts of the grammar need one.
+  std::optional<Automaton> without_copied() const;
   // The rule of these texts, if there is one.
   const std::optional<uint32_t>& copied_rule() const { return copied_rule_; }
+  bool copies_in_order() const { return copies_in_order_; }
 
   uint32_t start() const { return start_; }
   std::size_t n_states() const { return states_.size(); }
@@ -63,7 +67,6 @@ class Automaton {
   std::string signature(const Rule& rule) const;
 
  private:
-  static constexpr uint32_t kNever = UINT32_MAX;
   void join(const Grammar& grammar, Budget& budget);
   void find_heights(Budget& budget);
   void cut_dead_ends();
@@ -79,6 +82,7 @@ class Automaton {
   std::vector<Rule> rules_;
   uint32_t start_ = 0;
   std::optional<uint32_t> copied_rule_;
+  bool copies_in_order_ = false;
 };
 
 }  // namespace minnow::grammar

@@ -24,8 +24,8 @@ struct ConstraintSpec {
   // before ] }.
   bool compact = false;
   static constexpr int kMaxIndent = 16;
-  // Of a schema: texts that it marks {"type": "string", "x-copied": true} are to be words of a message. Which message, is said for each
-  // answer: TokenConstraint::copying_from. Otherwise the mark is a note.
+  // Of a schema: texts that it marks {"type": "string", "x-copied": true}, or "in order" instead of true, are to be words of a message.
+  // Which message, is said for each answer: TokenConstraint::copying_from. Otherwise the mark is a note.
   bool copies = false;
 
   bool operator==(const ConstraintSpec&) const = default;

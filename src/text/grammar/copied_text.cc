@@ -20,7 +20,7 @@ bool is_word(char c) {
 struct Places {
   std::string text;
   std::vector<uint32_t> begins;
-  std::vector<bool> ends;
+  std::vector<uint32_t> ends;  // of each place: where in the message that is, 0 when no text ends there
 };
 
 Places find_places(std::string_view message) {
@@ -36,9 +36,10 @@ Places find_places(std::string_view message) {
     out.text += json_escaped(message.substr(i, length));
     out.ends.resize(out.text.size() + 1);
     const bool closes = after_word && is_one_of(message[i], ".)/");
-    out.ends.back() = (word_at(i) && !word_at(i + length)) || closes;
+    if ((word_at(i) && !word_at(i + length)) || closes) out.ends.back() = static_cast<uint32_t>(i + length);
     i += length;
   }
+  out.ends.resize(out.text.size() + 1);
   return out;
 }
 
@@ -54,10 +55,9 @@ std::string_view beginning(std::string_view message) {
 // so that there are at most two for each byte.
 ByteGraph copied_texts(std::string_view message) {
   Places places = find_places(beginning(message));
-  places.ends.resize(places.text.size() + 1);
   if (places.begins.empty()) {
     places.begins = {0};
-    places.ends.back() = true;
+    places.ends.back() = 1;
   }
   using Set = std::vector<uint32_t>;
   ByteGraph out;
@@ -66,7 +66,7 @@ ByteGraph copied_texts(std::string_view message) {
   const auto id_of = [&](Set set) {
     const auto [it, is_new] = ids.try_emplace(set, static_cast<uint32_t>(sets.size()));
     if (is_new) {
-      out.states.emplace_back().final = std::any_of(set.begin(), set.end(), [&](uint32_t place) { return places.ends[place]; });
+      out.states.emplace_back().final = std::any_of(set.begin(), set.end(), [&](uint32_t place) { return places.ends[place] != 0; });
       sets.push_back(std::move(set));
     }
     return it->second;
@@ -84,5 +84,16 @@ ByteGraph copied_texts(std::string_view message) {
   }
   return out;
 }
+
+std::optional<std::size_t> end_of_copied(std::string_view message, std::string_view text) {
+  const Places places = find_places(beginning(message));
+  for (const uint32_t begin : places.begins) {
+    if (begin + text.size() > places.text.size()) break;
+    if (places.text.compare(begin, text.size(), text) == 0 && places.ends[begin + text.size()] != 0) return places.ends[begin + text.size()];
+  }
+  return std::nullopt;
+}
+
+bool has_words(std::string_view message) { return std::any_of(message.begin(), message.end(), is_word); }
 
 }  // namespace minnow::grammar

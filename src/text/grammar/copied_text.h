@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include "text/grammar/byte_graph.h"
@@ -13,5 +14,10 @@ namespace minnow::grammar {
 // the first kMaxCopiedBytes. A message without words is one such text.
 inline constexpr std::size_t kMaxCopiedBegins = 1000, kMaxCopiedBytes = 32 << 10;
 ByteGraph copied_texts(std::string_view message);
+
+// Where in the message the first such run that is `text` ends.
+std::optional<std::size_t> end_of_copied(std::string_view message, std::string_view text);
+// Whether a run could begin in the message.
+bool has_words(std::string_view message);
 
 }  // namespace minnow::grammar

@@ -56,6 +56,20 @@ TEST(CopiedText, AMessageWithoutWordsIsTheText) {
   EXPECT_TRUE(accepts(copied_texts(""), ""));
 }
 
+TEST(CopiedText, TheFirstRunThatIsATextEndsSomewhere) {
+  const std::string message = "an Ann, \"Ann\" (Bob).";
+  const auto rest = [&](const char* text) { return message.substr(grammar::end_of_copied(message, text).value_or(0)); };
+  EXPECT_EQ(rest("Ann"), ", \"Ann\" (Bob).");
+  EXPECT_EQ(rest("Ann\\\" (Bob"), ").");
+  EXPECT_EQ(rest("Bob"), ").");
+  EXPECT_EQ(rest("Bob)"), ".");
+  EXPECT_FALSE(grammar::end_of_copied(message, "nn"));
+  EXPECT_FALSE(grammar::end_of_copied(message, "Carl"));
+  EXPECT_FALSE(grammar::end_of_copied("", ""));
+  EXPECT_TRUE(grammar::has_words(").a"));
+  EXPECT_FALSE(grammar::has_words(")."));
+}
+
 TEST(CopiedText, LongMessagesTakeBoundedWork) {
   std::string text;
   for (int i = 0; i < 100'000; ++i) text += "a ";
@@ -70,7 +84,7 @@ class CopyingTest : public testing::Test {
   // Words that go over the quotes before and after a text as well.
   static TokenizerSpec spec() {
     TokenizerSpec spec = testing_specs::byte_bpe({});
-    for (const char* text : {"{\"", "name", "\":\"", "\":\"Ann", ":\"B", "nn\"", "\"}", "Ann", "Bob", " B", "\\n"}) testing_specs::add(spec, testing_specs::letters(text));
+    for (const char* text : {"{\"", "name", "\",\"", "\",\"Bo", "\",\"A", "[\"", "\",", "\":\"", "\":\"Ann", ":\"B", "nn\"", "\"}", "Ann", "Bob", " B", "\\n"}) testing_specs::add(spec, testing_specs::letters(text));
     spec.eos = testing_specs::add(spec, "<end>", TokenType::kControl);
     return spec;
   }
@@ -84,6 +98,26 @@ class CopyingTest : public testing::Test {
       if (!state.accept(static_cast<uint8_t>(c))) return false;
     }
     return state.is_finished();
+  }
+
+  // On a random way through the grammar.
+  void expect_masks_allow_what_is_taken(std::shared_ptr<const TokenConstraint> constraint, uint64_t seed, const char* message) {
+    Random random(seed);
+    ConstraintState state(std::move(constraint));
+    std::string text;
+    while (!state.is_finished()) {
+      std::vector<uint32_t> bits((static_cast<std::size_t>(tokenizer_->n_vocab()) + 31) / 32);
+      ASSERT_TRUE(state.mask(bits)) << text;
+      std::vector<TokenId> allowed;
+      for (TokenId id = 0; id < tokenizer_->n_vocab(); ++id) {
+        const bool bit = (bits[static_cast<std::size_t>(id) / 32] >> (id % 32) & 1u) != 0;
+        EXPECT_EQ(ConstraintState(state).accept(id), bit) << tokenizer_->piece(id, true) << " after " << text << " of " << message;
+        if (bit) allowed.push_back(id);
+      }
+      const TokenId pick = random.below(2) == 0 ? allowed.back() : allowed[random.below(allowed.size())];
+      ASSERT_TRUE(state.accept(pick));
+      text += tokenizer_->piece(pick);
+    }
   }
 
   std::shared_ptr<const Tokenizer> tokenizer_ = Tokenizer::build(spec());
@@ -102,27 +136,53 @@ TEST_F(CopyingTest, TheTextsAreThoseOfTheMessage) {
 
 TEST_F(CopyingTest, MasksAllowExactlyWhatIsTaken) {
   const auto any = compile();
-  Random random(2);
   for (const char* message : {"I am Ann\nBob", "Bob B Ann B", "", "x\"y", "Ann"}) {
-    const auto constraint = TokenConstraint::copying_from(any, message);
-    for (int walk = 0; walk < 6; ++walk) {
-      ConstraintState state(constraint);
-      std::string text;
-      while (!state.is_finished()) {
-        std::vector<uint32_t> bits((static_cast<std::size_t>(tokenizer_->n_vocab()) + 31) / 32);
-        ASSERT_TRUE(state.mask(bits)) << text;
-        std::vector<TokenId> allowed;
-        for (TokenId id = 0; id < tokenizer_->n_vocab(); ++id) {
-          const bool bit = (bits[static_cast<std::size_t>(id) / 32] >> (id % 32) & 1u) != 0;
-          EXPECT_EQ(ConstraintState(state).accept(id), bit) << tokenizer_->piece(id, true) << " after " << text << " of " << message;
-          if (bit) allowed.push_back(id);
-        }
-        const TokenId pick = random.below(2) == 0 ? allowed.back() : allowed[random.below(allowed.size())];
-        ASSERT_TRUE(state.accept(pick));
-        text += tokenizer_->piece(pick);
-      }
+    for (uint64_t seed = 0; seed < 6; ++seed) expect_masks_allow_what_is_taken(TokenConstraint::copying_from(any, message), seed, message);
+  }
+}
+
+class CopyingInOrder : public CopyingTest {
+ protected:
+  static constexpr const char* kNames = R"({"type":"array","items":{"type":"string","x-copied":"in order"}})";
+  static constexpr const char* kTwo =
+      R"({"type":"object","properties":{"a":{"type":"string","x-copied":"in order"},"b":{"type":"string","x-copied":"in order"}},"required":["a","b"],"additionalProperties":false})";
+  std::shared_ptr<const TokenConstraint> of(const char* schema, std::string_view message) {
+    return TokenConstraint::copying_from(compiler_.compile({.kind = Kind::kSchema, .text = schema, .compact = true, .copies = true}), message);
+  }
+};
+
+TEST_F(CopyingInOrder, EachTextIsBehindTheOneBefore) {
+  const auto names = of(kNames, "Ann, Bob and Ann.");
+  for (const char* taken : {R"([])", R"(["Ann","Bob","Ann"])", R"(["Bob","and Ann"])", R"(["Ann","Ann"])", R"(["Ann."])"}) EXPECT_TRUE(takes(names, taken)) << taken;
+  for (const char* refused : {R"(["Bob","Bob"])", R"(["Ann","Ann","Ann"])", R"(["and","Bob"])", R"(["Ann","nn"])", R"(["Ann",""])"}) EXPECT_FALSE(takes(names, refused)) << refused;
+}
+
+TEST_F(CopyingInOrder, NoTextIsAskedForWhenNoWordIsLeft) {
+  ConstraintState state(of(kNames, "Ann and Bob!"));
+  for (const char c : std::string_view(R"(["Bob")")) ASSERT_TRUE(state.accept(static_cast<uint8_t>(c)));
+  EXPECT_FALSE(ConstraintState(state).accept(','));
+  EXPECT_EQ(state.forced(), "]");
+}
+
+TEST_F(CopyingInOrder, ATextThatHasToBeThereIsEmptyThen) {
+  EXPECT_TRUE(takes(of(kTwo, "Bob Ann"), R"({"a":"Bob","b":"Ann"})"));
+  EXPECT_TRUE(takes(of(kTwo, "Bob Ann"), R"({"a":"Ann","b":""})"));
+  EXPECT_FALSE(takes(of(kTwo, "Bob Ann"), R"({"a":"Ann","b":"Bob"})"));
+  ConstraintState state(of(kTwo, "Bob"));
+  EXPECT_EQ(state.forced(), R"({"a":"Bob","b":""})");
+}
+
+TEST_F(CopyingInOrder, MasksAllowExactlyWhatIsTaken) {
+  for (const char* message : {"Ann, Bob Bob, Ann", "Bo A Bo", "Ann", "", "B"}) {
+    for (const char* schema : {kNames, kTwo}) {
+      for (uint64_t seed = 0; seed < 8; ++seed) expect_masks_allow_what_is_taken(of(schema, message), seed, message);
     }
   }
+}
+
+TEST_F(CopyingInOrder, IsForAllTextsOrNone) {
+  const ConstraintSpec mixed{.kind = Kind::kSchema, .text = R"({"type":"object","properties":{"a":{"type":"string","x-copied":true},"b":{"type":"string","x-copied":"in order"}}})", .copies = true};
+  EXPECT_THROW(compiler_.compile(mixed), Error);
 }
 
 TEST_F(CopyingTest, NeedsAMessageAndNothingElseSaidAboutTheText) {

@@ -77,8 +77,11 @@ ExprId Grammar::graph(std::shared_ptr<const ByteGraph> graph) {
 }
 
 // Until it is known: a byte that no text has, so that the rule is neither empty nor without an end.
-ExprId Grammar::copied_text() {
-  if (!copied_) copied_ = add_rule("copied text", bytes(0xFF, 0xFF));
+ExprId Grammar::copied_text(bool in_order) {
+  if (!copied_) {
+    copied_ = add_rule("copied text", bytes(0xFF, 0xFF));
+    copies_in_order_ = in_order;
+  }
   return rule(*copied_);
 }
 

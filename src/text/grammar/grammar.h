@@ -60,8 +60,9 @@ class Grammar {
   ExprId chain(Chain list);
   ExprId graph(std::shared_ptr<const ByteGraph> graph);
 
-  // A text that is known later only: Automaton::copying says which there are.
-  ExprId copied_text();
+  // A text that is known later only: Automaton::copying says which there are. In order: each comes later in the message than the one
+  // before it; the first call decides for all.
+  ExprId copied_text(bool in_order);
 
   // The name is for errors.
   RuleId add_rule(std::string name, ExprId body = 1);
@@ -75,6 +76,7 @@ class Grammar {
   const std::vector<Rule>& rules() const { return rules_; }
   RuleId root() const { return root_; }
   const std::optional<RuleId>& copied() const { return copied_; }  // the rule of such texts
+  bool copies_in_order() const { return copies_in_order_; }
   const Expr& expr(ExprId id) const { return exprs_[id]; }
   ExprId part(const Expr& e, uint32_t i) const { return parts_[e.first + i]; }
   const Chain& chain_of(const Expr& e) const { return chains_[e.index]; }
@@ -91,6 +93,7 @@ class Grammar {
   std::vector<Rule> rules_;
   RuleId root_ = 0;
   std::optional<RuleId> copied_;
+  bool copies_in_order_ = false;
 };
 
 }  // namespace minnow::grammar

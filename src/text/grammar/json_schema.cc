@@ -13,7 +13,7 @@ namespace minnow::grammar {
 namespace {
 
 constexpr std::size_t kMaxInlineValues = 32;
-constexpr const char* kCopied = "x-copied";
+constexpr const char *kCopied = "x-copied", *kInOrder = "in order";
 constexpr std::size_t kMaxKeyPatterns = 4;  // patterns of patternProperties for one object: all their combinations are tried
 
 class SchemaCompiler {
@@ -101,16 +101,20 @@ class SchemaCompiler {
   }
 
   // Whether the texts are to be copied from a message: what else is said about them could not be held to then.
-  bool is_copied(const Conjunction& flat) const {
-    if (!copies_) return false;
-    const auto marked = std::find_if(flat.begin(), flat.end(), [](const OrderedJson* s) { return s->contains(kCopied) && (*s)[kCopied] == true; });
-    if (marked == flat.end()) return false;
+  std::optional<ExprId> copied(const Conjunction& flat) {
+    if (!copies_) return std::nullopt;
+    const auto is_mark = [](const OrderedJson* s) { return s->contains(kCopied) && ((*s)[kCopied] == true || (*s)[kCopied] == kInOrder); };
+    const auto marked = std::find_if(flat.begin(), flat.end(), is_mark);
+    if (marked == flat.end()) return std::nullopt;
     if (flat.size() > 1 || (*marked)->size() != 2) reader_.unsupported(**marked, kCopied, "beside \"type\": \"string\" nothing else can be said");
-    return true;
+    const bool in_order = (**marked)[kCopied] == kInOrder;
+    const ExprId text = g_.copied_text(in_order);
+    if (g_.copies_in_order() != in_order) reader_.unsupported(**marked, kCopied, "either all copied texts are in order or none");
+    return json_.quoted(text);
   }
 
   ExprId string(const Conjunction& flat) {
-    if (is_copied(flat)) return json_.quoted(g_.copied_text());
+    if (const auto text = copied(flat)) return *text;
     if (logic_.limits_strings(flat)) return json_.quoted(g_.graph(std::make_shared<const ByteGraph>(logic_.strings(flat))));
     const CountRange length = logic_.counts(flat, "minLength", "maxLength");
     if (length.min == 0 && length.max == UINT32_MAX) return json_.string();

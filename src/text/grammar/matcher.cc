@@ -117,6 +117,23 @@ bool Matcher::advance(std::string_view text) {
   return true;
 }
 
+bool Matcher::is_in(uint32_t rule) const {
+  return std::any_of(readings_.begin(), readings_.end(), [&](Reading r) { return automaton_->state(r.state).rule == rule; });
+}
+
+void Matcher::go_on_in(std::shared_ptr<const Automaton> automaton) {
+  automaton_ = std::move(automaton);
+  stepper_ = Stepper(*automaton_);
+}
+
+bool Matcher::could_go_on_in(const Automaton& automaton) const {
+  return std::any_of(readings_.begin(), readings_.end(), [&](Reading r) {
+    bool alive = automaton.state(r.state).height != Automaton::kNever;
+    for (uint32_t s = r.stack; s != 0 && alive; s = stacks_.below(s)) alive = automaton.state(stacks_.top(s)).height != Automaton::kNever;
+    return alive;
+  });
+}
+
 bool Matcher::may_end() { return stepper_.at_end(stacks_, readings_); }
 
 bool Matcher::is_complete() { return next_bytes().none(); }

@@ -80,6 +80,13 @@ class Matcher {
   // The bytes that have to come next: up to a choice, or up to where the text may end. At most `max`.
   std::string forced(std::size_t max);
 
+  // Whether some reading stands in the rule.
+  bool is_in(uint32_t rule) const;
+  // Goes on in another automaton, whose states have the numbers of this one's wherever a reading stands or has to return to.
+  void go_on_in(std::shared_ptr<const Automaton> automaton);
+  // Whether some reading could be brought to its end in that one.
+  bool could_go_on_in(const Automaton& automaton) const;
+
   const Automaton& automaton() const { return *automaton_; }
   const std::vector<Reading>& readings() const { return readings_; }
   // For trials, which leave it as it was.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <list>
 #include <mutex>
 
@@ -67,10 +68,13 @@ struct TokenConstraint::Masks {
 TokenConstraint::TokenConstraint(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const TokenVocabulary> vocabulary)
     : automaton_(std::move(automaton)),
       vocabulary_(std::move(vocabulary)),
-      masks_(std::make_unique<Masks>(*automaton_, *vocabulary_)) {}
+      masks_(std::make_unique<Masks>(*automaton_, *vocabulary_)) {
+  copies_ = automaton_->copied_rule().has_value();
+}
 
-TokenConstraint::TokenConstraint(std::shared_ptr<const TokenConstraint> any, std::shared_ptr<const Automaton> automaton)
+TokenConstraint::TokenConstraint(std::shared_ptr<const TokenConstraint> any, std::shared_ptr<const Automaton> automaton, std::string_view message)
     : any_(std::move(any)),
+      message_(message),
       automaton_(std::move(automaton)),
       vocabulary_(any_->vocabulary_),
       masks_(std::make_unique<Masks>(*automaton_, any_->masks_.get())) {}
@@ -80,10 +84,30 @@ TokenConstraint::~TokenConstraint() = default;
 std::shared_ptr<const TokenConstraint> TokenConstraint::copying_from(std::shared_ptr<const TokenConstraint> any, std::string_view message) {
   if (!any->copies()) return any;
   auto automaton = std::make_shared<const Automaton>(any->automaton_->copying(grammar::copied_texts(message)));
-  return std::shared_ptr<const TokenConstraint>(new TokenConstraint(std::move(any), std::move(automaton)));
+  return std::shared_ptr<const TokenConstraint>(new TokenConstraint(std::move(any), std::move(automaton), message));
 }
 
-bool TokenConstraint::copies() const { return any_ == nullptr && automaton_->copied_rule().has_value(); }
+bool TokenConstraint::copies_in_order() const { return any_ != nullptr && automaton_->copies_in_order(); }
+
+std::string_view TokenConstraint::rest_after(std::string_view copied) const {
+  return std::string_view(message_).substr(grammar::end_of_copied(message_, copied).value_or(message_.size()));
+}
+
+bool TokenConstraint::is_last(std::string_view copied) const { return !grammar::has_words(rest_after(copied)); }
+
+std::shared_ptr<const TokenConstraint> TokenConstraint::after(std::string_view copied, const Matcher& matcher) const {
+  const std::string_view rest = rest_after(copied);
+  if (grammar::has_words(rest)) return copying_from(any_, rest);
+  std::call_once(any_->without_once_, [&] {
+    if (auto automaton = any_->automaton_->without_copied()) {
+      auto without = std::make_shared<TokenConstraint>(std::make_shared<const Automaton>(std::move(*automaton)), vocabulary_);
+      without->copies_ = false;
+      any_->without_copied_ = std::move(without);
+    }
+  });
+  const auto& without = any_->without_copied_;
+  return without && matcher.could_go_on_in(*without->automaton_) ? without : copying_from(any_, "");
+}
 
 int32_t TokenConstraint::n_vocab() const { return static_cast<int32_t>(vocabulary_->n_tokens()); }
 
@@ -92,11 +116,12 @@ ConstraintState::ConstraintState(std::shared_ptr<const TokenConstraint> constrai
   if (constraint_->copies()) fail(ErrorCode::kInternal, "a constraint that copies texts was not told the message");
 }
 ConstraintState::ConstraintState(const ConstraintState& other)
-    : constraint_(other.constraint_), matcher_(std::make_unique<Matcher>(*other.matcher_)), ended_(other.ended_) {}
+    : constraint_(other.constraint_), matcher_(std::make_unique<Matcher>(*other.matcher_)), copied_(other.copied_), ended_(other.ended_) {}
 ConstraintState::ConstraintState(ConstraintState&&) noexcept = default;
 ConstraintState& ConstraintState::operator=(ConstraintState other) noexcept {
   std::swap(constraint_, other.constraint_);
   std::swap(matcher_, other.matcher_);
+  std::swap(copied_, other.copied_);
   std::swap(ended_, other.ended_);
   return *this;
 }
@@ -126,7 +151,23 @@ bool ConstraintState::mask(std::span<uint32_t> bits) const {
   if (ends) {
     for (const TokenId id : vocabulary.ends()) grammar::set_bit(bits, id);
   }
+  if (constraint_->copies_in_order()) refuse_texts_out_of_order(bits);
   return std::any_of(bits.begin(), bits.end(), [](uint32_t word) { return word != 0; });
+}
+
+// Where a copied text ends the constraint becomes another, which a mask of this one knows nothing of. That matters to tokens that end the
+// text and begin another, and when no words are left to those that end it and go on.
+void ConstraintState::refuse_texts_out_of_order(std::span<uint32_t> bits) const {
+  const bool is_last = !copied_.empty() && constraint_->is_last(copied_);
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    for (uint32_t word = bits[i]; word != 0; word &= word - 1) {
+      const auto id = static_cast<TokenId>(i * 32 + static_cast<std::size_t>(std::countr_zero(word)));
+      const std::string_view text = constraint_->vocabulary_->text(id);
+      const auto n_quotes = std::count(text.begin(), text.end(), '"');
+      const bool is_asked = n_quotes >= 2 || (is_last && n_quotes == 1 && text.back() != '"');
+      if (is_asked && !ConstraintState(*this).accept(id)) bits[i] &= ~(word & -word);
+    }
+  }
 }
 
 bool ConstraintState::accept(TokenId token) {
@@ -137,12 +178,48 @@ bool ConstraintState::accept(TokenId token) {
     return ended_;
   }
   const std::string_view text = vocabulary.text(token);
-  return !text.empty() && matcher_->advance(text);
+  return !text.empty() && read(text);
+}
+
+bool ConstraintState::read(std::string_view text) {
+  if (!constraint_->copies_in_order()) return matcher_->advance(text);
+  ConstraintState next = *this;
+  for (const char c : text) {
+    if (!next.read(c)) return false;
+  }
+  *this = std::move(next);
+  return true;
+}
+
+bool ConstraintState::read(char byte) {
+  if (!matcher_->advance(static_cast<uint8_t>(byte))) return false;
+  if (!constraint_->copies_in_order()) return true;
+  if (matcher_->is_in(*constraint_->automaton_->copied_rule())) {
+    copied_ += byte;
+  } else if (!copied_.empty()) {
+    constraint_ = constraint_->after(copied_, *matcher_);
+    matcher_->go_on_in(constraint_->automaton_);
+    copied_.clear();
+  }
+  return true;
 }
 
 bool ConstraintState::is_finished() const { return ended_ || matcher_->is_complete(); }
 bool ConstraintState::may_end() const { return ended_ || matcher_->may_end(); }
-std::string ConstraintState::forced(std::size_t max) const { return ended_ ? std::string() : matcher_->forced(max); }
+
+std::string ConstraintState::forced(std::size_t max) const {
+  if (ended_) return {};
+  if (!constraint_->copies_in_order()) return matcher_->forced(max);
+  std::string out;
+  ConstraintState ahead = *this;
+  while (out.size() < max) {
+    const std::string byte = ahead.matcher_->forced(1);
+    if (byte.empty()) break;
+    ahead.read(byte[0]);
+    out += byte;
+  }
+  return out;
+}
 
 struct ConstraintCompiler::Cache {
   explicit Cache(const Tokenizer& t) : tokenizer(t) {}

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,17 +30,28 @@ class TokenConstraint {
   ~TokenConstraint();
 
   // Of a schema with texts to copy (ConstraintSpec::copies): the constraint whose texts are words of this message. Cheap beside
-  // compiling, and what does not hang on the message is worked out once for all of them.
+  // compiling, and what does not hang on the message is worked out once for all of them. Where they are copied in order, each is of what
+  // comes in the message after the one before; when no words are left, a text that has to be there is empty.
   static std::shared_ptr<const TokenConstraint> copying_from(std::shared_ptr<const TokenConstraint> any, std::string_view message);
-  bool copies() const;
+  bool copies() const { return copies_; }
 
   int32_t n_vocab() const;
 
  private:
   friend class ConstraintState;
   struct Masks;
-  TokenConstraint(std::shared_ptr<const TokenConstraint> any, std::shared_ptr<const grammar::Automaton> automaton);
+  TokenConstraint(std::shared_ptr<const TokenConstraint> any, std::shared_ptr<const grammar::Automaton> automaton, std::string_view message);
+  // What is left of the message after the first of its texts that is this one; for a matcher that has just read it.
+  std::shared_ptr<const TokenConstraint> after(std::string_view copied, const grammar::Matcher& matcher) const;
+  std::string_view rest_after(std::string_view copied) const;
+  bool is_last(std::string_view copied) const;  // no words come after it
+  bool copies_in_order() const;
+
   std::shared_ptr<const TokenConstraint> any_;  // that this one was made of
+  std::string message_;                         // for any_
+  bool copies_ = false;
+  mutable std::once_flag without_once_;
+  mutable std::shared_ptr<const TokenConstraint> without_copied_;
   std::shared_ptr<const grammar::Automaton> automaton_;
   std::shared_ptr<const grammar::TokenVocabulary> vocabulary_;
   std::unique_ptr<Masks> masks_;
@@ -71,8 +83,13 @@ class ConstraintState {
   std::string forced(std::size_t max = 256) const;
 
  private:
+  void refuse_texts_out_of_order(std::span<uint32_t> bits) const;
+  bool read(std::string_view text);
+  bool read(char byte);
+
   std::shared_ptr<const TokenConstraint> constraint_;
   std::unique_ptr<grammar::Matcher> matcher_;
+  std::string copied_;  // of a text that is copied in order: what has been read of it
   bool ended_ = false;
 };
 

@@ -27,11 +27,14 @@ void NewModelArguments::declare(CLI::App& c) {
   c.add_option("--kv-heads", shape.n_kv_heads, "heads of keys and values (default: as many as heads)")->check(CLI::Range(1, 1024));
   c.add_option("--ff", shape.n_ff, "width of the feed-forward part (default: 8/3 of the width)")->check(CLI::Range(1, 1 << 20));
   c.add_flag("--untied", untied, "an output projection of its own beside the embedding");
+  c.add_flag("--copying-heads", shape.copying_heads,
+             "some heads begin by saying again what followed before, which small models need long to learn; makes a qwen2 instead of a llama, untied");
 }
 
 Model NewModelArguments::make(TokenizerSpec spec, const CourseArguments& course) const {
   NewModelShape made = shape;
-  made.tied = !untied;
+  made.tied = !untied && !made.copying_heads;
+  if (made.copying_heads) made.family = &kQwen2;
   made.n_ctx = course.options.sequence_length;
   made.name = std::filesystem::path(course.output).stem().string();
   choose_eos(spec, eos);

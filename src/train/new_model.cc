@@ -1,18 +1,23 @@
 #include "train/new_model.h"
 
 #include <cmath>
+#include <optional>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "models/config_check.h"
 #include "tensor/codec.h"
+#include "train/copying_heads.h"
 
 namespace minnow {
 namespace {
 
 constexpr double kDeviation = 0.02;
+constexpr double kRopeBase = 1e4;
+constexpr double kSlowRopeBase = 1e6;  // most features of a head still match what is the same far away
 
 ModelConfig config_of(const NewModelShape& s, int64_t n_vocab) {
+  if (s.copying_heads && (s.tied || s.family != &kQwen2)) fail(ErrorCode::kUsage, "heads that copy are those of a qwen2 with an output projection of its own");
   const Family& f = *s.family;
   if (f.norm != NormKind::kRms || f.form != BlockForm::kPreNorm || f.qk_norm != QkNorm::kNone || !f.gated || !f.causal ||
       f.positions != PositionKind::kRope || f.normalized_experts || f.sub_norms || f.embedding_norm || !f.names.empty()) {
@@ -35,14 +40,16 @@ ModelConfig config_of(const NewModelShape& s, int64_t n_vocab) {
   c.form = f.form;
   c.activation = f.activation;
   c.norm_eps = static_cast<float>(f.default_norm_eps);
-  c.rope = {.base = s.rope_base, .n_rot = c.head_dim, .layout = f.gguf_rope_layout, .original_context = s.n_ctx};
+  c.rope = {.base = s.rope_base > 0 ? s.rope_base : s.copying_heads ? kSlowRopeBase : kRopeBase, .n_rot = c.head_dim, .layout = f.gguf_rope_layout, .original_context = s.n_ctx};
   check_config(c, "the new model");
   return c;
 }
 
 class Initializer {
  public:
-  Initializer(Model& model, uint64_t seed) : model_(model), random_(seed) {}
+  Initializer(Model& model, const NewModelShape& shape, uint64_t seed) : model_(model), random_(seed) {
+    if (shape.copying_heads) copying_.emplace(model_, random_);
+  }
 
   void matrix(const std::string& name, int64_t rows, int64_t columns, double deviation) {
     std::vector<float> values(static_cast<std::size_t>(rows * columns));
@@ -63,6 +70,7 @@ class Initializer {
     matrix(b + "attn_k.weight", kv, c.n_embd, kDeviation);
     matrix(b + "attn_v.weight", kv, c.n_embd, kDeviation);
     matrix(b + "attn_output.weight", c.n_embd, q, residual);
+    if (copying_) copying_->begin(layer);
     norm(b + "ffn_norm.weight", c.n_embd);
     matrix(b + "ffn_gate.weight", c.n_ff, c.n_embd, kDeviation);
     matrix(b + "ffn_up.weight", c.n_ff, c.n_embd, kDeviation);
@@ -72,7 +80,14 @@ class Initializer {
  private:
   Model& model_;
   Random random_;
+  std::optional<CopyingHeads> copying_;
 };
+
+Tensor scaled(const Tensor& t, double factor) {
+  std::vector<float> values = to_f32(t);
+  for (float& v : values) v = static_cast<float>(v * factor);
+  return Tensor::from_f32(values, t.shape);
+}
 
 }  // namespace
 
@@ -82,11 +97,11 @@ Model new_model(const NewModelShape& shape, TokenizerSpec tokenizer, uint64_t se
   model.format = ModelFormat::kSafetensors;  // any but GGUF: metadata follow from the config
   model.config = config_of(shape, static_cast<int64_t>(tokenizer.tokens.size()));
   model.tokenizer = std::move(tokenizer);
-  Initializer init(model, seed);
-  init.matrix("token_embd.weight", model.config.n_vocab, model.config.n_embd, kDeviation);
+  Initializer init(model, shape, seed);
+  init.matrix("token_embd.weight", model.config.n_vocab, model.config.n_embd, shape.tied ? kDeviation : 1);
   for (int64_t layer = 0; layer < model.config.n_layers; ++layer) init.block(layer);
   init.norm("output_norm.weight", model.config.n_embd);
-  if (!shape.tied) init.matrix("output.weight", model.config.n_vocab, model.config.n_embd, kDeviation);
+  if (!shape.tied) model.weights.set("output.weight", scaled(model.weights.require("token_embd.weight"), kDeviation));
   return model;
 }
 

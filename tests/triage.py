@@ -4,7 +4,7 @@
     triage.py --minnow PROGRAM [--model MODEL] [--data DATA] [--split valid] [--share S] [--report FILE] [--card FILE] [--wrong FILE] [--one-core]
 
 DATA is the folder of the published sets; without it the test is skipped. A share below 1 measures that part of each split. Every answer
-must be valid JSON of the schema that the model carries. What is chosen while a model is made is chosen on the split valid. The bars are what the card says, less what a small part of a split may differ.
+must be valid JSON of the schema that the model carries. What is chosen while a model is made is chosen on the split valid. The bars are what the card aims at.
 """
 
 import argparse
@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools"))
 import triage_data  # noqa: E402
 
-BARS = {"clinc150": 0.85, "banking77": 0.80, "polarity": 0.60, "pii_f1": 0.28}
+BARS = {"clinc150": 0.85, "banking77": 0.80, "polarity": 0.72, "pii_f1": 0.80}
 
 
 def tests(data, share, split, model_is_shipped):

@@ -76,9 +76,10 @@ constexpr std::string_view kExaoneMoe =
 constexpr std::string_view kMiniCpm5 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-// Words with a capital and digits stand without the space before them, so that a name has the same tokens wherever it is.
+// Words with a capital and digits stand without the space before them, so that a name has the same tokens wherever it is. The space between
+// two of them, or a mark and one of them, belongs to the first: it says that more follows.
 constexpr std::string_view kCopyable =
-    R"('(?:[sdmt]|ll|ve|re)| ?\p{Ll}[\p{Ll}\p{M}]*|\p{Lu}[\p{L}\p{M}]*|[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    R"('(?:[sdmt]|ll|ve|re)| ?\p{Ll}[\p{Ll}\p{M}]*|\p{Lu}[\p{L}\p{M}]*(?: (?=[\p{Lu}\p{N}]))?|[\p{L}\p{M}]+|\p{N}(?: (?=[\p{Lu}\p{N}]))?| ?[^\s\p{L}\p{M}\p{N}]+(?: (?=[\p{Lu}\p{N}]))?|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 constexpr std::size_t kMaxKnownPattern = 4096;  // bytes; no longer one is known
 

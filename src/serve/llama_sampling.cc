@@ -64,10 +64,12 @@ std::vector<TokenId> bias_tokens(const OrderedJson& token, const std::string& pa
   return read_token_ids(OrderedJson::array({token}), path, 1);
 }
 
-bool is_number(std::string_view text) {
+// A key of an object, which is a number or a text.
+OrderedJson bias_key(const std::string& text) {
   TokenId id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  return error == std::errc() && end == text.data() + text.size();
+  const bool is_number = error == std::errc() && end == text.data() + text.size();
+  return is_number ? OrderedJson(id) : OrderedJson(text);
 }
 
 OrderedJson number_or_null(float value) { return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr); }
@@ -100,11 +102,19 @@ OrderedJson logit_bias_of_ids(const RequestFields& body, const Tokenizer& tokeni
   }
   OrderedJson out = OrderedJson::array();
   const auto add = [&](const OrderedJson& token, const OrderedJson& bias, const std::string& path) {
-    for (const TokenId id : bias_tokens(token, path, tokenizer)) out.push_back(OrderedJson::array({id, bias}));
+    if (!bias.is_number() && !bias.is_boolean()) {
+      throw RequestError(path, fmt::format("{}: must be a number or false, is {}", path, json_type_name(bias)));
+    }
+    for (const TokenId id : bias_tokens(token, path, tokenizer)) {
+      if (out.size() >= limits::kMaxLogitBias) {
+        body.refuse("logit_bias", fmt::format("its texts have more tokens than the {} that are allowed", limits::kMaxLogitBias));
+      }
+      out.push_back(OrderedJson::array({id, bias}));
+    }
   };
   if (value->is_object()) {
     for (const auto& [key, bias] : value->items()) {
-      add(is_number(key) ? OrderedJson::parse(key, nullptr, false) : OrderedJson(key), bias, body.path("logit_bias"));
+      add(bias_key(key), bias, body.path("logit_bias"));
     }
     return out;
   }

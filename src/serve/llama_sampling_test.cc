@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/limits.h"
 #include "base/test_refusal.h"
 #include "text/tokenizer_test_specs.h"
 
@@ -91,6 +92,25 @@ TEST(LlamaSettings, say_what_was_read) {
   EXPECT_EQ(settings["stop"].dump(), R"(["a"])");
   EXPECT_EQ(settings["logit_bias"].dump(), R"([{"token":97,"bias":null}])");
   EXPECT_EQ(settings["top_k"], 40);
+}
+
+TEST(LogitBias, of_texts_has_as_many_tokens_as_any_other) {
+  const std::string text(limits::kMaxLogitBias, 'x');
+  EXPECT_EQ(read(fmt::format(R"({{"logit_bias": [["{}", 1]]}})", text)).sampling.logit_bias.size(), limits::kMaxLogitBias);
+  EXPECT_TRUE(refused(fmt::format(R"({{"logit_bias": [["{}x", 1]]}})", text)).starts_with("logit_bias: "));
+  EXPECT_TRUE(refused(fmt::format(R"({{"logit_bias": [["{}", 1], [97, 1]]}})", text)).starts_with("logit_bias: "));
+}
+
+// Each token of the text would have a copy of it.
+TEST(LogitBias, is_refused_before_it_is_given_to_tokens) {
+  EXPECT_TRUE(refused(fmt::format(R"({{"logit_bias": [["{}", "{}"]]}})", std::string(1 << 20, 'x'), std::string(1 << 20, 'y'))).starts_with("logit_bias[0]: "));
+  EXPECT_TRUE(refused(R"({"logit_bias": {"ab": [1]}})").starts_with("logit_bias: "));
+}
+
+TEST(LogitBias, takes_keys_that_are_numbers_however_they_are_written) {
+  using Pairs = std::vector<std::pair<TokenId, float>>;
+  EXPECT_EQ(read(R"({"logit_bias": {"097": 1}})").sampling.logit_bias, (Pairs{{97, 1.0f}}));
+  EXPECT_NE(refused(R"({"logit_bias": {"-97": 1}})"), "");
 }
 
 }  // namespace

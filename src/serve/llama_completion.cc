@@ -79,6 +79,9 @@ std::unique_ptr<PreparedAnswer> answer(Completion c, std::vector<TextRequest> pr
   std::vector<TextRequest> requests;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const auto prompt_tokens = static_cast<int64_t>(c.model->responder().prompt(prompts[i]).size());
+    // Before it is there once for each choice.
+    const int64_t room = c.model->engine().max_prompt();
+    if (prompt_tokens > room) refuse_long_prompt("prompt", prompt_tokens, room);
     for (int64_t n = 0; n < c.n_choices; ++n) {
       TextRequest request = prompts[i];
       request.sampling.seed = choice_seed(request.sampling.seed, static_cast<int>(n));

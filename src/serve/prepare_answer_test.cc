@@ -2,19 +2,34 @@
 
 #include <gtest/gtest.h>
 
+#include "respond/null_model.h"
 #include "serve/fields.h"
 #include "serve/sampling_fields.h"
 
 namespace minnow {
 namespace {
 
-TEST(ChoicesOf, draw_each_with_a_seed_of_its_own) {
+TEST(ChoiceOf, draws_each_with_a_seed_of_its_own) {
   ChatRequest request;
   request.sampling.seed = 7;
-  const auto choices = choices_of(request, 3);
-  ASSERT_EQ(choices.size(), 3u);
-  EXPECT_EQ(choices[0].sampling.seed, 7u);
-  EXPECT_NE(choices[1].sampling.seed, choices[2].sampling.seed);
+  EXPECT_EQ(choice_of(request, 0).sampling.seed, 7u);
+  EXPECT_NE(choice_of(request, 1).sampling.seed, 7u);
+  EXPECT_NE(choice_of(request, 1).sampling.seed, choice_of(request, 2).sampling.seed);
+}
+
+TEST(PrepareChoices, makes_each_request_when_its_turn_comes) {
+  ModelPool pool({}, [](const ModelEntry& entry) { return null_model(entry, {}); });
+  pool.add(ModelEntry{.name = "null", .path = "/models/null.gguf"});
+  std::vector<std::size_t> made;
+  const auto answer = prepare_choices({.model = pool.acquire("null")}, 3, [&](std::size_t i) {
+    made.push_back(i);
+    if (i == 1) fail(ErrorCode::kUnsupported, "no");
+    return ChatRequest();
+  });
+  EXPECT_TRUE(made.empty());
+  EXPECT_THROW(answer->start([] {}), Error);
+  EXPECT_EQ(made, (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(answer->answers.size(), 1u);
 }
 
 TEST(CacheSalt, keeps_tenants_apart_whatever_a_client_says) {

@@ -88,6 +88,9 @@ struct GenerateRequest {
   std::vector<TokenId> stop_tokens;  // each ends the answer as a stop string does, and is not part of the text
   int n_logprobs = -1;          // log probabilities of every token, and of so many alternatives (0 to kMaxLogprobs); -1: none
   std::string cache_salt;       // what is remembered of a prompt is found again by requests with the same salt only
+  // Bytes of events that may wait to be taken: texts, tokens, log probabilities. An answer with more of them is set aside, and makes
+  // room for others, until they were taken; no token depends on it. 0: any number.
+  std::size_t max_unread_bytes = 0;
 
   // Called on the engine's thread after an event was added; it must not block, throw or destroy the Generation. It is not called any
   // more once the destructor of the Generation has returned.

@@ -78,6 +78,7 @@ GenerateRequest generate_request(Request& request) {
   generate.min_tokens = request.min_tokens;
   generate.n_logprobs = request.n_logprobs;
   generate.cache_salt = std::move(request.cache_salt);
+  generate.max_unread_bytes = request.max_unread_bytes;
   generate.on_event = std::move(request.on_event);
   return generate;
 }

@@ -1,6 +1,7 @@
 #include "serve/ollama_call.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/utf8.h"
 #include "serve/sampling_fields.h"
@@ -149,7 +150,8 @@ std::unique_ptr<PreparedAnswer> answer_turn(OllamaTurn turn, ChatRequest request
   prepared->model = std::move(turn.model);
   prepared->start = [into = prepared.get(), request = std::move(request), responder](const std::function<void()>& on_event) mutable {
     request.on_event = on_event;
-    into->answers.push_back(responder->respond(request));
+    request.max_unread_bytes = max_unread_bytes(into->stream, 1);
+    into->answers.push_back(responder->respond(std::exchange(request, {})));
   };
   return with_headers(std::move(prepared), turn.options.unused);
 }

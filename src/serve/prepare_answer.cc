@@ -1,5 +1,8 @@
 #include "serve/prepare_answer.h"
 
+#include <algorithm>
+
+#include "base/limits.h"
 #include "serve/fields.h"
 #include "serve/sampling_fields.h"
 
@@ -33,8 +36,10 @@ std::unique_ptr<PreparedAnswer> prepare(AnswerPlan plan, std::vector<Request> re
                         const std::function<void()>& on_event) mutable {
     for (Request& request : requests) {
       request.on_event = on_event;
+      request.max_unread_bytes = max_unread_bytes(answer->stream, requests.size());
       answer->answers.push_back(start_or_explain(*answer->model, request, field));
     }
+    requests = {};  // an answer may take long, and needs none of it
   };
   return prepared;
 }
@@ -47,6 +52,10 @@ std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<Cha
 
 std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<TextRequest> requests) {
   return prepare(std::move(plan), std::move(requests));
+}
+
+std::size_t max_unread_bytes(bool stream, std::size_t n_choices) {
+  return stream ? std::max<std::size_t>(1, limits::kMaxUnreadAnswerBytes / n_choices) : 0;
 }
 
 std::vector<ChatRequest> choices_of(const ChatRequest& request, int64_t n) {

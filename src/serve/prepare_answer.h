@@ -24,6 +24,9 @@ struct AnswerPlan {
 std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<ChatRequest> requests);
 std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<TextRequest> requests);
 
+// As in GenerateRequest, for each choice. A whole answer is taken as it is made, whether its client reads or not.
+std::size_t max_unread_bytes(bool stream, std::size_t n_choices);
+
 // The request once for each choice; each has its own seed.
 std::vector<ChatRequest> choices_of(const ChatRequest& request, int64_t n);
 

@@ -317,7 +317,7 @@ def defaults(c, folder, model):
 
 
 def ps_and_stop(c, folder, model):
-    key = add_key(c, folder, "operator", "--scope", "manage", "--scope", "infer")
+    key, guest = add_key(c, folder, "operator", "--scope", "manage", "--scope", "infer"), add_key(c, folder, "guest")
     sock = folder / "s"
     with Server(c.minnow, folder, model, config=f'[server]\nsocket = "{sock}"\n') as server:
         env = {"MINNOW_API_KEY": key, "MINNOW_SERVER": f"http://127.0.0.1:{server.port}"}
@@ -328,6 +328,11 @@ def ps_and_stop(c, folder, model):
         c.check("no model is loaded" in minnow(c, folder, "ps", env=env).stdout, "stop takes a model out of memory")
         server.post("/v1/completions", {"model": "tiny", "prompt": "a", "max_tokens": 1}, key=key)
         c.check("tiny" in minnow(c, folder, "ps", env=env).stdout, "and it is loaded again when it is asked for")
+        user = {"MINNOW_API_KEY": guest, "MINNOW_SERVER": env["MINNOW_SERVER"]}
+        c.check("'manage'" in minnow(c, folder, "stop", "tiny", env=user, code=1).stderr, "a key that may only use models stops none")
+        answer = server.post("/api/generate", {"model": "tiny", "prompt": "a", "raw": True, "keep_alive": 0, "stream": False, "options": {"num_predict": 1}}, key=guest)
+        c.check(answer.status == 200 and answer.headers.get("minnow-unused-options") == "keep_alive", f"nor by the way: {answer!r}")
+        c.check("tiny" in minnow(c, folder, "ps", env=env).stdout, "and what is loaded stays")
         c.check("nowhere" in minnow(c, folder, "stop", "nowhere", env=env, code=1).stderr, "a model that is not there is an error")
         wrong = minnow(c, folder, "ps", env={**env, "MINNOW_API_KEY": "mk-wrong-key"}, code=1).stderr
         c.check("MINNOW_API_KEY" in wrong and "mk-wrong" not in wrong, f"a wrong key is told of and not repeated: {wrong!r}")

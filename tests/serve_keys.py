@@ -313,6 +313,31 @@ def defaults(c, folder, model):
     c.check("did you mean 'port'" in r.stderr, f"a misspelt setting is refused: {r.stderr!r}")
 
 
+# ---- settings on the command line
+
+
+def options(c, folder, model):
+    elsewhere, log = folder / "elsewhere.json", folder / "requests.log"
+    key = json.loads(minnow(c, folder, "key", "add", "one", "--keys", elsewhere, "--json").stdout)["key"]
+    config = "[limits]\nrequests_per_minute = 1000\n[log]\nrequests = \"off\"\n"
+    with Server(c.minnow, folder, model, "--keys", elsewhere, "--requests-per-minute", 3, "--log-requests", log, "--log-addresses", config=config) as server:
+        c.check(server.get("/v1/models").status == 401, "--keys says where the keys are")
+        c.check(admitted(server, 10, key=key) == 3, "--requests-per-minute wins over the file")
+        wait_until = time.monotonic() + 5
+        while time.monotonic() < wait_until and "/v1/models" not in (log.read_text() if log.exists() else ""):
+            time.sleep(0.02)
+        c.check('"/v1/models"' in log.read_text() and "127.0.0.1" in log.read_text(), "--log-requests and --log-addresses say what is logged and where")
+    with Server(c.minnow, folder, model, "--keys-required") as server:
+        c.check(server.get("/v1/models").status == 401, "--keys-required lets nobody in while there are no keys")
+    with Server(c.minnow, folder, model, "--trusted-proxy", "127.0.0.1", "--address-requests-per-minute", 5) as server:
+        behind = [admitted(server, 10, headers={"X-Forwarded-For": f"198.51.100.{i}"}) for i in range(2)]
+        c.check(behind == [5, 5], f"--trusted-proxy and --address-requests-per-minute: {behind}")
+    for arguments in (("--requests-per-minute", "-1"), ("--log-requests", ""), ("--tokens-per-minute", "many")):
+        lines = minnow(c, folder, "serve", model, *arguments, code=2).stderr.splitlines()
+        c.check(len(lines) == 1 and lines[0].startswith("error: "), f"{arguments}: {lines}")
+    minnow(c, folder, "serve", model, "--trusted-proxy", "nowhere", "--port", free_port(), code=1)
+
+
 # ---- ps and stop
 
 
@@ -444,7 +469,7 @@ def main():
     c = Checks(os.path.abspath(a.minnow))
     parts = {"keys": lambda f, m, o: key_commands(c, f), "matrix": lambda f, m, o: matrix(c, f, m), "allow_lists": lambda f, m, o: allow_lists(c, f, m, o),
              "limits": lambda f, m, o: limits(c, f, m), "reloads": lambda f, m, o: reloads(c, f, m), "defaults": lambda f, m, o: defaults(c, f, m),
-             "ps": lambda f, m, o: ps_and_stop(c, f, m), "secrets": lambda f, m, o: secrets(c, f, m)}
+             "options": lambda f, m, o: options(c, f, m), "ps": lambda f, m, o: ps_and_stop(c, f, m), "secrets": lambda f, m, o: secrets(c, f, m)}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         gguf = tiny_gguf()

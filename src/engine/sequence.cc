@@ -30,6 +30,14 @@ std::size_t bytes_of(const Event& event) {
   return bytes;
 }
 
+// What ends this answer, for a step of sampling that asks.
+std::vector<TokenId> ends_of(const GenerateRequest& request, const SequenceContext& context) {
+  if (!request.sampling.infill) return {};
+  std::vector<TokenId> ends = request.stop_tokens;
+  if (!request.ignore_end) ends.insert(ends.end(), context.ends->begin(), context.ends->end());
+  return ends;
+}
+
 }  // namespace
 
 void Generation::State::push(Event event) {
@@ -73,7 +81,7 @@ std::optional<Event> Generation::State::take() {
 Sequence::Sequence(GenerateRequest r, std::shared_ptr<Generation::State> s, const SequenceContext& context)
     : request(std::move(r)),
       state(std::move(s)),
-      sampler(request.sampling, context.tokenizer),
+      sampler(request.sampling, context.tokenizer, ends_of(request, context)),
       text(request, context.tokenizer),
       logprobs(context.tokenizer),
       tokens(std::move(request.prompt)),

@@ -75,6 +75,7 @@ struct TextRequest {
   int n_logprobs = -1;
   std::string cache_salt = {};
   std::size_t max_unread_bytes = 0;
+  LineLimits lines = {};
   std::function<void()> on_event = {};
 };
 

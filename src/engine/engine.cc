@@ -134,6 +134,7 @@ struct Engine::Impl {
   void wait_for_readers();
   void run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices);
   void deliver(const ScheduledSlice& slice, std::span<const float> logits);
+  void count_step(int64_t n_tokens);
   void count_token(Sequence& s, TokenId token);
   std::optional<FinishReason> add_token(Sequence& s, TokenId token, std::optional<TokenLogprob> logprob);
   void finish(Sequence& s, FinishReason reason, Event event = {});
@@ -231,7 +232,7 @@ void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice
     s.stats.queue_seconds = seconds(now - s.submitted);
   }
   const std::span<const float> logits = executor.run(batch, &kv);
-  ++counted.steps;
+  count_step(static_cast<int64_t>(batch.tokens.size()));
   const auto n = static_cast<std::size_t>(width);
   for (const ScheduledSlice& slice : slices) {
     deliver(slice, logits.subspan(static_cast<std::size_t>(slice.first_output) * n,
@@ -270,6 +271,13 @@ void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> l
   if (end) return finish(s, *end);
   Event event;
   if (s.text.release(event)) s.state->push(std::move(event));
+}
+
+void Engine::Impl::count_step(int64_t n_tokens) {
+  ++counted.steps;
+  counted.step_tokens += n_tokens;
+  const auto& bounds = EngineStatus::kStepBounds;
+  ++counted.steps_by_tokens[static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), n_tokens) - bounds.begin())];
 }
 
 void Engine::Impl::count_token(Sequence& s, TokenId token) {

@@ -2,6 +2,7 @@
 // answering sequence and chunks of waiting prompts, runs the graph once, samples, and sends events.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -174,6 +175,10 @@ struct EngineStatus {
   int64_t preemptions = 0;
   int64_t prompt_tokens = 0, generated_tokens = 0;  // the former without those found
   int64_t steps = 0;
+  int64_t step_tokens = 0;               // that all steps together worked on, of prompts and answers
+  // Steps by how many tokens they worked on: at most kStepBounds[0], more than that but at most kStepBounds[1], ..., more than all.
+  static constexpr std::array<int64_t, 13> kStepBounds = {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+  std::array<int64_t, kStepBounds.size() + 1> steps_by_tokens{};
 };
 
 class Engine {

@@ -185,6 +185,16 @@ TEST(ServedEngine, AnswersThatWereSetAsideEndWhenTheirReaderGoes) {
   EXPECT_TRUE(becomes(0));
 }
 
+TEST(ServedEngine, CountsStepsByTheirTokens) {
+  Engine engine(tiny(), small());
+  engine.submit(request(random_prompt(20, 11), 5))->wait();
+  const EngineStatus status = engine.status();
+  EXPECT_EQ(status.steps, 5);
+  EXPECT_EQ(status.step_tokens, 24) << "the last token of an answer is not read";
+  EXPECT_EQ(status.steps_by_tokens[0], 4);
+  EXPECT_EQ(status.steps_by_tokens[3], 1) << "17 to 32";
+}
+
 TEST(ServedEngine, StopTokensEndTheAnswerAndAreNoPartOfItsText) {
   Engine engine(tiny(), small());
   const auto prompt = random_prompt(12, 3);

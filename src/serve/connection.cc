@@ -258,6 +258,7 @@ asio::awaitable<bool> Connection::give(const Route& route, std::unique_ptr<Prepa
   facts_.model = prepared->model ? prepared->model->entry().name : "";
   facts_.stream = prepared->stream;
   facts_.choices = static_cast<int>(prepared->answers.size());
+  facts_.max_tokens = prepared->max_tokens;
   const bool chunked = http_1_1_;
   AnswerContext context{.client = client_, .times = core_.options.times, .observer = core_.observer, .facts = facts_,
                         .started = started_, .stopping = core_.stopping, .chunked = chunked, .head_only = head_only_};

@@ -162,6 +162,7 @@ std::unique_ptr<PreparedAnswer> answer_turn(OllamaTurn turn, ChatRequest request
   auto prepared = std::make_unique<PreparedAnswer>();
   prepared->format = std::make_unique<OllamaFormat>(format_of(turn, std::move(prompt)));
   prepared->stream = turn.call.stream;
+  prepared->max_tokens = request.max_tokens;
   prepared->model = std::move(turn.model);
   prepared->start = [into = prepared.get(), request = std::move(request), responder](const std::function<void()>& on_event) mutable {
     request.on_event = on_event;

@@ -32,6 +32,7 @@ std::unique_ptr<PreparedAnswer> prepare(AnswerPlan plan, std::vector<Request> re
   prepared->model = std::move(plan.model);
   prepared->format = std::move(plan.format);
   prepared->stream = plan.stream;
+  for (const Request& request : requests) prepared->max_tokens = std::max(prepared->max_tokens, request.max_tokens);
   prepared->start = [answer = prepared.get(), requests = std::move(requests), field = std::move(plan.prompt_field)](
                         const std::function<void()>& on_event) mutable {
     for (Request& request : requests) {

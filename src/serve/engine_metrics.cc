@@ -135,7 +135,7 @@ std::vector<MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& m
   return {
       of_models("vllm:num_requests_running", "Answers that are being made.", kGauge, models,
                 [](const ModelStatus& m) { return m.engine.running; }),
-      of_models("vllm:num_requests_waiting", "Answers that wait for their turn.", kGauge, models,
+      of_models("vllm:num_requests_waiting", "Answers that wait for their turn, or for their client to read.", kGauge, models,
                 [](const ModelStatus& m) { return m.engine.waiting; }),
       of_models("vllm:kv_cache_usage_perc", "Share of the KV cache in use by answers; 1 is all.", kGauge, models, kv_share),
       of_models("vllm:gpu_cache_usage_perc", "The older name of vllm:kv_cache_usage_perc.", kGauge, models, kv_share),
@@ -183,7 +183,7 @@ std::vector<MetricFamily> llama_server_families(const std::vector<ModelStatus>& 
       single("llamacpp:predicted_tokens_seconds", "Tokens made per second and request, on average.", kGauge,
              rate(sums.generated_tokens, sums.generation_seconds)),
       single("llamacpp:requests_processing", "Answers that are being made.", kGauge, static_cast<double>(running)),
-      single("llamacpp:requests_deferred", "Answers that wait for their turn.", kGauge, static_cast<double>(waiting)),
+      single("llamacpp:requests_deferred", "Answers that wait for their turn, or for their client to read.", kGauge, static_cast<double>(waiting)),
       single("llamacpp:kv_cache_usage_ratio", "Share of the KV cache in use by answers; 1 is all.", kGauge, share(used, pages)),
       single("llamacpp:kv_cache_tokens", "Positions of the KV cache in use by answers.", kGauge, static_cast<double>(cached)),
   };

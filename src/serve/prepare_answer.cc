@@ -1,5 +1,8 @@
 #include "serve/prepare_answer.h"
 
+#include <algorithm>
+
+#include "base/limits.h"
 #include "serve/fields.h"
 #include "serve/sampling_fields.h"
 
@@ -30,12 +33,15 @@ std::unique_ptr<PreparedAnswer> prepare(AnswerPlan plan, std::size_t n, std::fun
   prepared->format = std::move(plan.format);
   prepared->stream = plan.stream;
   prepared->start = [answer = prepared.get(), n, make = std::move(make), field = std::move(plan.prompt_field)](
-                        const std::function<void()>& on_event) {
+                        const std::function<void()>& on_event) mutable {
     for (std::size_t i = 0; i < n; ++i) {
       Request request = make(i);
       request.on_event = on_event;
+      request.max_unread_bytes = max_unread_bytes(answer->stream, n);
+      answer->max_tokens = std::max(answer->max_tokens, request.max_tokens);
       answer->answers.push_back(start_or_explain(*answer->model, request, field));
     }
+    make = nullptr;  // an answer may take long, and needs none of it
   };
   return prepared;
 }
@@ -62,6 +68,10 @@ std::unique_ptr<PreparedAnswer> prepare_choices(AnswerPlan plan, std::size_t n, 
 
 std::unique_ptr<PreparedAnswer> prepare_choices(AnswerPlan plan, std::size_t n, std::function<TextRequest(std::size_t)> request) {
   return prepare(std::move(plan), n, std::move(request));
+}
+
+std::size_t max_unread_bytes(bool stream, std::size_t n_choices) {
+  return stream ? std::max<std::size_t>(1, limits::kMaxUnreadAnswerBytes / n_choices) : 0;
 }
 
 ChatRequest choice_of(const ChatRequest& request, std::size_t index) {

@@ -33,6 +33,9 @@ std::unique_ptr<PreparedAnswer> prepare_choices(AnswerPlan plan, std::size_t n, 
 // The request for choice number `index`, with a seed of its own.
 ChatRequest choice_of(const ChatRequest& request, std::size_t index);
 
+// As in GenerateRequest, for each choice. A whole answer is taken as it is made, whether its client reads or not.
+std::size_t max_unread_bytes(bool stream, std::size_t n_choices);
+
 // The tenant's part of the prefix cache, and within it the client's own salt.
 std::string cache_salt(const HttpRequest& request, std::string_view own);
 

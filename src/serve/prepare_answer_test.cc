@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "respond/null_model.h"
 #include "serve/fields.h"
 #include "serve/sampling_fields.h"
@@ -41,6 +42,14 @@ TEST(CacheSalt, keeps_tenants_apart_whatever_a_client_says) {
   EXPECT_NE(cache_salt(one, "s"), cache_salt(one, "t"));
   HttpRequest nobody;
   EXPECT_NE(cache_salt(nobody, "one"), cache_salt(one, ""));
+}
+
+TEST(MaxUnreadBytes, are_shared_by_the_choices_of_a_stream) {
+  EXPECT_EQ(max_unread_bytes(false, 3), 0u);
+  EXPECT_EQ(max_unread_bytes(true, 1), limits::kMaxUnreadAnswerBytes);
+  constexpr auto kMost = static_cast<std::size_t>(limits::kMaxChoices);
+  EXPECT_GT(max_unread_bytes(true, kMost), 0u);
+  EXPECT_LE(kMost * max_unread_bytes(true, kMost), limits::kMaxUnreadAnswerBytes);
 }
 
 TEST(RefuseLongPrompt, names_both_numbers_and_the_code) {

@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       for (unsigned k = 0; k < 256 && !found; ++k) found = matcher.advance(static_cast<uint8_t>(first + k));
       if (!found) std::abort();  // stuck in the middle of a text
     }
-  } catch (const minnow::Error&) {
+  } catch (const minnow::Error& e) {
+    if (e.code() == minnow::ErrorCode::kInternal) std::abort();
   }
   return 0;
 }

@@ -4,6 +4,7 @@
 A target without an entry here starts from nothing, or from what lies in fuzz/seeds/NAME/ of the source tree.
 """
 
+import json
 import pathlib
 import shutil
 import struct
@@ -171,12 +172,218 @@ def adapter():
     yield "peft-expression", (b'{"peft_type": "LORA", "r": 2, "target_modules": ".*(q|v)_proj"}' + b"\0" + tm.safetensors(plain, bytes(128)))
 
 
+WEATHER = {"type": "function", "function": {"name": "weather", "description": "tells", "strict": True, "parameters": {
+    "type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}, "required": ["city"]}}}
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 0}, "s": {"enum": ["a", "\u00fc"]}}, "required": ["n"]}
+SAMPLING = {"temperature": 0.5, "top_p": 0.9, "top_k": 20, "min_p": 0.05, "seed": 7, "presence_penalty": -1, "frequency_penalty": 1.5,
+            "repetition_penalty": 1.1, "logit_bias": {"97": -100, "98": 2.5}, "stop": ["\n", "END"], "max_tokens": 16, "min_tokens": 1,
+            "dry_multiplier": 0.8, "dry_sequence_breakers": ["\n"], "xtc_probability": 0.1, "mirostat": 2, "ignore_eos": True,
+            "stop_token_ids": [2], "include_stop_str_in_output": True}
+
+
+def bodies(common, cases):
+    for name, fields in cases.items():
+        yield name, json.dumps({**common, **fields}, ensure_ascii=False).encode()
+
+
+def openai_chat():
+    user = {"role": "user", "content": "hi"}
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{\"city\": \"Oslo\"}"}}
+    object_call = {"id": "c2", "function": {"name": "weather", "arguments": {"city": "Rom"}}}
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    yield from bodies({"model": "m", "messages": [user]}, {
+        "plain": {},
+        "sampling": SAMPLING,
+        "roles": {"messages": [{"role": "developer", "content": "be brief"}, {**user, "name": "Ann"}, {"role": "assistant", "content": "ho"}, user]},
+        "parts": {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, "b", {"type": "input_text", "text": "c"}]}]},
+        "image": {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, image]}]},
+        "calls": {"messages": [user, {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [call, object_call]},
+                               {"role": "tool", "tool_call_id": "c1", "content": "rain"},
+                               {"role": "tool", "tool_call_id": "c2", "name": "weather", "content": [{"type": "text", "text": "sun"}]}], "tools": [WEATHER]},
+        "refusal": {"messages": [user, {"role": "assistant", "content": None, "refusal": "no"}, user]},
+        "tools-required": {"tools": [WEATHER], "tool_choice": "required", "parallel_tool_calls": False},
+        "tools-named": {"tools": [{"type": "function", "name": "now"}, WEATHER], "tool_choice": {"type": "function", "function": {"name": "now"}}},
+        "schema": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": SCHEMA}}},
+        "object": {"response_format": {"type": "json_object"}},
+        "structured": {"structured_outputs": {"choice": ["a", "b"], "disable_any_whitespace": True}},
+        "guided": {"guided_regex": "[a-c]{2,5}\\d"},
+        "grammar": {"grammar": "root ::= \"a\" | \"b\" root"},
+        "stream": {"stream": True, "n": 2, "stream_options": {"include_usage": True, "continuous_usage_stats": True, "include_obfuscation": False}},
+        "logprobs": {"logprobs": True, "top_logprobs": 5},
+        "continue": {"messages": [user, {"role": "assistant", "content": "one, two"}], "continue_final_message": True, "add_generation_prompt": False},
+        "template": {"chat_template_kwargs": {"enable_thinking": False, "x": [1, {"y": None}]}, "documents": [{"title": "t", "text": "d"}],
+                     "reasoning_effort": "minimal"},
+        "idle": {"metadata": {"a": "b"}, "user": "u", "store": False, "service_tier": "auto", "modalities": ["text"], "priority": 0,
+                 "verbosity": "medium", "cache_salt": "s", "reasoning_format": "auto"},
+    })
+
+
+def openai_completions():
+    yield from bodies({"model": "m", "prompt": "once"}, {
+        "plain": {},
+        "sampling": SAMPLING,
+        "texts": {"prompt": ["a", "b"], "n": 2, "best_of": 2},
+        "tokens": {"prompt": [1, 2.0, 97]},
+        "lists": {"prompt": [[97, 98], [99]], "echo": True},
+        "infill": {"suffix": " end", "add_special_tokens": False, "skip_special_tokens": False},
+        "stream": {"stream": True, "stream_options": {"include_usage": True, "continuous_usage_stats": True}, "echo": True, "max_tokens": 0},
+        "logprobs": {"logprobs": 5},
+        "schema": {"guided_json": SCHEMA},
+        "structured": {"structured_outputs": {"grammar": "root ::= [a-z]+"}},
+        "salted": {"cache_salt": "s", "user": "u", "max_completion_tokens": 3, "n_predict": 4},
+    })
+
+
+def openai_embeddings():
+    # Bodies of /v1/rerank as well.
+    yield from bodies({"model": "m"}, {
+        "text": {"input": "a"},
+        "texts": {"input": ["a", "b"], "encoding_format": "base64", "dimensions": 64},
+        "tokens": {"input": [1, 2, 3], "user": "u"},
+        "lists": {"input": [[1, 2], [3]]},
+        "rank": {"query": "q", "documents": ["a", {"text": "b"}], "top_n": 1, "return_documents": True},
+        "rank-texts": {"query": "q", "texts": ["a", "b"], "return_text": True},
+    })
+
+
+ITEMS = {
+    "text": "hi",
+    "messages": [{"role": "developer", "content": "be brief"}, {"role": "user", "content": [{"type": "input_text", "text": "a"}, "b"]},
+                 {"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "ho", "annotations": []}]}],
+    "calls": [{"role": "user", "content": "w?"},
+              {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "weather", "arguments": "{\"city\": \"Oslo\"}"},
+              {"type": "function_call", "call_id": "c2", "name": "now"},
+              {"type": "function_call_output", "call_id": "c1", "output": "rain"},
+              {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "noon"}]}],
+    "reasoning": [{"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}], "content": None},
+                  {"role": "assistant", "content": "ho"}, {"role": "user", "content": "and?"}],
+    "encoded": [{"type": "reasoning", "summary": [], "encrypted_content": "aG0="}, {"role": "user", "content": "and?"}],
+    "bytes": [{"type": "reasoning", "encrypted_content": "//5h"}, {"role": "assistant", "content": "ho"}],
+    "references": [{"type": "item_reference", "id": "msg_a"}, {"type": "item_reference", "id": "rs_a"}, {"role": "user", "content": "and?"}],
+    "image": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}],
+    "file": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}],
+}
+
+
+def response_items():
+    for name, items in ITEMS.items():
+        yield name, json.dumps(items).encode()
+
+
+def openai_responses():
+    yield from bodies({"model": "m"}, {f"items-{name}": {"input": items} for name, items in ITEMS.items()})
+    flat = {"type": "function", **WEATHER["function"]}
+    yield from bodies({"model": "m", "input": "hi"}, {
+        "sampling": {**SAMPLING, "max_output_tokens": 20},
+        "instructions": {"instructions": "be kind", "metadata": {"a": "b"}, "user": "u", "store": False, "truncation": "disabled"},
+        "earlier": {"previous_response_id": "resp_1"},
+        "tools": {"tools": [flat, WEATHER | {"function": {"name": "now"}}], "tool_choice": {"type": "function", "name": "now"}, "parallel_tool_calls": False},
+        "built-in-tool": {"tools": [{"type": "web_search"}]},
+        "schema": {"text": {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}, "verbosity": "medium"}},
+        "reasoning": {"reasoning": {"effort": "high", "summary": "auto"}, "include": ["reasoning.encrypted_content"], "include_reasoning": True},
+        "logprobs": {"top_logprobs": 3, "include": ["message.output_text.logprobs"]},
+        "stream": {"stream": True, "stream_options": {"include_obfuscation": False}, "background": False, "max_tool_calls": 3},
+    })
+
+
+def ollama():
+    user = {"role": "user", "content": "hi"}
+    call = {"function": {"name": "weather", "arguments": {"city": "Oslo"}}}
+    options = {"temperature": 0.5, "top_k": -1, "top_p": 0.9, "seed": 7, "num_predict": -2, "num_ctx": 64, "stop": ["a"], "repeat_last_n": -1,
+               "mirostat": 1, "num_gpu": 3, "use_mmap": True, "tfs_z": 1.0, "something": [1]}
+    yield from bodies({"model": "m", "messages": [user], "prompt": "hi", "input": ["a", "b"]}, {
+        "plain": {},
+        "whole": {"stream": False, "options": options, "keep_alive": "1h30m"},
+        "chat": {"messages": [{"role": "System", "content": "be brief"}, user, {"role": "assistant", "content": "ho", "thinking": "hm", "tool_calls": [call]},
+                              {"role": "tool", "tool_name": "weather", "content": "rain"}], "tools": [WEATHER]},
+        "call-ids": {"messages": [{"role": "assistant", "tool_calls": [{"id": "c1", **call}]}, {"role": "tool", "tool_call_id": "c1", "content": "rain"}]},
+        "images": {"messages": [{**user, "images": ["AAAA"]}], "images": ["AAAA"]},
+        "no-images": {"messages": [{**user, "images": []}], "images": None},
+        "json": {"format": "json", "think": False, "keep_alive": -1},
+        "schema": {"format": SCHEMA, "think": "high", "keep_alive": "-1.5m"},
+        "logprobs": {"logprobs": True, "top_logprobs": 2, "truncate": False, "shift": True},
+        "raw": {"raw": True, "stream": False},
+        "suffix": {"suffix": " end"},
+        "context": {"context": [97, 98, 99], "system": "be brief"},
+        "template": {"template": "{{ if .System }}{{ .System }} {{ end }}[{{ .Prompt }}]{{ .Response }}", "system": "s"},
+        "load": {"messages": [], "prompt": "", "keep_alive": 300},
+        "unload": {"messages": [], "prompt": "", "keep_alive": 0},
+        "embed": {"input": "a", "truncate": True, "dimensions": 8, "keep_alive": "5"},
+    })
+
+
+def ollama_template():
+    # The first byte says whether there is a system message.
+    for number, text in enumerate([
+            "{{ if .System }}<s>{{ .System }}</s>\n{{ end }}USER: {{ .Prompt }}\nASSISTANT: ", "[{{ .Prompt }}]{{ .Response }}<end>",
+            "a \n {{- if .Prompt -}} \n b {{ end }} c", "{{ if and .System .Prompt }}both{{ else if .System }}s{{ else }}p{{ end }}",
+            "{{ if or .System .Tools }}a{{ end }}{{ if not .System }}b{{ end }}", "\"\\ {% x %} {# y #} {{ .Prompt }}\r\n", "{{/* note */}}{{ .Prompt }}",
+            "{% for m in messages %}{{ m.content }}{{- '\n' }}{% endfor %}", "{{ range .Messages }}{{ .Content }}{{ end }}", "{{ .Prompt }}{{ if .System }}"]):
+        yield f"text-{number}", bytes([number]) + text.encode()
+
+
+def anthropic():
+    user = {"role": "user", "content": "hi"}
+    tool = {"name": "weather", "description": "tells", "input_schema": WEATHER["function"]["parameters"], "cache_control": {"type": "ephemeral"}}
+    called = [user, {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "I look."},
+                                                      {"type": "tool_use", "id": "t1", "name": "weather", "input": {"city": "Oslo"}}]},
+              {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "rain"}], "is_error": True},
+                                           {"type": "text", "text": "And?"}]}]
+    yield from bodies({"model": "m", "max_tokens": 50, "messages": [user]}, {
+        "plain": {},
+        "system": {"system": [{"type": "text", "text": "Be"}, {"type": "text", "text": "brief."}], "temperature": 0.5, "top_p": 0, "top_k": 3,
+                   "stop_sequences": ["a", "b"], "metadata": {"user_id": "u"}, "service_tier": "auto"},
+        "blocks": {"messages": [user, {"role": "user", "content": [{"type": "text", "text": "a"}]}, {"role": "assistant", "content": []}, user]},
+        "image": {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "base64", "data": "AAAA"}}]}]},
+        "document": {"messages": [{"role": "user", "content": [{"type": "document", "source": {}}]}]},
+        "calls": {"messages": called, "tools": [tool]},
+        "any": {"tools": [tool], "tool_choice": {"type": "any", "disable_parallel_tool_use": True}},
+        "tool": {"tools": [{**tool, "type": "custom"}, {"name": "now", "input_schema": {}}], "tool_choice": {"type": "tool", "name": "now"}},
+        "none": {"tools": [tool], "tool_choice": {"type": "none"}},
+        "thinking": {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 2000},
+        "adaptive": {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}},
+        "schema": {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}, "effort": "low"}},
+        "older-schema": {"output_format": {"type": "json_schema", "schema": SCHEMA}},
+        "stream": {"stream": True, "mcp_servers": []},
+        "prefill": {"messages": [user, {"role": "assistant", "content": "one, two"}]},
+    })
+
+
+def llama_server():
+    yield from bodies({"prompt": "ab"}, {
+        "plain": {},
+        "sampling": {**SAMPLING, "n_predict": 8, "samplers": ["top_k", "temperature"], "repeat_last_n": -1, "typical_p": 0.9, "min_keep": 1},
+        "letters": {"samplers": "kt", "cache_prompt": False, "n_keep": -1, "id_slot": 0, "dynatemp_range": 0},
+        "biases": {"logit_bias": [[97, 1.5], ["ab", -2], ["xy", False]]},
+        "bias-texts": {"logit_bias": {"97": 1, "ab": 2}},
+        "tokens": {"prompt": [97, 98]},
+        "mixed": {"prompt": ["a", 98, "c<|x|>"]},
+        "several": {"prompt": ["a", [98], ["c", 100], {"prompt_string": "e", "multimodal_data": []}], "n_cmpl": 2},
+        "image": {"prompt": {"prompt_string": "e", "multimodal_data": ["AAAA"]}},
+        "schema": {"json_schema": SCHEMA, "n_probs": 3, "return_tokens": True, "timings_per_token": True},
+        "grammar": {"grammar": "root ::= [ab]+", "response_fields": ["content", "timings/predicted_ms"], "stream": True},
+        "infill": {"input_prefix": "int ", "input_suffix": ";", "input_extra": [{"filename": "a.h", "text": "int a;"}, {"text": "b"}]},
+        "tokenize": {"content": "ab<|x|>", "add_special": True, "with_pieces": True},
+        "tokenize-mixed": {"content": ["a", 98], "parse_special": False},
+        "detokenize": {"tokens": [97, 98.0]},
+        "chat": {"messages": [{"role": "user", "content": "hi"}], "tools": [WEATHER], "return_token_strs": True},
+    })
+
+
+def gbnf():
+    # An odd first byte: a regular expression.
+    for number, text in enumerate(["(a|b)*c{2,4}", "[^\\W\\d_]+@[a-z]+\\.(?:com|org)", "\\d{4}-(?:0[1-9]|1[0-2])", "(?i)yes|no", "\\p{Lu}\\p{Ll}*\\u00fc?",
+                                   "a{0}|b+?|[]x]|[\\]-^]", "(((((a?)?)?)?)?)"]):
+        yield f"expression-{number}", b"\1" + text.encode()
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
     for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, packed, tokenizer_gguf, normalizer, model_config,
-                 train_record, adapter):
+                 train_record, adapter, openai_chat, openai_completions, openai_embeddings, openai_responses, response_items, ollama,
+                 ollama_template, anthropic, llama_server, gbnf):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

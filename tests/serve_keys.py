@@ -313,11 +313,36 @@ def defaults(c, folder, model):
     c.check("did you mean 'port'" in r.stderr, f"a misspelt setting is refused: {r.stderr!r}")
 
 
+# ---- settings on the command line
+
+
+def options(c, folder, model):
+    elsewhere, log = folder / "elsewhere.json", folder / "requests.log"
+    key = json.loads(minnow(c, folder, "key", "add", "one", "--keys", elsewhere, "--json").stdout)["key"]
+    config = "[limits]\nrequests_per_minute = 1000\n[log]\nrequests = \"off\"\n"
+    with Server(c.minnow, folder, model, "--keys", elsewhere, "--requests-per-minute", 3, "--log-requests", log, "--log-addresses", config=config) as server:
+        c.check(server.get("/v1/models").status == 401, "--keys says where the keys are")
+        c.check(admitted(server, 10, key=key) == 3, "--requests-per-minute wins over the file")
+        wait_until = time.monotonic() + 5
+        while time.monotonic() < wait_until and "/v1/models" not in (log.read_text() if log.exists() else ""):
+            time.sleep(0.02)
+        c.check('"/v1/models"' in log.read_text() and "127.0.0.1" in log.read_text(), "--log-requests and --log-addresses say what is logged and where")
+    with Server(c.minnow, folder, model, "--keys-required") as server:
+        c.check(server.get("/v1/models").status == 401, "--keys-required lets nobody in while there are no keys")
+    with Server(c.minnow, folder, model, "--trusted-proxy", "127.0.0.1", "--address-requests-per-minute", 5) as server:
+        behind = [admitted(server, 10, headers={"X-Forwarded-For": f"198.51.100.{i}"}) for i in range(2)]
+        c.check(behind == [5, 5], f"--trusted-proxy and --address-requests-per-minute: {behind}")
+    for arguments in (("--requests-per-minute", "-1"), ("--log-requests", ""), ("--tokens-per-minute", "many")):
+        lines = minnow(c, folder, "serve", model, *arguments, code=2).stderr.splitlines()
+        c.check(len(lines) == 1 and lines[0].startswith("error: "), f"{arguments}: {lines}")
+    minnow(c, folder, "serve", model, "--trusted-proxy", "nowhere", "--port", free_port(), code=1)
+
+
 # ---- ps and stop
 
 
 def ps_and_stop(c, folder, model):
-    key = add_key(c, folder, "operator", "--scope", "manage", "--scope", "infer")
+    key, guest = add_key(c, folder, "operator", "--scope", "manage", "--scope", "infer"), add_key(c, folder, "guest")
     sock = folder / "s"
     with Server(c.minnow, folder, model, config=f'[server]\nsocket = "{sock}"\n') as server:
         env = {"MINNOW_API_KEY": key, "MINNOW_SERVER": f"http://127.0.0.1:{server.port}"}
@@ -328,6 +353,11 @@ def ps_and_stop(c, folder, model):
         c.check("no model is loaded" in minnow(c, folder, "ps", env=env).stdout, "stop takes a model out of memory")
         server.post("/v1/completions", {"model": "tiny", "prompt": "a", "max_tokens": 1}, key=key)
         c.check("tiny" in minnow(c, folder, "ps", env=env).stdout, "and it is loaded again when it is asked for")
+        user = {"MINNOW_API_KEY": guest, "MINNOW_SERVER": env["MINNOW_SERVER"]}
+        c.check("'manage'" in minnow(c, folder, "stop", "tiny", env=user, code=1).stderr, "a key that may only use models stops none")
+        answer = server.post("/api/generate", {"model": "tiny", "prompt": "a", "raw": True, "keep_alive": 0, "stream": False, "options": {"num_predict": 1}}, key=guest)
+        c.check(answer.status == 200 and answer.headers.get("minnow-unused-options") == "keep_alive", f"nor by the way: {answer!r}")
+        c.check("tiny" in minnow(c, folder, "ps", env=env).stdout, "and what is loaded stays")
         c.check("nowhere" in minnow(c, folder, "stop", "nowhere", env=env, code=1).stderr, "a model that is not there is an error")
         wrong = minnow(c, folder, "ps", env={**env, "MINNOW_API_KEY": "mk-wrong-key"}, code=1).stderr
         c.check("MINNOW_API_KEY" in wrong and "mk-wrong" not in wrong, f"a wrong key is told of and not repeated: {wrong!r}")
@@ -439,7 +469,7 @@ def main():
     c = Checks(os.path.abspath(a.minnow))
     parts = {"keys": lambda f, m, o: key_commands(c, f), "matrix": lambda f, m, o: matrix(c, f, m), "allow_lists": lambda f, m, o: allow_lists(c, f, m, o),
              "limits": lambda f, m, o: limits(c, f, m), "reloads": lambda f, m, o: reloads(c, f, m), "defaults": lambda f, m, o: defaults(c, f, m),
-             "ps": lambda f, m, o: ps_and_stop(c, f, m), "secrets": lambda f, m, o: secrets(c, f, m)}
+             "options": lambda f, m, o: options(c, f, m), "ps": lambda f, m, o: ps_and_stop(c, f, m), "secrets": lambda f, m, o: secrets(c, f, m)}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         gguf = tiny_gguf()

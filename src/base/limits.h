@@ -105,8 +105,11 @@ inline constexpr std::size_t kMaxRequestIdBytes = 64;              // of x-reque
 inline constexpr std::size_t kMaxConnections = 4096;               // open at the same time
 inline constexpr std::size_t kMaxRequestsInProgress = 1536;        // being answered or waiting for it; more are told 503
 inline constexpr std::size_t kMaxWaitingQueries = 256;             // GET requests that wait for a thread
-inline constexpr std::size_t kMaxStreamWriteBytes = 16u << 10;     // of a stream written at a time; events wait meanwhile
-inline constexpr int kSocketSendBytes = 64 << 10;                  // that the kernel keeps for a client that reads slowly
+// These three bound what a client costs that reads a stream slowly: 64 KB, twice kSocketSendBytes in the kernel included.
+inline constexpr std::size_t kMaxStreamWriteBytes = 8u << 10;      // of a stream written at a time; events wait meanwhile
+inline constexpr std::size_t kMaxUnreadAnswerBytes = 24u << 10;    // of these events; the answer is not gone on with until they are read
+inline constexpr int kSocketSendBytes = 8 << 10;                   // of a connection in the kernel, which counts its own part as well
+inline constexpr int kSocketBulkBytes = 64 << 10;                  // instead, while a whole response is sent that is larger
 inline constexpr int kMaxHeadSeconds = 10;                         // from a request's first byte until its head is whole
 inline constexpr int kMaxBodySeconds = 30;                         // from its head until its body is whole
 inline constexpr int kMaxWriteSeconds = 30;                        // until a client has taken what was sent, 64 KB of it at a time

@@ -39,6 +39,11 @@ std::chrono::nanoseconds parse_keep_alive(const std::string& text) {
   return std::chrono::seconds(*seconds);
 }
 
+const std::string& checked_log(const std::string& text) {
+  if (text.empty()) fail(ErrorCode::kUsage, "--log-requests: must be off, stderr or a file");
+  return text;
+}
+
 // An option that, when it is given, changes the configuration.
 template <typename T>
 CLI::Option* add(CLI::App& c, Arguments& a, const std::string& name, std::function<void(ServeConfig&, const T&)> set, const std::string& text) {
@@ -62,6 +67,30 @@ void declare_network(CLI::App& c, Arguments& a) {
   network(add<Texts>(c, a, "--allow-host", [](ServeConfig& s, const Texts& v) { s.server.hosts = v; }, "a name that clients may know it by, besides localhost; may be given again"))->allow_extra_args(false);
 }
 
+// Named as in minnow.toml, whose [keys], [limits] and [log] they are.
+void declare_operations(CLI::App& c, Arguments& a) {
+  using Texts = std::vector<std::string>;
+  const auto flag = [&](const char* name, void (*set)(ServeConfig&), const char* group, const char* text) {
+    c.add_flag_callback(name, [&a, set] { a.overlay.emplace_back(set); }, text)->group(group);
+  };
+  const auto rate = [&](const char* name, void (*set)(ServeConfig&, const int64_t&), const char* text) {
+    add<int64_t>(c, a, name, set, text)->check(CLI::Range(int64_t{0}, limits::kMaxRatePerMinute))->group("Keys and limits");
+  };
+  add<std::string>(c, a, "--keys", [](ServeConfig& s, const std::string& v) { s.keys.file = v; },
+                   "file of keys (default: keys.json in $MINNOW_CONFIG_DIR or ~/.config/minnow); see minnow key --keys")->group("Keys and limits");
+  flag("--keys-required", [](ServeConfig& s) { s.keys.required = true; }, "Keys and limits", "let nobody in while there are no keys");
+  rate("--requests-per-minute", [](ServeConfig& s, const int64_t& v) { s.limits.requests_per_minute = v; },
+       "of each key that has no limit of its own (default 0: no limit)");
+  rate("--tokens-per-minute", [](ServeConfig& s, const int64_t& v) { s.limits.tokens_per_minute = v; }, "likewise; prompts and answers together");
+  rate("--address-requests-per-minute", [](ServeConfig& s, const int64_t& v) { s.limits.address_requests_per_minute = v; },
+       "of each address, with whatever keys (default 0: no limit)");
+  add<Texts>(c, a, "--trusted-proxy", [](ServeConfig& s, const Texts& v) { s.server.trusted_proxies = v; },
+             "an address or network whose X-Forwarded-For is believed, as 10.0.0.0/8; may be given again")->allow_extra_args(false)->group("Keys and limits");
+  add<std::string>(c, a, "--log-requests", [](ServeConfig& s, const std::string& v) { s.log.requests = checked_log(v); },
+                   "off, stderr (default) or a file: a line of JSON for each request, without prompts, keys and paths")->group("Log");
+  flag("--log-addresses", [](ServeConfig& s) { s.log.addresses = true; }, "Log", "write the addresses of clients as well");
+}
+
 void declare_engine(CLI::App& c, Arguments& a) {
   const auto engine = [](CLI::Option* option) { return option->group("Models"); };
   c.add_option("--models-dir", a.models_folders, "a folder whose .gguf files are served; may be given again")->allow_extra_args(false)->group("Models");
@@ -70,6 +99,8 @@ void declare_engine(CLI::App& c, Arguments& a) {
   engine(add<int64_t>(c, a, "-b,--batch-size", [](ServeConfig& s, const int64_t& v) { s.engine.batch = v; }, "tokens processed in one step (default 512)"))->check(CLI::Range(1, 16384));
   engine(add<std::string>(c, a, "--kv", [](ServeConfig& s, const std::string& v) { s.engine.kv = v; }, "type of the KV cache: f32, f16, bf16, q8_0 or auto (default)"));
   engine(add<int>(c, a, "--parallel", [](ServeConfig& s, const int& v) { s.engine.parallel = v; }, "answers of a model made at the same time (default 16); more wait"))->check(CLI::Range(1, 1024));
+  engine(add<std::string>(c, a, "--default-model", [](ServeConfig& s, const std::string& v) { s.models.default_model = v; },
+                          "the API name of the model for requests that name none (default: the first)"));
   engine(add<std::string>(c, a, "--keep-alive", [](ServeConfig& s, const std::string& v) { s.models.keep_alive = parse_keep_alive(v); },
                           "how long a model stays in memory after its last use: 30s, 5m (default), 0, forever"));
   engine(add<int>(c, a, "--max-loaded", [](ServeConfig& s, const int& v) { s.models.max_loaded = v; }, "models in memory at the same time (default 3)"))->check(CLI::Range(1, 1024));
@@ -241,12 +272,14 @@ void add_serve(CLI::App& app) {
                                 "The API name is the file's name without its ending; requests that name none get the first");
   c->add_option("--config", a->config_file, "settings (default: minnow.toml in the configuration folder, when it is there)");
   declare_network(*c, *a);
+  declare_operations(*c, *a);
   declare_engine(*c, *a);
   declare_bounds(*c, *a);
   c->add_flag("--routes", a->show_routes, "print what can be asked for, and end");
   declare_json(*c, a->json);
   c->footer("Examples:\n  minnow serve\n  minnow serve qwen3-0.6b.gguf --port 8080\n  minnow serve --models-dir ~/models --parallel 32\n"
-            "  minnow serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem   (after 'minnow key add')");
+            "  minnow serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem   (after 'minnow key add')\n"
+            "  minnow serve --keys keys.json --requests-per-minute 60 --log-requests requests.log");
   c->callback([a] { serve(*a); });
 }
 

@@ -41,6 +41,14 @@ class Candidates {
   // XTC: of the tokens whose probability reaches the threshold, only the last-ranked stays.
   void drop_top_choices(float threshold);
 
+  // Those of whose id it is true.
+  template <typename Keep>
+  void keep_if(Keep keep) {
+    std::erase_if(list_, [&](const Candidate& c) { return !keep(c.id); });
+  }
+  // This one alone, which need not be in the list.
+  void take_only(TokenId id, float logit) { list_ = {{id, logit, 1}}; }
+
   // Weighs the list anew, relative to its own largest logit.
   void weigh(float temperature);
   double sum() const;

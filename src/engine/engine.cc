@@ -25,6 +25,8 @@ bool sees_both_sides(const Graph& graph) {
                      [](const Node& n) { return n.op == Op::kAttention && !n.get<AttentionAttrs>().causal; });
 }
 
+constexpr auto kReaderPoll = std::chrono::milliseconds(5);
+
 // Memory for the logits of one step. Each row is as wide as the vocabulary.
 constexpr int64_t kLogitsBytes = 64 << 20;
 
@@ -129,8 +131,10 @@ struct Engine::Impl {
   void loop();
   bool take_submissions();
   void step();
+  void wait_for_readers();
   void run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices);
   void deliver(const ScheduledSlice& slice, std::span<const float> logits);
+  void count_step(int64_t n_tokens);
   void count_token(Sequence& s, TokenId token);
   std::optional<FinishReason> add_token(Sequence& s, TokenId token, std::optional<TokenLogprob> logprob);
   void finish(Sequence& s, FinishReason reason, Event event = {});
@@ -202,6 +206,7 @@ void Engine::Impl::step() {
   if (scheduler.idle()) return;
   Batch batch;
   const std::vector<ScheduledSlice> slices = scheduler.schedule(batch);
+  if (scheduler.n_running() == 0) return wait_for_readers();
   try {
     if (slices.empty()) fail(ErrorCode::kInternal, "no pages left for the only sequence");
     run_step(batch, slices);
@@ -209,6 +214,12 @@ void Engine::Impl::step() {
     // What fails here is the step, not one request: all of its kind end, the loop goes on with new ones.
     for (Sequence* s : scheduler.all()) fail_sequence(*s, e.what());
   }
+}
+
+// All answers are set aside. Whoever reads again does not say so.
+void Engine::Impl::wait_for_readers() {
+  std::unique_lock lock(mutex);
+  wake.wait_for(lock, kReaderPoll, [&] { return stopping || !submitted.empty(); });
 }
 
 void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices) {
@@ -221,7 +232,7 @@ void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice
     s.stats.queue_seconds = seconds(now - s.submitted);
   }
   const std::span<const float> logits = executor.run(batch, &kv);
-  ++counted.steps;
+  count_step(static_cast<int64_t>(batch.tokens.size()));
   const auto n = static_cast<std::size_t>(width);
   for (const ScheduledSlice& slice : slices) {
     deliver(slice, logits.subspan(static_cast<std::size_t>(slice.first_output) * n,
@@ -260,6 +271,13 @@ void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> l
   if (end) return finish(s, *end);
   Event event;
   if (s.text.release(event)) s.state->push(std::move(event));
+}
+
+void Engine::Impl::count_step(int64_t n_tokens) {
+  ++counted.steps;
+  counted.step_tokens += n_tokens;
+  const auto& bounds = EngineStatus::kStepBounds;
+  ++counted.steps_by_tokens[static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), n_tokens) - bounds.begin())];
 }
 
 void Engine::Impl::count_token(Sequence& s, TokenId token) {
@@ -353,6 +371,7 @@ std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
   check_request(request);
   auto state = std::make_shared<Generation::State>();
   state->on_event = std::exchange(request.on_event, {});
+  state->max_unread = request.max_unread_bytes;
   const SequenceContext context{impl_->tokenizer.get(), &impl_->ends, impl_->roots.root(request.cache_salt)};
   auto sequence = std::make_unique<Sequence>(std::move(request), state, context);
   {

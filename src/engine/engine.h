@@ -2,6 +2,7 @@
 // answering sequence and chunks of waiting prompts, runs the graph once, samples, and sends events.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -88,6 +89,9 @@ struct GenerateRequest {
   std::vector<TokenId> stop_tokens;  // each ends the answer as a stop string does, and is not part of the text
   int n_logprobs = -1;          // log probabilities of every token, and of so many alternatives (0 to kMaxLogprobs); -1: none
   std::string cache_salt;       // what is remembered of a prompt is found again by requests with the same salt only
+  // Bytes of events that may wait to be taken: texts, tokens, log probabilities. An answer with more of them is set aside, and makes
+  // room for others, until they were taken; no token depends on it. 0: any number.
+  std::size_t max_unread_bytes = 0;
 
   // Called on the engine's thread after an event was added; it must not block, throw or destroy the Generation. It is not called any
   // more once the destructor of the Generation has returned.
@@ -171,6 +175,10 @@ struct EngineStatus {
   int64_t preemptions = 0;
   int64_t prompt_tokens = 0, generated_tokens = 0;  // the former without those found
   int64_t steps = 0;
+  int64_t step_tokens = 0;               // that all steps together worked on, of prompts and answers
+  // Steps by how many tokens they worked on: at most kStepBounds[0], more than that but at most kStepBounds[1], ..., more than all.
+  static constexpr std::array<int64_t, 13> kStepBounds = {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+  std::array<int64_t, kStepBounds.size() + 1> steps_by_tokens{};
 };
 
 class Engine {

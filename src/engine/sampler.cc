@@ -28,15 +28,16 @@ TokenId first_of(std::span<const float> logits, float largest) {
 
 }  // namespace
 
-Sampler::Sampler(SamplingParams params, const Tokenizer* tokenizer)
-    : Sampler(std::move(params), minnow::piece_of(tokenizer)) {}
+Sampler::Sampler(SamplingParams params, const Tokenizer* tokenizer, std::vector<TokenId> ends)
+    : Sampler(std::move(params), minnow::piece_of(tokenizer), std::move(ends)) {}
 
-Sampler::Sampler(SamplingParams params, DryPenalty::PieceOf piece_of)
+Sampler::Sampler(SamplingParams params, DryPenalty::PieceOf piece_of, std::vector<TokenId> ends)
     : params_(std::move(params)),
       random_(params_.seed),
       penalties_(params_),
-      dry_(params_, std::move(piece_of)),
-      mirostat_(params_) {}
+      dry_(params_, piece_of),
+      mirostat_(params_),
+      infill_(std::move(ends), std::move(piece_of)) {}
 
 void Sampler::accept(TokenId token) {
   penalties_.accept(token);
@@ -97,6 +98,7 @@ void Sampler::truncate(std::span<const float> logits, float largest) {
       random_.uniform() < params_.xtc_probability) {
     candidates_.drop_top_choices(params_.xtc_threshold);
   }
+  if (params_.infill) infill_.apply(candidates_, logits);
 }
 
 TokenId Sampler::sample(std::span<const float> logits, std::span<const uint32_t> allowed) {
@@ -121,9 +123,10 @@ TokenId Sampler::sample(std::span<const float> logits) {
   const std::span<const float> final_logits = adjusted(logits);
   const float largest = largest_logit(final_logits);
   if (largest == kMinusInfinity) return first_of(logits, largest_logit(logits));
-  if (params_.temperature == 0) return first_of(final_logits, largest);
+  if (params_.temperature == 0 && !params_.infill) return first_of(final_logits, largest);
   if (params_.mirostat != 0) return mirostat_.draw(final_logits, params_.temperature, candidates_, random_);
   truncate(final_logits, std::min(largest, FLT_MAX));
+  if (params_.temperature == 0) return candidates_.ranked().front().id;
   candidates_.weigh(params_.temperature);
   return candidates_.draw(random_.uniform()).id;
 }

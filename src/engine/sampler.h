@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "engine/candidates.h"
 #include "engine/dry_penalty.h"
+#include "engine/infill_step.h"
 #include "engine/mirostat.h"
 #include "engine/sampling_params.h"
 #include "engine/token_penalties.h"
@@ -22,20 +23,21 @@ class Tokenizer;
 //   1. logit bias
 //   2. repetition, presence and frequency penalty over the last penalty_last_n tokens
 //   3. DRY
-//   4. temperature 0: the largest logit is the token, the first of equals
-//   5. top-k, typical, top-p, min-p, XTC, each over what the one before left and with its probabilities
+//   4. temperature 0: the largest logit is the token, the first of equals (with infill: of what step 5 leaves)
+//   5. top-k, typical, top-p, min-p, XTC, infill, each over what the one before left and with its probabilities
 //   renormalized;
-//      mirostat takes the place of all five, after the temperature
+//      mirostat takes the place of all six, after the temperature
 //   6. temperature
 //   7. the draw
 // Every call takes one random number for the draw, and one more before it when XTC is on.
 class Sampler {
  public:
   // The tokenizer (may be null when DRY is off) gives the texts in which sequence breakers are looked for; it
-  // has to outlive the sampler. The parameters have to be valid (SamplingParams::validate).
-  Sampler(SamplingParams params, const Tokenizer* tokenizer);
+  // has to outlive the sampler. The parameters have to be valid (SamplingParams::validate). `ends`: the tokens that end an
+  // answer, for infill.
+  Sampler(SamplingParams params, const Tokenizer* tokenizer, std::vector<TokenId> ends = {});
   // The same, given only what is needed of a tokenizer.
-  Sampler(SamplingParams params, DryPenalty::PieceOf piece_of);
+  Sampler(SamplingParams params, DryPenalty::PieceOf piece_of, std::vector<TokenId> ends = {});
 
   // Tells the sampler of a token that is now part of the sequence, prompt tokens included, in order.
   void accept(TokenId token);
@@ -61,6 +63,7 @@ class Sampler {
   TokenPenalties penalties_;
   DryPenalty dry_;
   Mirostat mirostat_;
+  InfillStep infill_;
   Candidates candidates_;
   std::vector<float> adjusted_, masked_;
 };

@@ -37,7 +37,9 @@ struct SamplingParams {
   float xtc_probability = 0.0f;
   float xtc_threshold = 0.1f;  // > 0.5: off
 
-  int mirostat = 0;  // 0 off, 1 or 2: replaces top-k, top-p, min-p, typical, XTC (Basu et al. 2021)
+  bool infill = false;  // for text between two others: see InfillStep
+
+  int mirostat = 0;  // 0 off, 1 or 2: replaces top-k, top-p, min-p, typical, XTC, infill (Basu et al. 2021)
   float mirostat_tau = 5.0f;
   float mirostat_eta = 0.1f;
 

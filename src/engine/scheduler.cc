@@ -4,9 +4,26 @@
 
 namespace minnow {
 
+// What nobody reads makes room for others. It is the first to go on.
+void Scheduler::set_aside() {
+  for (auto at = running_.begin(); at != running_.end();) {
+    if (!(*at)->state->is_behind()) {
+      ++at;
+      continue;
+    }
+    release_pages(**at);
+    waiting_.push_front(std::move(*at));
+    at = running_.erase(at);
+  }
+}
+
 void Scheduler::admit() {
-  while (!waiting_.empty() && static_cast<int>(running_.size()) < limits_.n_sequences) {
-    Sequence& next = *waiting_.front();
+  for (auto at = waiting_.begin(); at != waiting_.end() && static_cast<int>(running_.size()) < limits_.n_sequences;) {
+    Sequence& next = **at;
+    if (next.state->is_behind()) {
+      ++at;
+      continue;
+    }
     reuse_prefix(next);
     // Room for the whole prompt and the beginning of an answer, or it would soon have to leave again.
     const int64_t wanted = (static_cast<int64_t>(next.tokens.size()) + kKvPage) / kKvPage - static_cast<int64_t>(next.pages.size());
@@ -18,8 +35,8 @@ void Scheduler::admit() {
       counts_.prefix_queries += next.n_prompt;
       counts_.prefix_hits += std::min(next.n_cached, next.n_prompt);
     }
-    running_.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
+    running_.push_back(std::move(*at));
+    at = waiting_.erase(at);
   }
 }
 
@@ -92,6 +109,7 @@ bool Scheduler::add_slice(Sequence& s, int64_t limit, Batch& batch, std::vector<
 }
 
 std::vector<ScheduledSlice> Scheduler::schedule(Batch& batch) {
+  set_aside();
   admit();
   std::vector<ScheduledSlice> slices;
   while (true) {

@@ -41,7 +41,7 @@ class Scheduler {
 
   // Fills a batch: sequences in the middle of an answer first, one token each, then prompts in the order of arrival,
   // as much of each as fits. When pages run out, the sequence that came last gives its own back and waits; it will be
-  // computed again. The batch refers to the sequences' pages and is valid until the next call.
+  // computed again. So does one whose reader is behind, until he has read. The batch refers to the sequences' pages and is valid until the next call.
   std::vector<ScheduledSlice> schedule(Batch& batch);
   // The step is done: the slice's tokens are in the cache.
   void advance(const ScheduledSlice& slice);
@@ -56,6 +56,7 @@ class Scheduler {
   const SchedulerCounts& counts() const { return counts_; }
 
  private:
+  void set_aside();
   void admit();
   void reuse_prefix(Sequence& sequence);
   bool reserve_pages(Sequence& sequence, int64_t n_tokens);

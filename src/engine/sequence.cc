@@ -20,11 +20,30 @@ void join(Event before, Event& event) {
   prepend(before.logprobs, event.logprobs);
 }
 
+// What an event holds for the reader. Of joined events it is the sum.
+std::size_t bytes_of(const Event& event) {
+  std::size_t bytes = event.text.size() + event.tokens.size() * sizeof(TokenId);
+  for (const TokenLogprob& token : event.logprobs) {
+    bytes += sizeof(TokenLogprob) + token.bytes.size() + token.top.size() * sizeof(TokenLogprob::Choice);
+    for (const TokenLogprob::Choice& choice : token.top) bytes += choice.bytes.size();
+  }
+  return bytes;
+}
+
+// What ends this answer, for a step of sampling that asks.
+std::vector<TokenId> ends_of(const GenerateRequest& request, const SequenceContext& context) {
+  if (!request.sampling.infill) return {};
+  std::vector<TokenId> ends = request.stop_tokens;
+  if (!request.ignore_end) ends.insert(ends.end(), context.ends->begin(), context.ends->end());
+  return ends;
+}
+
 }  // namespace
 
 void Generation::State::push(Event event) {
   {
     const std::lock_guard lock(mutex);
+    unread += bytes_of(event);
     // A slow reader costs one growing event, not a queue of them.
     if (!events.empty() && !events.back().done) {
       join(std::move(events.back()), event);
@@ -46,20 +65,26 @@ bool Generation::State::is_cancelled() {
   return cancelled;
 }
 
+bool Generation::State::is_behind() {
+  const std::lock_guard lock(mutex);
+  return max_unread > 0 && unread > max_unread;
+}
+
 std::optional<Event> Generation::State::take() {
   if (events.empty()) return std::nullopt;
   Event event = std::move(events.front());
   events.pop_front();
+  unread -= bytes_of(event);
   return event;
 }
 
 Sequence::Sequence(GenerateRequest r, std::shared_ptr<Generation::State> s, const SequenceContext& context)
     : request(std::move(r)),
       state(std::move(s)),
-      sampler(request.sampling, context.tokenizer),
+      sampler(request.sampling, context.tokenizer, ends_of(request, context)),
       text(request, context.tokenizer),
       logprobs(context.tokenizer),
-      tokens(request.prompt),
+      tokens(std::move(request.prompt)),
       n_prompt(static_cast<int64_t>(tokens.size())),
       prefixes{context.root},
       submitted(Clock::now()),

@@ -25,7 +25,9 @@ struct Generation::State {
   std::mutex mutex;
   std::condition_variable arrived;
   std::deque<Event> events;
-  bool cancelled = false;  // under mutex
+  bool cancelled = false;      // under mutex
+  std::size_t unread = 0;      // bytes of the events, under mutex
+  std::size_t max_unread = 0;  // as in GenerateRequest
 
   // Called while `callback` is locked and never with `mutex`, so that it may take events; cleared when the Generation goes.
   std::mutex callback;
@@ -33,6 +35,7 @@ struct Generation::State {
 
   void push(Event event);
   bool is_cancelled();
+  bool is_behind();             // more waits to be taken than may
   std::optional<Event> take();  // under mutex
 };
 

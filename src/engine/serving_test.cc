@@ -136,6 +136,65 @@ TEST(ServedEngine, TellsNobodyWhoHasGone) {
   }
 }
 
+TEST(ServedEngine, AnswersThatNobodyReadsMakeRoomAndGoOnAsBefore) {
+  Engine engine(tiny(), small(1));
+  const auto prompt = random_prompt(20, 9);
+  const std::vector<TokenId> expected = engine.submit(request(prompt, 300))->wait().tokens;
+  constexpr std::size_t kMaxUnread = 100;
+  GenerateRequest r = request(prompt, 300);
+  r.max_unread_bytes = kMaxUnread;
+  const auto slow = engine.submit(std::move(r));
+  EXPECT_EQ(engine.submit(request(random_prompt(10, 10), 50))->wait().tokens.size(), 50u) << "there is one place only";
+  std::vector<TokenId> tokens;
+  std::size_t longest = 0;
+  for (bool done = false; !done;) {
+    const Event event = slow->next();
+    longest = std::max(longest, event.tokens.size() * sizeof(TokenId));
+    tokens.insert(tokens.end(), event.tokens.begin(), event.tokens.end());
+    done = event.done;
+  }
+  EXPECT_EQ(tokens, expected);
+  EXPECT_LE(longest, kMaxUnread + sizeof(TokenId));
+}
+
+TEST(ServedEngine, LogProbabilitiesThatNobodyReadsCountAsWell) {
+  Engine engine(tiny(), small(1));
+  GenerateRequest r = request(random_prompt(20, 9), 300);
+  r.n_logprobs = 20;
+  r.max_unread_bytes = 5000;
+  const auto slow = engine.submit(std::move(r));
+  EXPECT_EQ(engine.submit(request(random_prompt(10, 10), 50))->wait().tokens.size(), 50u);
+  EXPECT_LT(slow->next().logprobs.size(), 12u);
+}
+
+TEST(ServedEngine, AnswersThatWereSetAsideEndWhenTheirReaderGoes) {
+  Engine engine(tiny(), small(1));
+  GenerateRequest r = request(random_prompt(20, 9), 300);
+  r.max_unread_bytes = 1;
+  auto slow = engine.submit(std::move(r));
+  const auto becomes = [&](int waiting) {
+    for (int i = 0; i < 2000; ++i) {
+      const EngineStatus status = engine.status();
+      if (status.waiting == waiting && status.running == 0) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  };
+  EXPECT_TRUE(becomes(1));
+  slow.reset();
+  EXPECT_TRUE(becomes(0));
+}
+
+TEST(ServedEngine, CountsStepsByTheirTokens) {
+  Engine engine(tiny(), small());
+  engine.submit(request(random_prompt(20, 11), 5))->wait();
+  const EngineStatus status = engine.status();
+  EXPECT_EQ(status.steps, 5);
+  EXPECT_EQ(status.step_tokens, 24) << "the last token of an answer is not read";
+  EXPECT_EQ(status.steps_by_tokens[0], 4);
+  EXPECT_EQ(status.steps_by_tokens[3], 1) << "17 to 32";
+}
+
 TEST(ServedEngine, StopTokensEndTheAnswerAndAreNoPartOfItsText) {
   Engine engine(tiny(), small());
   const auto prompt = random_prompt(12, 3);

@@ -51,11 +51,15 @@ ChatEvent ChatAnswer::take(Event event) {
                 .error = std::move(event.error),
                 .stats = event.stats,
                 .reasoning_tokens = n_reasoning_};
-  if (is_cut_) {  // what follows the first call was never asked for
+  if (is_cut_) {  // what follows was never asked for
     out.tokens.clear();
     out.logprobs.clear();
     end_as_cut(out);
     return out;
+  }
+  if (lines_) {
+    event.text = lines_->push(event.text, LineGuard::Clock::now());
+    if (out.done) event.text += lines_->finish();
   }
   out.output = reader_->feed(event.text);
   if (out.done) {
@@ -65,6 +69,11 @@ ChatEvent ChatAnswer::take(Event event) {
   count_reasoning(out);
   out.reasoning_tokens = n_reasoning_;
   if (one_call_) cut(out);
+  if (lines_ && lines_->is_over()) {
+    is_cut_ = true;
+    if (out.done) end_as_cut(out);
+    else source_->cancel();
+  }
   return out;
 }
 
@@ -91,8 +100,8 @@ void ChatAnswer::cut(ChatEvent& event) {
   else source_->cancel();
 }
 
-void ChatAnswer::end_as_cut(ChatEvent& event) {
-  event.reason = FinishReason::kEndOfText;
+void ChatAnswer::end_as_cut(ChatEvent& event) const {
+  event.reason = lines_ ? FinishReason::kMaxTokens : FinishReason::kEndOfText;
   event.stop_string.clear();
   event.stop_token = kNoToken;
   event.error.clear();

@@ -9,6 +9,7 @@
 
 #include "engine/engine.h"
 #include "respond/answer_reader.h"
+#include "respond/line_guard.h"
 #include "text/chat_output/chat_output_parser.h"
 
 namespace minnow {
@@ -61,6 +62,8 @@ class ChatAnswer {
 
   // The answer is over when its first call is whole: what would follow is not generated, and the reason is kEndOfText.
   void end_after_first_call() { one_call_ = true; }
+  // Of a text: what follows the line where it ends is not generated, and the reason is kMaxTokens.
+  void limit_lines(LineLimits limits) { lines_.emplace(limits); }
 
   // The next event; waits for it. After the one with done set there are no more.
   ChatEvent next();
@@ -77,10 +80,11 @@ class ChatAnswer {
   ChatEvent take(Event event);
   void cut(ChatEvent& event);
   void count_reasoning(const ChatEvent& event);
-  static void end_as_cut(ChatEvent& event);
+  void end_as_cut(ChatEvent& event) const;
 
   std::unique_ptr<AnswerSource> source_;
   std::unique_ptr<AnswerReader> reader_;
+  std::optional<LineGuard> lines_;
   bool one_call_ = false, is_cut_ = false;
   int64_t n_uncounted_ = 0, n_reasoning_ = 0;  // tokens
 };

@@ -78,6 +78,7 @@ GenerateRequest generate_request(Request& request) {
   generate.min_tokens = request.min_tokens;
   generate.n_logprobs = request.n_logprobs;
   generate.cache_salt = std::move(request.cache_salt);
+  generate.max_unread_bytes = request.max_unread_bytes;
   generate.on_event = std::move(request.on_event);
   return generate;
 }
@@ -230,7 +231,9 @@ std::unique_ptr<ChatAnswer> LocalResponder::complete(TextRequest request) {
   generate.show_special = request.show_special;
   if (request.suffix) generate.stop_tokens.insert(generate.stop_tokens.end(), fill_->ends.begin(), fill_->ends.end());
   if (request.constraint.kind != ConstraintSpec::Kind::kNone) generate.constraint = constraints_.compile(request.constraint);
-  return std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), plain_reader());
+  auto answer = std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), plain_reader());
+  if (request.lines.any()) answer->limit_lines(request.lines);
+  return answer;
 }
 
 }  // namespace minnow

@@ -52,6 +52,7 @@ struct ChatRequest {
   int64_t min_tokens = 0;
   int n_logprobs = -1;
   std::string cache_salt = {};
+  std::size_t max_unread_bytes = 0;
   std::function<void()> on_event = {};  // an event can be taken with try_next()
 };
 
@@ -73,6 +74,8 @@ struct TextRequest {
   int64_t min_tokens = 0;
   int n_logprobs = -1;
   std::string cache_salt = {};
+  std::size_t max_unread_bytes = 0;
+  LineLimits lines = {};
   std::function<void()> on_event = {};
 };
 

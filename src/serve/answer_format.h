@@ -38,6 +38,7 @@ class PreparedAnswer {
   std::vector<std::unique_ptr<ChatAnswer>> answers;   // one for each choice; running, or started by `start`
   std::unique_ptr<AnswerFormat> format;
   bool stream = false;
+  int64_t max_tokens = -1;                            // of a choice; -1: until the context is full
   std::vector<std::pair<std::string, std::string>> headers;  // besides content type
 
   // Submits choice after choice; `on_event` is to be called, from any thread, when an answer has a new event.

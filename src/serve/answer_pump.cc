@@ -78,7 +78,9 @@ void AnswerPump::add_facts(RequestFacts& facts) const {
     const GenerationStats& stats = replies_[choice].stats;  // zeros before the end
     facts.prompt_tokens += stats.prompt_tokens;
     facts.reused_tokens += stats.reused_tokens;
-    facts.generated_tokens += done_[choice] ? stats.generated_tokens : generated_[choice];
+    const int64_t generated = done_[choice] ? stats.generated_tokens : generated_[choice];
+    facts.generated_tokens += generated;
+    facts.longest_tokens = std::max(facts.longest_tokens, generated);
     facts.queue_seconds = std::max(facts.queue_seconds, stats.queue_seconds);
     facts.prompt_seconds = std::max(facts.prompt_seconds, stats.prompt_seconds);
     facts.generation_seconds = std::max(facts.generation_seconds, stats.generation_seconds);

@@ -110,6 +110,7 @@ TEST(AnswerPump, KnowsWhatCancelledAnswersCost) {
   s.pump->add_facts(facts);
   EXPECT_EQ(facts.prompt_tokens, 6);
   EXPECT_EQ(facts.generated_tokens, 4);
+  EXPECT_EQ(facts.longest_tokens, 2);
   EXPECT_EQ(facts.reason, FinishReason::kCancelled);
 }
 

@@ -65,10 +65,7 @@ class MessageReader {
   }
 
   void add_text(const std::string& role, std::string_view text) {
-    OrderedJson& content = current(role)["content"];
-    auto joined = content.get<std::string>();
-    join(joined, text);
-    content = std::move(joined);
+    join(current(role)["content"].get_ref<std::string&>(), text);
   }
 
   void read_user(const RequestFields& block) {
@@ -89,10 +86,9 @@ class MessageReader {
     if (type == "text") return add_text("assistant", block.required_text("text"));
     OrderedJson& message = current("assistant");
     if (type == "thinking") {
-      std::string thinking = message.value("reasoning_content", std::string());
-      join(thinking, block.required_text("thinking"));
-      message["reasoning_content"] = std::move(thinking);
-      return;
+      OrderedJson& thinking = message["reasoning_content"];
+      if (thinking.is_null()) thinking = "";
+      return join(thinking.get_ref<std::string&>(), block.required_text("thinking"));
     }
     if (type != "tool_use") refuse_block(block, type, "text, thinking or tool_use");
     const std::string id = block.required_text("id"), name = block.required_text("name");

@@ -179,5 +179,22 @@ TEST(AnthropicRequest, needs_a_model_that_chats) {
   EXPECT_TRUE(refused(R"("top_k": 0)", model).starts_with("model: "));
 }
 
+// To copy the text for each block would take minutes.
+TEST(AnthropicMessages, may_have_many_blocks_behind_a_long_text) {
+  std::string blocks;
+  for (int i = 0; i < 1000; ++i) blocks += R"({"type": "text", "text": "a"},)";
+  blocks.pop_back();
+  std::string list = R"([{"role": "user", "content": ")" + std::string(4 << 20, 'x') + "\"}";
+  for (int i = 0; i < 100; ++i) list += R"(, {"role": "user", "content": [)" + blocks + "]}";
+  const OrderedJson chat = messages(list + "]");
+  ASSERT_EQ(chat.size(), 1u);
+  EXPECT_EQ(chat[0]["content"].get_ref<const std::string&>().size(), (4u << 20) + 2 * 100'000u);
+}
+
+TEST(AnthropicMessages, join_what_was_thought) {
+  const OrderedJson chat = messages(R"([{"role": "assistant", "content": [{"type": "thinking", "thinking": "a"}, {"type": "thinking", "thinking": "b"}]}])");
+  EXPECT_EQ(chat[0]["reasoning_content"], "a\nb");
+}
+
 }  // namespace
 }  // namespace minnow

@@ -105,6 +105,7 @@ asio::awaitable<bool> Connection::serve_next() {
     }
     if (refusal) admission = refuse(*refusal);
   }
+  client_.input().shrink_to_fit();  // a large body came through it
   facts_.request_bytes = request.body.size();
   if (!admission.response) co_return co_await answer(*admission.route, std::move(request));
   facts_.error = admission.error;
@@ -257,6 +258,7 @@ asio::awaitable<bool> Connection::give(const Route& route, std::unique_ptr<Prepa
   facts_.model = prepared->model ? prepared->model->entry().name : "";
   facts_.stream = prepared->stream;
   facts_.choices = static_cast<int>(prepared->answers.size());
+  facts_.max_tokens = prepared->max_tokens;
   const bool chunked = http_1_1_;
   AnswerContext context{.client = client_, .times = core_.options.times, .observer = core_.observer, .facts = facts_,
                         .started = started_, .stopping = core_.stopping, .chunked = chunked, .head_only = head_only_};
@@ -304,7 +306,10 @@ asio::awaitable<bool> Connection::respond(HttpResponse response) {
                       .close = !keep_alive_, .request_id = facts_.id, .date = core_.date()}, headers_for(response));
   if (!head_only_) bytes += response.body;
   response.body = {};
+  const bool bulk = bytes.size() > static_cast<std::size_t>(limits::kSocketBulkBytes);  // is in memory anyway: the kernel may have more
+  if (bulk) client_.transport().set_send_bytes(limits::kSocketBulkBytes);
   const bool taken = co_await client_.write(bytes);
+  if (bulk) client_.transport().set_send_bytes(limits::kSocketSendBytes);
   facts_.client_gone = !taken;
   end_facts();
   co_return taken && keep_alive_;

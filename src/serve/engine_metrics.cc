@@ -6,6 +6,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 namespace minnow {
 namespace {
@@ -35,6 +36,25 @@ MetricFamily of_models(std::string name, std::string help, MetricType type, cons
   std::vector<ClientMetric> metrics;
   for (const ModelStatus& m : models) metrics.push_back(metric(type, static_cast<double>(value(m)), {{"model_name", m.model}}));
   return family(std::move(name), std::move(help), type, std::move(metrics));
+}
+
+// Tokens of the engines' steps.
+MetricFamily step_sizes(const std::vector<ModelStatus>& models) {
+  MetricFamily out = family("vllm:iteration_tokens_total", "Tokens of prompts and answers in a step of the engine.", MetricType::Histogram, {});
+  for (const ModelStatus& m : models) {
+    ClientMetric one;
+    one.label = {{"model_name", m.model}};
+    one.histogram.sample_count = static_cast<uint64_t>(m.engine.steps);
+    one.histogram.sample_sum = static_cast<double>(m.engine.step_tokens);
+    uint64_t so_far = 0;
+    for (std::size_t i = 0; i < m.engine.steps_by_tokens.size(); ++i) {
+      const bool is_last = i == EngineStatus::kStepBounds.size();
+      so_far += static_cast<uint64_t>(m.engine.steps_by_tokens[i]);
+      one.histogram.bucket.push_back({so_far, is_last ? std::numeric_limits<double>::infinity() : static_cast<double>(EngineStatus::kStepBounds[i])});
+    }
+    out.metric.push_back(std::move(one));
+  }
+  return out;
 }
 
 double share(int64_t part, int64_t whole) { return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0; }
@@ -115,7 +135,7 @@ std::vector<MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& m
   return {
       of_models("vllm:num_requests_running", "Answers that are being made.", kGauge, models,
                 [](const ModelStatus& m) { return m.engine.running; }),
-      of_models("vllm:num_requests_waiting", "Answers that wait for their turn.", kGauge, models,
+      of_models("vllm:num_requests_waiting", "Answers that wait for their turn, or for their client to read.", kGauge, models,
                 [](const ModelStatus& m) { return m.engine.waiting; }),
       of_models("vllm:kv_cache_usage_perc", "Share of the KV cache in use by answers; 1 is all.", kGauge, models, kv_share),
       of_models("vllm:gpu_cache_usage_perc", "The older name of vllm:kv_cache_usage_perc.", kGauge, models, kv_share),
@@ -125,6 +145,7 @@ std::vector<MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& m
                 [](const ModelStatus& m) { return m.engine.prefix_hits; }),
       of_models("vllm:num_preemptions_total", "Answers that were put back to make room for others.", kCounter, models,
                 [](const ModelStatus& m) { return m.engine.preemptions; }),
+      step_sizes(models),
       family("vllm:cache_config_info", "Size of the KV cache, in labels.", kGauge, std::move(cache_config)),
       of_models("minnow:model_memory_bytes", "Weights and cache of a loaded model.", kGauge, models,
                 [](const ModelStatus& m) { return m.memory_bytes; }),
@@ -162,7 +183,7 @@ std::vector<MetricFamily> llama_server_families(const std::vector<ModelStatus>& 
       single("llamacpp:predicted_tokens_seconds", "Tokens made per second and request, on average.", kGauge,
              rate(sums.generated_tokens, sums.generation_seconds)),
       single("llamacpp:requests_processing", "Answers that are being made.", kGauge, static_cast<double>(running)),
-      single("llamacpp:requests_deferred", "Answers that wait for their turn.", kGauge, static_cast<double>(waiting)),
+      single("llamacpp:requests_deferred", "Answers that wait for their turn, or for their client to read.", kGauge, static_cast<double>(waiting)),
       single("llamacpp:kv_cache_usage_ratio", "Share of the KV cache in use by answers; 1 is all.", kGauge, share(used, pages)),
       single("llamacpp:kv_cache_tokens", "Positions of the KV cache in use by answers.", kGauge, static_cast<double>(cached)),
   };

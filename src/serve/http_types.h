@@ -28,6 +28,7 @@ struct Caller {
   std::string key_id;                 // public part of the key; empty without keys
   std::string tenant;                 // shares caches with nobody else
   std::vector<std::string> models;    // allowed ones; empty: all
+  bool manages = true;                // allowed what Scope::kManage is for: to say how long models stay in memory
   bool may_use(std::string_view model) const;
 };
 

@@ -94,7 +94,10 @@ AuthResult KeyAuthenticator::check(const HttpRequest& request, const Route& rout
   const auto admitted = key_limiter_.admit(key->id, limits_of(*key, settings.of_keys));
   if (!admitted.admitted) return too_many(admitted, "this API key");
   // Without a tenant a key is its own: prefixed, so that no tenant's name can be a key's id.
-  return Caller{key->id, key->tenant.empty() ? "key:" + key->id : "tenant:" + key->tenant, key->models};
+  return Caller{.key_id = key->id,
+                .tenant = key->tenant.empty() ? "key:" + key->id : "tenant:" + key->tenant,
+                .models = key->models,
+                .manages = key->allows(Scope::kManage)};
 }
 
 void KeyAuthenticator::use_tokens(const Caller& caller, int64_t tokens) {

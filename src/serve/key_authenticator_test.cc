@@ -97,6 +97,22 @@ TEST_F(KeyAuthenticatorTest, AsksForTheScopeOfTheRoute) {
   EXPECT_EQ(status(bearer(who, "nonsense", Scope::kOpen)), 200);
 }
 
+TEST_F(KeyAuthenticatorTest, TellsWhoMayManage) {
+  KeyAuthenticator open = make();
+  EXPECT_TRUE(std::get<Caller>(ask(open, {})).manages) << "without keys everybody may";
+  const std::string infer = add_infer();
+  ApiKey description;
+  description.infer = description.manage = true;
+  const std::string both = add(description);
+  ApiKey all;
+  all.admin = true;
+  const std::string admin = add(all);
+  KeyAuthenticator who = make();
+  EXPECT_FALSE(std::get<Caller>(bearer(who, infer)).manages);
+  EXPECT_TRUE(std::get<Caller>(bearer(who, both)).manages);
+  EXPECT_TRUE(std::get<Caller>(bearer(who, admin)).manages);
+}
+
 TEST_F(KeyAuthenticatorTest, TellsWhoAsksAndWhatIsAllowed) {
   ApiKey description;
   description.infer = true;

@@ -30,12 +30,19 @@ std::string text_of(const asio::ip::address& address) {
   return address.to_string();
 }
 
-// Small events go out at once, clients that vanished without a word are noticed, and slow ones hold little of the kernel's memory.
+// Slow clients hold little of the kernel's memory.
+template <typename Socket>
+void bound_buffer(Socket& socket) {
+  error_code ignored;
+  socket.set_option(asio::socket_base::send_buffer_size(limits::kSocketSendBytes), ignored);
+}
+
+// Small events go out at once, and clients that vanished without a word are noticed.
 void set_options(tcp::socket& socket) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
-  socket.set_option(asio::socket_base::send_buffer_size(limits::kSocketSendBytes), ignored);
+  bound_buffer(socket);
   const auto set = [&](int name, int value) { (void)::setsockopt(socket.native_handle(), IPPROTO_TCP, name, &value, sizeof value); };
   set(TCP_KEEPIDLE, 60);
   set(TCP_KEEPINTVL, 10);
@@ -150,6 +157,7 @@ asio::awaitable<void> Listener::accept_unix(std::function<void(Arrival)> on_arri
       co_await after(error);
       continue;
     }
+    bound_buffer(socket);
     on_arrival({Transport::Socket(std::move(socket)), {}, {}});
   }
 }

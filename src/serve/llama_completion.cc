@@ -1,4 +1,5 @@
 // POST /completion, /completions and /infill, as llama-server has them.
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "serve/llama_prompts.h"
 #include "serve/llama_routes.h"
 #include "serve/llama_sampling.h"
+#include "serve/ollama_fields.h"
 #include "serve/prepare_answer.h"
 #include "serve/response_format.h"
 #include "serve/services.h"
@@ -23,17 +25,24 @@ struct Completion {
   TextRequest request;  // but for the prompt
   LlamaFormatOptions format;
   int64_t n_choices = 1;  // of each prompt
+  std::vector<std::string> unused;  // fields
 };
 
 // Without an effect on answers, but to be of their type: nothing is kept when a context is full, and slots are the engine's business.
-void check_unused(const RequestFields& body) {
+// llama-server does not stop reading a prompt either, which the answer tells of here.
+std::vector<std::string> check_unused(const RequestFields& body) {
   body.integer("n_keep", 0, -1, kMaxInt);
   body.integer("n_discard", 0, 0, kMaxInt);
   body.integer("id_slot", -1, -1, kMaxInt);
   body.integer("n_cache_reuse", 0, 0, kMaxInt);
   body.number("dynatemp_exponent", 1, 0, 1e6);  // of a range of 0
   if (body.boolean("return_progress", false)) body.refuse("return_progress", "is not supported", "leave it out");
-  if (body.integer("t_max_prompt_ms", 0, 0, kMaxInt) > 0) body.refuse("t_max_prompt_ms", "is not supported", "leave it out");
+  return body.integer("t_max_prompt_ms", 0, -1, kMaxInt) > 0 ? std::vector<std::string>{"t_max_prompt_ms"} : std::vector<std::string>();
+}
+
+LineLimits read_line_limits(const RequestFields& body) {
+  return {.min_indent = body.integer("n_indent", 0, 0, kMaxInt),
+          .max_time = std::chrono::milliseconds(std::max<int64_t>(0, body.integer("t_max_predict_ms", 0, -1, kMaxInt)))};
 }
 
 Completion read_completion(const HttpRequest& http, const RequestFields& body, Services& services) {
@@ -41,7 +50,7 @@ Completion read_completion(const HttpRequest& http, const RequestFields& body, S
   c.model = model_for(http, body.text("model"), services);
   c.model->responder();  // throws for a model that makes no text
   const Tokenizer& tokenizer = c.model->engine().tokenizer();
-  check_unused(body);
+  c.unused = check_unused(body);
   SamplingFields fields = read_llama_sampling(body, tokenizer, c.model->model().metadata);
   TextRequest& request = c.request;
   request.constraint = read_response_format(body);
@@ -53,6 +62,7 @@ Completion read_completion(const HttpRequest& http, const RequestFields& body, S
   request.min_tokens = fields.min_tokens;
   request.ignore_end = fields.ignore_end;
   request.show_special = fields.show_special;
+  request.lines = read_line_limits(body);
   const int64_t n_probs = body.integer("n_probs", 0, 0, limits::kMaxLogprobs);
   if (n_probs > 0) request.n_logprobs = static_cast<int>(n_probs);
   // A salt that nobody else has: nothing is found in the cache.
@@ -71,6 +81,8 @@ Completion read_completion(const HttpRequest& http, const RequestFields& body, S
   c.format.settings["n_probs"] = n_probs;
   c.format.settings["grammar"] = body.has("grammar") ? body.text("grammar") : "";
   c.format.settings["timings_per_token"] = c.format.timings_per_token;
+  c.format.settings["n_indent"] = request.lines.min_indent;
+  c.format.settings["t_max_predict_ms"] = request.lines.max_time.count();
   return c;
 }
 
@@ -79,6 +91,9 @@ std::unique_ptr<PreparedAnswer> answer(Completion c, std::vector<TextRequest> pr
   std::vector<TextRequest> requests;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const auto prompt_tokens = static_cast<int64_t>(c.model->responder().prompt(prompts[i]).size());
+    // Before it is there once for each choice.
+    const int64_t room = c.model->engine().max_prompt();
+    if (prompt_tokens > room) refuse_long_prompt("prompt", prompt_tokens, room);
     for (int64_t n = 0; n < c.n_choices; ++n) {
       TextRequest request = prompts[i];
       request.sampling.seed = choice_seed(request.sampling.seed, static_cast<int>(n));
@@ -89,7 +104,9 @@ std::unique_ptr<PreparedAnswer> answer(Completion c, std::vector<TextRequest> pr
   c.format.is_array = requests.size() > 1;
   AnswerPlan plan{.model = std::move(c.model), .stream = c.format.stream, .prompt_field = "prompt"};
   plan.format = std::make_unique<LlamaFormat>(std::move(c.format));
-  return prepare_answers(std::move(plan), std::move(requests));
+  auto prepared = prepare_answers(std::move(plan), std::move(requests));
+  if (!c.unused.empty()) prepared->headers.emplace_back(kUnusedOptionsHeader, unused_options_text(c.unused));
+  return prepared;
 }
 
 }  // namespace

@@ -82,6 +82,29 @@ TEST(LlamaServer, fills_in_between_two_texts) {
   EXPECT_EQ(status(server, "/infill", R"({"input_suffix": "a"})"), 400);
 }
 
+TEST(LlamaServer, fills_in_for_llama_vim) {
+  Handlers server({"x = 1;", "\n", "    y = 2;", "\n", "}", "\n", "z"}, test::kChatTemplate, {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"});
+  const auto answer = server.ask(routes(), "POST", "/infill", R"({"input_prefix": "int f() {\n", "input_suffix": "\n", "prompt": "    ", "n_predict": 256,
+    "input_extra": [{"text": "int a;\n", "time": [1, 2], "filename": "a.c"}], "n_indent": 4, "top_k": 40, "top_p": 0.99, "stream": false,
+    "samplers": ["top_k", "top_p", "infill"], "cache_prompt": true, "t_max_prompt_ms": 500, "t_max_predict_ms": 60000,
+    "response_fields": ["content", "timings/prompt_n", "timings/predicted_per_second", "truncated", "tokens_cached", "stop_type"]})");
+  const OrderedJson fields = json(answer);
+  EXPECT_EQ(fields["content"], "x = 1;\n    y = 2;\n") << "the answer ends before a line with less indentation";
+  EXPECT_EQ(fields["stop_type"], "limit");
+  EXPECT_EQ(fields["truncated"], false);
+  EXPECT_TRUE(fields["prompt_n"].is_number());
+  EXPECT_EQ(fields.size(), 6u) << fields.dump();
+  ASSERT_EQ(answer.headers.size(), 1u) << "what has no effect is named";
+  EXPECT_EQ(answer.headers[0].second, "t_max_prompt_ms");
+}
+
+TEST(LlamaServer, reads_files_in_advance_for_llama_vim) {
+  Handlers server({"One"}, test::kChatTemplate, {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"});
+  EXPECT_EQ(post(server, "/infill", R"({"input_prefix": "", "input_suffix": "", "input_extra": [{"text": "int a;", "filename": "a.c"}], "prompt": "",
+    "n_predict": 0, "temperature": 0.0, "stream": false, "samplers": [], "cache_prompt": true, "t_max_prompt_ms": 1, "t_max_predict_ms": 1,
+    "response_fields": [""]})").dump(), "{}");
+}
+
 TEST(LlamaServer, remembers_a_prompt_unless_told_not_to) {
   Handlers server({"One"});
   const std::string prompt = R"({"prompt": ")" + std::string(150, 'x') + R"(", "temperature": 0)";
@@ -92,7 +115,7 @@ TEST(LlamaServer, remembers_a_prompt_unless_told_not_to) {
 
 TEST(LlamaServer, refuses_what_it_cannot_honour) {
   Handlers server({"One"});
-  for (const char* fields : {R"("min_keep": 3)", R"("t_max_predict_ms": 5)", R"("n_indent": 2)", R"("dynatemp_range": 0.5)", R"("lora": [{"id": 0, "scale": 1}])",
+  for (const char* fields : {R"("min_keep": 3)", R"("t_max_predict_ms": "x")", R"("n_indent": -2)", R"("t_max_prompt_ms": [])", R"("dynatemp_range": 0.5)", R"("lora": [{"id": 0, "scale": 1}])",
                              R"("post_sampling_probs": true)", R"("grammar": "root ::= nothing")", R"("json_schema": {"type": 7})",
                              R"("grammar": "root ::= \"a\"", "json_schema": {})", R"("n_probs": 1000)", R"("id_slot": -5)", R"("n_discard": -1)",
                              R"("temperature": "hot")", R"("n_predict": "many")", R"("stop": [""])", R"("return_progress": true)"}) {

@@ -14,6 +14,7 @@ struct Step {
   std::string_view name, other_name;
   char letter;
   void (*switch_off)(SamplingParams&);
+  bool (*is_off)(const SamplingParams&);
 };
 
 void penalties_off(SamplingParams& p) {
@@ -21,20 +22,42 @@ void penalties_off(SamplingParams& p) {
   p.presence_penalty = p.frequency_penalty = 0;
 }
 
-// In the order of Sampler, which is llama.cpp's default. top_n_sigma is there by name only: it is always off.
-constexpr std::array<Step, 9> kSteps = {{
-    {"penalties", "", 'e', penalties_off},
-    {"dry", "", 'd', [](SamplingParams& p) { p.dry_multiplier = 0; }},
-    {"top_n_sigma", "", 's', [](SamplingParams&) {}},
-    {"top_k", "", 'k', [](SamplingParams& p) { p.top_k = 0; }},
-    {"typ_p", "typical_p", 'y', [](SamplingParams& p) { p.typical_p = 1; }},
-    {"top_p", "", 'p', [](SamplingParams& p) { p.top_p = 1; }},
-    {"min_p", "", 'm', [](SamplingParams& p) { p.min_p = 0; }},
-    {"xtc", "", 'x', [](SamplingParams& p) { p.xtc_probability = 0; }},
-    {"temperature", "temp", 't', [](SamplingParams& p) { p.temperature = 1; }},
+bool are_penalties_off(const SamplingParams& p) {
+  return p.penalty_last_n == 0 || (p.repetition_penalty == 1 && p.presence_penalty == 0 && p.frequency_penalty == 0);
+}
+
+enum : std::size_t { kPenalties, kDry, kTopNSigma, kTopK, kTypical, kTopP, kMinP, kXtc, kInfill, kTemperature, kNumSteps };
+
+// In the order of Sampler, which is llama.cpp's default. top_n_sigma is there by name only: it is always off; infill is on only
+// where it is named.
+constexpr std::array<Step, kNumSteps> kSteps = {{
+    {"penalties", "", 'e', penalties_off, are_penalties_off},
+    {"dry", "", 'd', [](SamplingParams& p) { p.dry_multiplier = 0; }, [](const SamplingParams& p) { return p.dry_multiplier == 0; }},
+    {"top_n_sigma", "", 's', [](SamplingParams&) {}, [](const SamplingParams&) { return true; }},
+    {"top_k", "", 'k', [](SamplingParams& p) { p.top_k = 0; }, [](const SamplingParams& p) { return p.top_k == 0; }},
+    {"typ_p", "typical_p", 'y', [](SamplingParams& p) { p.typical_p = 1; }, [](const SamplingParams& p) { return p.typical_p == 1; }},
+    {"top_p", "", 'p', [](SamplingParams& p) { p.top_p = 1; }, [](const SamplingParams& p) { return p.top_p == 1; }},
+    {"min_p", "", 'm', [](SamplingParams& p) { p.min_p = 0; }, [](const SamplingParams& p) { return p.min_p == 0; }},
+    {"xtc", "", 'x', [](SamplingParams& p) { p.xtc_probability = 0; },
+     [](const SamplingParams& p) { return p.xtc_probability == 0 || p.xtc_threshold > 0.5f; }},
+    {"infill", "", 'i', [](SamplingParams& p) { p.infill = false; }, [](const SamplingParams& p) { return !p.infill; }},
+    {"temperature", "temp", 't', [](SamplingParams& p) { p.temperature = 1; }, [](const SamplingParams& p) { return p.temperature == 1; }},
 }};
 
-std::string joined_names() { return fmt::format("{}", fmt::join(sampler_names(), ", ")); }
+// Whether two steps, the first of which comes first here, leave the same tokens with the same probabilities the other way round.
+bool commute(std::size_t first, std::size_t second, const SamplingParams& p) {
+  if (kSteps[first].is_off(p) || kSteps[second].is_off(p)) return true;
+  if (first == kPenalties) return second == kDry && p.repetition_penalty == 1;  // both subtract
+  if (p.temperature == 0 && !p.infill) return first >= kTopK;                   // the likeliest token, whatever they leave
+  // The best k stay the best at any temperature, and min_p asks for the ratio to the best alone.
+  return first == kTopK && (second == kMinP || second == kTemperature);
+}
+
+std::string joined_names() {
+  std::string names;
+  for (const Step& step : kSteps) names += fmt::format("{}{}", names.empty() ? "" : ", ", step.name);
+  return names;
+}
 
 std::size_t find_step(const RequestFields& body, std::string_view name) {
   for (std::size_t i = 0; i < kSteps.size(); ++i) {
@@ -64,10 +87,12 @@ std::vector<TokenId> bias_tokens(const OrderedJson& token, const std::string& pa
   return read_token_ids(OrderedJson::array({token}), path, 1);
 }
 
-bool is_number(std::string_view text) {
+// A key of an object, which is a number or a text.
+OrderedJson bias_key(const std::string& text) {
   TokenId id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  return error == std::errc() && end == text.data() + text.size();
+  const bool is_number = error == std::errc() && end == text.data() + text.size();
+  return is_number ? OrderedJson(id) : OrderedJson(text);
 }
 
 OrderedJson number_or_null(float value) { return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr); }
@@ -76,18 +101,29 @@ OrderedJson number_or_null(float value) { return std::isfinite(value) ? OrderedJ
 
 std::vector<std::string> sampler_names() {
   std::vector<std::string> names;
-  for (const Step& step : kSteps) names.emplace_back(step.name);
+  for (const Step& step : kSteps) {
+    if (&step != &kSteps[kInfill]) names.emplace_back(step.name);
+  }
   return names;
 }
 
 void apply_samplers(const RequestFields& body, SamplingParams& sampling) {
   if (!body.has("samplers")) return;
   const std::vector<std::size_t> steps = named_steps(body);
-  for (std::size_t i = 1; i < steps.size(); ++i) {
-    if (steps[i] <= steps[i - 1]) body.refuse("samplers", "must name steps once, in this order: " + joined_names());
-  }
+  const auto is_named = [&](std::size_t step) { return std::find(steps.begin(), steps.end(), step) != steps.end(); };
   for (std::size_t i = 0; i < kSteps.size(); ++i) {
-    if (std::find(steps.begin(), steps.end(), i) == steps.end()) kSteps[i].switch_off(sampling);
+    if (!is_named(i)) kSteps[i].switch_off(sampling);
+  }
+  sampling.infill = is_named(kInfill);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    for (std::size_t j = i + 1; j < steps.size(); ++j) {
+      const Step &before = kSteps[steps[i]], &after = kSteps[steps[j]];
+      if (steps[i] == steps[j]) body.refuse("samplers", fmt::format("names {} twice", before.name));
+      if (steps[i] > steps[j] && !commute(steps[j], steps[i], sampling)) {
+        body.refuse("samplers", fmt::format("{} cannot come before {} here", before.name, after.name),
+                    "the order is " + joined_names());
+      }
+    }
   }
 }
 
@@ -100,11 +136,19 @@ OrderedJson logit_bias_of_ids(const RequestFields& body, const Tokenizer& tokeni
   }
   OrderedJson out = OrderedJson::array();
   const auto add = [&](const OrderedJson& token, const OrderedJson& bias, const std::string& path) {
-    for (const TokenId id : bias_tokens(token, path, tokenizer)) out.push_back(OrderedJson::array({id, bias}));
+    if (!bias.is_number() && !bias.is_boolean()) {
+      throw RequestError(path, fmt::format("{}: must be a number or false, is {}", path, json_type_name(bias)));
+    }
+    for (const TokenId id : bias_tokens(token, path, tokenizer)) {
+      if (out.size() >= limits::kMaxLogitBias) {
+        body.refuse("logit_bias", fmt::format("its texts have more tokens than the {} that are allowed", limits::kMaxLogitBias));
+      }
+      out.push_back(OrderedJson::array({id, bias}));
+    }
   };
   if (value->is_object()) {
     for (const auto& [key, bias] : value->items()) {
-      add(is_number(key) ? OrderedJson::parse(key, nullptr, false) : OrderedJson(key), bias, body.path("logit_bias"));
+      add(bias_key(key), bias, body.path("logit_bias"));
     }
     return out;
   }
@@ -119,7 +163,7 @@ OrderedJson logit_bias_of_ids(const RequestFields& body, const Tokenizer& tokeni
 
 SamplingFields read_llama_sampling(const RequestFields& body, const Tokenizer& tokenizer, const GgufMetadata& metadata) {
   OrderedJson plain = body.json();
-  plain.erase("samplers");
+  for (const char* own : {"samplers", "n_indent", "t_max_predict_ms"}) plain.erase(own);
   if (body.has("logit_bias")) plain["logit_bias"] = logit_bias_of_ids(body, tokenizer);
   SamplingFields fields = read_sampling(RequestFields(plain, body.path()), default_sampling(Dialect::kLlamaServer, metadata));
   apply_samplers(body, fields.sampling);
@@ -130,6 +174,8 @@ SamplingFields read_llama_sampling(const RequestFields& body, const Tokenizer& t
 
 OrderedJson llama_settings_json(const SamplingFields& fields) {
   const SamplingParams& p = fields.sampling;
+  std::vector<std::string> samplers = sampler_names();
+  if (p.infill) samplers.insert(samplers.end() - 1, "infill");
   OrderedJson biases = OrderedJson::array();
   for (const auto& [token, bias] : p.logit_bias) biases.push_back({{"token", token}, {"bias", number_or_null(bias)}});
   return {{"seed", p.seed},
@@ -163,7 +209,7 @@ OrderedJson llama_settings_json(const SamplingFields& fields) {
           {"ignore_eos", fields.ignore_end},
           {"min_keep", 0},
           {"logit_bias", std::move(biases)},
-          {"samplers", sampler_names()},
+          {"samplers", std::move(samplers)},
           {"post_sampling_probs", false},
           {"lora", OrderedJson::array()}};
 }

@@ -10,10 +10,10 @@
 
 namespace minnow {
 
-// "samplers": the names (or llama.cpp's letters) of the steps that are in force, in the order in which minnow takes them; the others
-// are switched off. Throws RequestError for steps that it does not have and for another order.
+// "samplers": the names (or llama.cpp's letters) of the steps that are in force; the others are switched off. Throws RequestError for
+// steps that minnow does not have, and for an order that gives other probabilities than the one in which it takes them.
 void apply_samplers(const RequestFields& body, SamplingParams& sampling);
-// Those that can be named, in their order.
+// Those that are in force when none are named, in their order.
 std::vector<std::string> sampler_names();
 
 // "logit_bias" with ids alone: texts in it become the ids of their tokens, each with that bias. Null when the body has none.

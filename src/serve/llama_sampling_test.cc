@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/limits.h"
 #include "base/test_refusal.h"
 #include "text/tokenizer_test_specs.h"
 
@@ -49,15 +50,45 @@ TEST(Samplers, that_are_all_named_change_nothing) {
   EXPECT_EQ(p.top_k, 40);
 }
 
+TEST(Samplers, have_infill_only_where_it_is_named) {
+  EXPECT_FALSE(read("{}").sampling.infill);
+  const SamplingFields fields = read(R"({"top_k": 40, "top_p": 0.99, "samplers": ["top_k", "top_p", "infill"]})");  // as llama.vim has it
+  EXPECT_TRUE(fields.sampling.infill);
+  EXPECT_EQ(fields.sampling.top_p, 0.99f);
+  EXPECT_EQ(fields.sampling.temperature, 1);
+  EXPECT_NE(llama_settings_json(fields)["samplers"].dump().find("infill"), std::string::npos);
+  EXPECT_TRUE(read(R"({"samplers": "kpi"})").sampling.infill);
+}
+
+TEST(Samplers, may_be_none_at_all) {
+  const SamplingParams p = read(R"({"temperature": 0.0, "samplers": []})").sampling;
+  EXPECT_EQ(p.top_k, 0);
+  EXPECT_EQ(p.temperature, 1);
+}
+
 TEST(Samplers, may_be_letters) {
   EXPECT_EQ(read(R"({"top_k": 5, "min_p": 0.3, "samplers": "kt"})").sampling.top_k, 5);
   EXPECT_EQ(read(R"({"top_k": 5, "min_p": 0.3, "samplers": "kt"})").sampling.min_p, 0);
 }
 
+TEST(Samplers, that_give_the_same_in_another_order_are_taken) {
+  EXPECT_EQ(refused(R"({"samplers": ["temperature", "top_k"]})"), "") << "the best 40 are the same at any temperature";
+  EXPECT_EQ(refused(R"({"samplers": ["min_p", "top_k", "temperature"]})"), "");
+  EXPECT_EQ(refused(R"({"samplers": ["temperature", "typ_p", "top_n_sigma", "xtc", "dry", "penalties", "top_k"]})"), "") << "most are off";
+  EXPECT_EQ(refused(R"({"samplers": ["temperature", "top_p", "min_p"], "temperature": 1})"), "");
+  EXPECT_EQ(refused(R"({"samplers": ["temperature", "min_p", "top_p", "top_k"], "temperature": 0})"), "") << "the likeliest, in any order";
+  EXPECT_EQ(refused(R"({"samplers": ["dry", "penalties"], "dry_multiplier": 0.8, "presence_penalty": 1})"), "");
+}
+
 TEST(Samplers, of_another_order_or_kind_are_refused) {
-  EXPECT_TRUE(refused(R"({"samplers": ["temperature", "top_k"]})").starts_with("samplers: "));
-  EXPECT_TRUE(refused(R"({"samplers": ["top_k", "top_k"]})").starts_with("samplers: "));
-  EXPECT_TRUE(refused(R"({"samplers": ["top_k", "infill"]})").starts_with("samplers: "));
+  EXPECT_TRUE(refused(R"({"samplers": ["temperature", "top_p"]})").starts_with("samplers: temperature cannot come before top_p"));
+  EXPECT_TRUE(refused(R"({"samplers": ["top_p", "top_k"]})").starts_with("samplers: top_p cannot come before top_k"));
+  EXPECT_TRUE(refused(R"({"samplers": ["min_p", "top_p"]})").starts_with("samplers: "));
+  EXPECT_TRUE(refused(R"({"samplers": ["infill", "top_p"]})").starts_with("samplers: "));
+  EXPECT_TRUE(refused(R"({"samplers": ["dry", "penalties"], "dry_multiplier": 0.8, "repeat_penalty": 1.1})").starts_with("samplers: "));
+  EXPECT_TRUE(refused(R"({"samplers": ["top_k", "penalties"], "repeat_penalty": 1.1, "temperature": 0})").starts_with("samplers: "));
+  EXPECT_TRUE(refused(R"({"samplers": ["top_k", "top_k"]})").starts_with("samplers: names top_k twice"));
+  EXPECT_TRUE(refused(R"({"samplers": ["top_k", "adaptive_p"]})").starts_with("samplers: "));
   EXPECT_TRUE(refused(R"({"samplers": "kq"})").starts_with("samplers: "));
   EXPECT_TRUE(refused(R"({"samplers": ["top_k", 1]})").starts_with("samplers[1]: "));
   EXPECT_TRUE(refused(R"({"samplers": 1})").starts_with("samplers: "));
@@ -91,6 +122,25 @@ TEST(LlamaSettings, say_what_was_read) {
   EXPECT_EQ(settings["stop"].dump(), R"(["a"])");
   EXPECT_EQ(settings["logit_bias"].dump(), R"([{"token":97,"bias":null}])");
   EXPECT_EQ(settings["top_k"], 40);
+}
+
+TEST(LogitBias, of_texts_has_as_many_tokens_as_any_other) {
+  const std::string text(limits::kMaxLogitBias, 'x');
+  EXPECT_EQ(read(fmt::format(R"({{"logit_bias": [["{}", 1]]}})", text)).sampling.logit_bias.size(), limits::kMaxLogitBias);
+  EXPECT_TRUE(refused(fmt::format(R"({{"logit_bias": [["{}x", 1]]}})", text)).starts_with("logit_bias: "));
+  EXPECT_TRUE(refused(fmt::format(R"({{"logit_bias": [["{}", 1], [97, 1]]}})", text)).starts_with("logit_bias: "));
+}
+
+// Each token of the text would have a copy of it.
+TEST(LogitBias, is_refused_before_it_is_given_to_tokens) {
+  EXPECT_TRUE(refused(fmt::format(R"({{"logit_bias": [["{}", "{}"]]}})", std::string(1 << 20, 'x'), std::string(1 << 20, 'y'))).starts_with("logit_bias[0]: "));
+  EXPECT_TRUE(refused(R"({"logit_bias": {"ab": [1]}})").starts_with("logit_bias: "));
+}
+
+TEST(LogitBias, takes_keys_that_are_numbers_however_they_are_written) {
+  using Pairs = std::vector<std::pair<TokenId, float>>;
+  EXPECT_EQ(read(R"({"logit_bias": {"097": 1}})").sampling.logit_bias, (Pairs{{97, 1.0f}}));
+  EXPECT_NE(refused(R"({"logit_bias": {"-97": 1}})"), "");
 }
 
 }  // namespace

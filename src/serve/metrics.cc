@@ -76,12 +76,15 @@ struct ModelFamilies {
   Family<Histogram> decode{"vllm:request_decode_time_seconds", "From an answer's first token to its last.", {}};
   Family<Histogram> prompt_sizes{"vllm:request_prompt_tokens", "Prompt tokens of a request.", {}};
   Family<Histogram> answer_sizes{"vllm:request_generation_tokens", "Tokens made for a request.", {}};
+  Family<Histogram> longest{"vllm:request_max_num_generation_tokens", "Tokens made for the longest choice of a request.", {}};
   Family<Histogram> choices{"vllm:request_params_n", "Choices that a request asked for.", {}};
+  Family<Histogram> bounds{"vllm:request_params_max_tokens", "Tokens that a choice might have, of requests that said so.", {}};
 
   void collect(std::vector<prometheus::MetricFamily>& all) const {
     const prometheus::Collectable* const families[] = {
         &prompt_tokens, &generation_tokens, &success, &first_token, &inter_token,  &per_token,    &latency,
-        &queue,         &inference,         &prefill, &decode,      &prompt_sizes, &answer_sizes, &choices};
+        &queue,         &inference,         &prefill, &decode,      &prompt_sizes, &answer_sizes, &longest,
+        &choices,       &bounds};
     for (const prometheus::Collectable* family : families) std::ranges::move(family->Collect(), std::back_inserter(all));
   }
 };
@@ -101,7 +104,9 @@ struct ModelSeries {
         decode(f.decode.Add(model, f.whole)),
         prompt_sizes(f.prompt_sizes.Add(model, f.counts)),
         answer_sizes(f.answer_sizes.Add(model, f.counts)),
-        choices(f.choices.Add(model, f.counts)) {
+        longest(f.longest.Add(model, f.counts)),
+        choices(f.choices.Add(model, f.counts)),
+        bounds(f.bounds.Add(model, f.counts)) {
     for (std::size_t i = 0; i < kFinished.size(); ++i) {
       prometheus::Labels labels = model;
       labels.emplace("finished_reason", kFinished[i]);
@@ -111,7 +116,7 @@ struct ModelSeries {
   Counter &prompt_tokens, &generation_tokens;
   std::array<Counter*, kFinished.size()> success{};
   Histogram &first_token, &inter_token, &per_token, &latency, &queue, &inference, &prefill, &decode, &prompt_sizes, &answer_sizes,
-      &choices;
+      &longest, &choices, &bounds;
 };
 
 struct RouteSeries {
@@ -160,7 +165,9 @@ struct Metrics::Impl {
     series.prefill.Observe(facts.prompt_seconds);
     series.decode.Observe(facts.generation_seconds);
     series.answer_sizes.Observe(static_cast<double>(facts.generated_tokens));
+    series.longest.Observe(static_cast<double>(facts.longest_tokens));
     series.choices.Observe(facts.choices);
+    if (facts.max_tokens >= 0) series.bounds.Observe(static_cast<double>(facts.max_tokens));
     sums.prompt_seconds += facts.prompt_seconds;
     sums.generation_seconds += facts.generation_seconds;
   }

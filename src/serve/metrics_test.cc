@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
 
 #include "base/limits.h"
 #include "serve/engine_metrics.h"
@@ -25,6 +28,8 @@ RequestFacts answer(uint64_t number = 1) {
   facts.prompt_tokens = 10;
   facts.reused_tokens = 4;
   facts.generated_tokens = 7;
+  facts.longest_tokens = 4;
+  facts.max_tokens = 100;
   facts.queue_seconds = 0.02;
   facts.prompt_seconds = 0.1;
   facts.generation_seconds = 0.14;
@@ -56,6 +61,9 @@ TEST_F(MetricsTest, CountsAnAnswerUnderTheNamesOfVllm) {
   EXPECT_THAT(text, HasSubstr("vllm:inter_token_latency_seconds_bucket{model_name=\"tiny\",le=\"0.025\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("vllm:e2e_request_latency_seconds_sum{model_name=\"tiny\"} 0.3\n"));
   EXPECT_THAT(text, HasSubstr("vllm:request_params_n_sum{model_name=\"tiny\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:request_params_max_tokens_bucket{model_name=\"tiny\",le=\"50\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:request_params_max_tokens_bucket{model_name=\"tiny\",le=\"100\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:request_max_num_generation_tokens_sum{model_name=\"tiny\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("# TYPE vllm:request_prefill_time_seconds histogram\n"));
   EXPECT_THAT(text, HasSubstr("http_requests_total{handler=\"/v1/chat/completions\",method=\"POST\",status=\"2xx\"} 1\n"));
 }
@@ -163,6 +171,32 @@ TEST(EngineMetrics, ReadTheStateOfEveryEngine) {
   EXPECT_EQ(value_of(families, "vllm:prefix_cache_hits_total"), 20);
   EXPECT_EQ(value_of(families, "vllm:num_preemptions_total"), 1);
   EXPECT_EQ(value_of(families, "minnow:model_memory_bytes"), 5000);
+}
+
+TEST(EngineMetrics, TellHowManyTokensStepsWorkedOn) {
+  EngineStatus s = status(10, 30);
+  s.step_tokens = 300;
+  s.steps_by_tokens[0] = 7;   // 1
+  s.steps_by_tokens[5] = 2;   // to 128
+  s.steps_by_tokens.back() = 1;
+  const auto families = vllm_engine_families({{"tiny", s, 5000}});
+  const auto it = std::find_if(families.begin(), families.end(), [](const auto& f) { return f.name == "vllm:iteration_tokens_total"; });
+  ASSERT_NE(it, families.end());
+  const auto text = prometheus::TextSerializer().Serialize({*it});
+  EXPECT_THAT(text, HasSubstr("# TYPE vllm:iteration_tokens_total histogram\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:iteration_tokens_total_count{model_name=\"tiny\"} 10\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:iteration_tokens_total_sum{model_name=\"tiny\"} 300\n"));
+  EXPECT_THAT(text, HasSubstr("le=\"64\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("le=\"128\"} 9\n"));
+  EXPECT_THAT(text, HasSubstr("le=\"16384\"} 9\n"));
+  EXPECT_THAT(text, HasSubstr("le=\"+Inf\"} 10\n"));
+}
+
+TEST_F(MetricsTest, AnswersThatMayGoOnHaveNoMostTokens) {
+  RequestFacts facts = answer();
+  facts.max_tokens = -1;
+  metrics.request_ended(facts);
+  EXPECT_THAT(text(), HasSubstr("vllm:request_params_max_tokens_count{model_name=\"tiny\"} 0\n"));
 }
 
 TEST(EngineMetrics, SumOverModelsForLlamaServer) {

@@ -25,6 +25,7 @@ struct RequestFacts {
   std::string model;                  // its API name; empty when none was asked
   bool stream = false;
   int choices = 0;                    // answers of a model; 0 for everything else
+  int64_t max_tokens = -1;            // that each of them may have; -1: as the context holds
 
   // Set at the end.
   int status = 0;                     // 0: the client went away before it got one
@@ -34,6 +35,7 @@ struct RequestFacts {
   std::optional<double> first_token_seconds;  // likewise
   // Over all choices; for whole responses as the handler says.
   int64_t prompt_tokens = 0, reused_tokens = 0, generated_tokens = 0;
+  int64_t longest_tokens = 0;          // generated, of the choice with most of them
   double queue_seconds = 0, prompt_seconds = 0, generation_seconds = 0;  // of the choice that took longest
   std::optional<FinishReason> reason;  // of the first choice, once it ended
   std::string error;                   // the message of what was refused or failed, one line

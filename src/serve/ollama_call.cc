@@ -1,6 +1,7 @@
 #include "serve/ollama_call.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/utf8.h"
 #include "serve/sampling_fields.h"
@@ -74,12 +75,20 @@ std::string ollama_model_name(const RequestFields& body) {
   return name;
 }
 
-OllamaCall read_ollama_call(const RequestFields& body) {
+KeepAlive read_keep_alive_of(const HttpRequest& http, const RequestFields& body, std::vector<std::string>& unused) {
+  const KeepAlive said = read_keep_alive(body);
+  if (!said || http.caller.manages) return said;
+  unused.emplace_back("keep_alive");
+  return std::nullopt;
+}
+
+OllamaCall read_ollama_call(const HttpRequest& http, const RequestFields& body) {
   OllamaCall call;
   call.started = unix_nanoseconds_now();
   call.model = ollama_model_name(body);
   call.stream = body.boolean("stream", true);
-  call.keep_alive = read_keep_alive(body);
+  call.unloads = read_keep_alive(body) == std::chrono::nanoseconds(0);
+  call.keep_alive = read_keep_alive_of(http, body, call.unused);
   call.think = read_ollama_think(body);
   call.format = read_ollama_format(body);
   call.n_logprobs = read_ollama_logprobs(body);
@@ -102,18 +111,25 @@ ModelEntry ollama_entry(const HttpRequest& http, const std::string& name, Servic
 }
 
 HttpResponse load_or_unload(const HttpRequest& http, const OllamaCall& call, bool is_chat, Services& services) {
-  if (call.keep_alive && call.keep_alive->count() == 0) {
-    services.models.unload(ollama_entry(http, call.model, services).name);
+  if (call.unloads) {
+    const ModelEntry entry = ollama_entry(http, call.model, services);
+    if (!http.caller.manages) {
+      return error_response(Dialect::kOllama, 403, "this API key does not have the scope 'manage', which taking a model out of memory needs");
+    }
+    services.models.unload(entry.name);
     return ollama_load_answer(is_chat, call.model, "unload", unix_nanoseconds_now());
   }
   model_for(http, call.model, services, call.keep_alive);
-  return ollama_load_answer(is_chat, call.model, "load", unix_nanoseconds_now());
+  HttpResponse response = ollama_load_answer(is_chat, call.model, "load", unix_nanoseconds_now());
+  if (!call.unused.empty()) response.headers.emplace_back(kUnusedOptionsHeader, unused_options_text(call.unused));
+  return response;
 }
 
 OllamaTurn begin_turn(const HttpRequest& http, const RequestFields& body, OllamaCall call, Services& services) {
   OllamaTurn turn{.call = std::move(call)};
   turn.model = model_for(http, turn.call.model, services, turn.call.keep_alive);
   turn.options = read_ollama_options(body, default_sampling(Dialect::kOllama, turn.model->model().metadata));
+  turn.options.unused.insert(turn.options.unused.end(), turn.call.unused.begin(), turn.call.unused.end());
   const int64_t n_ctx = turn.model->n_ctx();
   // Clients send sizes that they never fill. As much as is loaded is given, which the answer's header tells; a prompt that does not
   // fit is refused, not cut.
@@ -146,10 +162,12 @@ std::unique_ptr<PreparedAnswer> answer_turn(OllamaTurn turn, ChatRequest request
   auto prepared = std::make_unique<PreparedAnswer>();
   prepared->format = std::make_unique<OllamaFormat>(format_of(turn, std::move(prompt)));
   prepared->stream = turn.call.stream;
+  prepared->max_tokens = request.max_tokens;
   prepared->model = std::move(turn.model);
   prepared->start = [into = prepared.get(), request = std::move(request), responder](const std::function<void()>& on_event) mutable {
     request.on_event = on_event;
-    into->answers.push_back(responder->respond(request));
+    request.max_unread_bytes = max_unread_bytes(into->stream, 1);
+    into->answers.push_back(responder->respond(std::exchange(request, {})));
   };
   return with_headers(std::move(prepared), turn.options.unused);
 }

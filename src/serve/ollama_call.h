@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "respond/responder.h"
 #include "serve/ollama_fields.h"
@@ -18,19 +19,25 @@ struct OllamaCall {
   std::string model;    // as the request names it
   bool stream = true;
   KeepAlive keep_alive;
+  bool unloads = false;             // keep_alive is 0, whoever says so
+  std::vector<std::string> unused;  // fields without an effect
   OllamaThink think;
   ConstraintSpec format;
   int n_logprobs = -1;
 };
 // Throws RequestError, also when no model is named.
-OllamaCall read_ollama_call(const RequestFields& body);
+OllamaCall read_ollama_call(const HttpRequest& http, const RequestFields& body);
 
 // The model of a field "model" (or "name", as it was called), never empty.
 std::string ollama_model_name(const RequestFields& body);
 // The model of that name, if the caller may use it, without loading it: else kNotFound.
 ModelEntry ollama_entry(const HttpRequest& http, const std::string& name, Services& services);
 
-// Of a request without a prompt: loads the model, or with keep_alive 0 unloads it.
+// "keep_alive" as it counts for this caller: whoever may not manage cannot say how long a model stays in memory, which others use
+// too. It is checked all the same, and named in `unused` then.
+KeepAlive read_keep_alive_of(const HttpRequest& http, const RequestFields& body, std::vector<std::string>& unused);
+
+// Of a request without a prompt: loads the model, or with keep_alive 0 unloads it, which a caller must be allowed.
 HttpResponse load_or_unload(const HttpRequest& http, const OllamaCall& call, bool is_chat, Services& services);
 
 // A model that is to answer a call.

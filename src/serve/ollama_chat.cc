@@ -33,7 +33,7 @@ ChatRequest read_request(const RequestFields& body, const OllamaTurn& turn, Orde
 Outcome ollama_chat(const HttpRequest& http, Services& services) {
   const OrderedJson json = parse_body(http);
   const RequestFields body(json);
-  OllamaCall call = read_ollama_call(body);
+  OllamaCall call = read_ollama_call(http, body);
   OrderedJson messages = read_ollama_messages(body, call.model);
   if (messages.empty()) return load_or_unload(http, call, true, services);
   OllamaTurn turn = begin_turn(http, body, std::move(call), services);

@@ -69,10 +69,10 @@ Outcome ollama_embed(const HttpRequest& http, Services& services) {
   const RequestFields body(json);
   const std::string name = ollama_model_name(body);
   const std::vector<std::string> texts = read_input(body);
-  const std::vector<std::string> unused = read_ollama_options(body, {}).unused;  // those of sampling are checked, no more
+  std::vector<std::string> unused = read_ollama_options(body, {}).unused;  // those of sampling are checked, no more
   EmbedOptions options{.truncate = body.boolean("truncate", true)};
   options.dimensions = body.integer("dimensions", 0, 0, limits::kMaxWidth);
-  const ModelLease model = model_for(http, name, services, read_keep_alive(body));
+  const ModelLease model = model_for(http, name, services, read_keep_alive_of(http, body, unused));
   const int64_t loaded = unix_nanoseconds_now();
   const std::vector<Embedding> all = embed(*model, texts, options);
 
@@ -94,8 +94,8 @@ Outcome ollama_embeddings(const HttpRequest& http, Services& services) {
   const std::string name = ollama_model_name(body);
   std::vector<std::string> texts;
   if (std::string prompt = body.text("prompt"); !prompt.empty()) texts.push_back(std::move(prompt));
-  const std::vector<std::string> unused = read_ollama_options(body, {}).unused;
-  const ModelLease model = model_for(http, name, services, read_keep_alive(body));
+  std::vector<std::string> unused = read_ollama_options(body, {}).unused;
+  const ModelLease model = model_for(http, name, services, read_keep_alive_of(http, body, unused));
   const std::vector<Embedding> all = embed(*model, texts, {.normalize = false});
 
   HttpResponse response{.content_type = std::string(kJson), .model = model->entry().name};

@@ -179,7 +179,7 @@ OrderedJson read_call(const RequestFields& call) {
   return out;
 }
 
-OrderedJson read_message(const RequestFields& message, const OrderedJson& before, std::string_view model) {
+OrderedJson read_message(const RequestFields& message, const CalledNames& called, std::string_view model) {
   const std::string role = lower_case(message.required_text("role"));
   if (role != "system" && role != "user" && role != "assistant" && role != "tool") {
     message.refuse("role", "must be system, user, assistant or tool");
@@ -197,7 +197,7 @@ OrderedJson read_message(const RequestFields& message, const OrderedJson& before
   }
   if (role != "tool") return out;
   const std::string id = message.text("tool_call_id");
-  const std::string name = message.text("tool_name", id.empty() ? std::string() : called_name(before, id));
+  const std::string name = message.text("tool_name", id.empty() ? std::string() : called.find(id));
   if (!name.empty()) out["name"] = name;
   if (!id.empty()) out["tool_call_id"] = id;
   return out;
@@ -295,8 +295,10 @@ int read_ollama_logprobs(const RequestFields& body) {
 
 OrderedJson read_ollama_messages(const RequestFields& body, std::string_view model) {
   OrderedJson messages = OrderedJson::array();
+  CalledNames called;
   for (const OrderedJson& message : body.array("messages", limits::kMaxChatMessages)) {
-    messages.push_back(read_message(RequestFields(message, element_path(body.path("messages"), messages.size())), messages, model));
+    messages.push_back(read_message(RequestFields(message, element_path(body.path("messages"), messages.size())), called, model));
+    called.add_calls(messages.back());
   }
   return messages;
 }

@@ -71,7 +71,7 @@ std::unique_ptr<PreparedAnswer> answer_chat(OllamaTurn turn, Prompt prompt, cons
 Outcome generate(const HttpRequest& http, Services& services) {
   const OrderedJson json = parse_body(http);
   const RequestFields body(json);
-  OllamaCall call = read_ollama_call(body);
+  OllamaCall call = read_ollama_call(http, body);
   Prompt prompt = read_prompt(body, call.model);
   if (prompt.text.empty() && prompt.suffix.empty()) return load_or_unload(http, call, false, services);
   OllamaTurn turn = begin_turn(http, body, std::move(call), services);

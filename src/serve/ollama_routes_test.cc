@@ -167,6 +167,34 @@ TEST(OllamaGenerate, keeps_a_model_as_long_as_it_is_told) {
   EXPECT_GT(*server.pool().loaded()[0].remaining, std::chrono::minutes(50));
 }
 
+TEST(OllamaGenerate, keeps_a_model_as_the_server_says_for_whoever_may_not_manage) {
+  Handlers server({"One"});
+  server.caller.manages = false;
+  const auto remaining = [&] { return server.pool().loaded().at(0).remaining; };
+  const auto loaded = server.ask(routes(), "POST", "/api/generate", R"({"model": "tiny", "keep_alive": -1})");
+  EXPECT_EQ(json(loaded)["done_reason"], "load") << "using a model loads it as well";
+  ASSERT_EQ(loaded.headers.size(), 1u);
+  EXPECT_EQ(loaded.headers[0].second, "keep_alive");
+  ASSERT_TRUE(remaining());
+  EXPECT_LE(*remaining(), std::chrono::minutes(5));
+  for (const char* path : {"/api/generate", "/api/chat"}) {
+    const std::string text = refused(server, path, R"({"model": "tiny", "keep_alive": 0})", 403);
+    EXPECT_NE(text.find("'manage'"), std::string::npos) << text;
+    EXPECT_EQ(server.ask(routes(), "POST", path, R"({"model": "huge", "keep_alive": 0})").status, 404);
+  }
+  for (const char* keep_alive : {"0", "\"1ns\"", "-1", "\"9h\""}) {
+    const auto answer = server.ask(routes(), "POST", "/api/generate",
+                                   fmt::format(R"({{"model": "tiny", "prompt": "x", "stream": false, "keep_alive": {}, {}}})", keep_alive, kGreedy));
+    EXPECT_EQ(json(answer)["response"], "One");
+    ASSERT_EQ(answer.headers.size(), 1u) << keep_alive;
+    EXPECT_EQ(answer.headers[0].second, "keep_alive");
+    ASSERT_EQ(server.pool().loaded().size(), 1u) << keep_alive;
+    ASSERT_TRUE(remaining()) << keep_alive;
+    EXPECT_GT(*remaining(), std::chrono::minutes(4)) << keep_alive;
+  }
+  EXPECT_TRUE(refused(server, "/api/generate", R"({"model": "tiny", "prompt": "x", "keep_alive": "soon"})").starts_with("keep_alive: "));
+}
+
 TEST(OllamaChat, answers_with_a_message) {
   Handlers server({"One", " two"});
   const OrderedJson answer =

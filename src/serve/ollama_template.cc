@@ -85,6 +85,8 @@ class Translator {
       if (c == '"' || c == '\\') out_ += '\\';
       if (c == '\n') {
         out_ += "\\n";
+      } else if (c == '\r') {
+        out_ += "\\r";  // as it is, it would be a line end
       } else {
         out_ += c;
       }
@@ -172,9 +174,11 @@ class Translator {
 
 // Jinja has no names that begin with a point.
 bool is_ollama_template(std::string_view text) {
-  for (std::size_t open = text.find("{{"); open != std::string_view::npos; open = text.find("{{", open + 2)) {
-    const std::size_t close = text.find("}}", open);
-    std::string_view action = text.substr(open + 2, close == std::string_view::npos ? close : close - open - 2);
+  std::size_t close = 0;
+  // The search goes on behind each action: within them it would take quadratic time.
+  for (std::size_t open = text.find("{{"); open != std::string_view::npos; open = text.find("{{", close)) {
+    close = std::min(text.find("}}", open), text.size());
+    std::string_view action = text.substr(open + 2, close - open - 2);
     if (action.starts_with('-')) action.remove_prefix(1);
     const std::vector<std::string_view> words = words_of(action);
     if (words.empty()) continue;

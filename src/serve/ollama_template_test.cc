@@ -52,6 +52,10 @@ TEST(OllamaTemplate, takes_what_is_jinja_elsewhere_as_text) {
   EXPECT_EQ(rendered("\"\\ {% x %} {# y #} {{ .Prompt }}", "", "{{ 1 }}"), "\"\\ {% x %} {# y #} {{ 1 }}");
 }
 
+TEST(OllamaTemplate, keeps_the_bytes_of_line_ends) {
+  EXPECT_EQ(rendered("a\r\n{{ .Prompt }}\r", "", "x"), "a\r\nx\r");
+}
+
 TEST(OllamaTemplate, leaves_jinja_as_it_is) {
   constexpr std::string_view kJinja = "{% for m in messages %}{{ m.content }}{{- '\n' }}{% endfor %}";
   EXPECT_EQ(jinja_of_ollama_template(kJinja, {}), kJinja);
@@ -67,6 +71,13 @@ TEST(OllamaTemplate, refuses_what_it_does_not_know) {
   expect_refused("{{ .Prompt }}{{ .System", ErrorCode::kInvalidInput);
   expect_refused("{{ .Prompt }}{{ }}", ErrorCode::kInvalidInput);
   expect_refused("{{ .Prompt }}" + std::string(2 << 20, 'x'), ErrorCode::kLimit);
+}
+
+// To look at the rest of the text for each of its braces would take minutes.
+TEST(OllamaTemplate, may_be_of_braces_alone) {
+  const std::string open(1 << 20, '{');
+  EXPECT_EQ(jinja_of_ollama_template(open, {}), open);
+  EXPECT_EQ(jinja_of_ollama_template(open.substr(2) + "}}", {}), open.substr(2) + "}}");
 }
 
 }  // namespace

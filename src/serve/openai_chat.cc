@@ -22,7 +22,8 @@ Outcome chat_completions(const HttpRequest& http, Services& services) {
     fields.format.prompt_tokens = static_cast<int64_t>(model->responder().prompt(fields.request).size());
   }
   AnswerPlan plan{.model = std::move(model), .format = std::make_unique<ChatFormat>(fields.format), .stream = fields.stream};
-  return prepare_answers(std::move(plan), choices_of(fields.request, fields.n));
+  return prepare_choices(std::move(plan), static_cast<std::size_t>(fields.n),
+                         [request = std::move(fields.request)](std::size_t i) { return choice_of(request, i); });
 }
 
 Outcome count_tokens(const HttpRequest& http, Services& services) {

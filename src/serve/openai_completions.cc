@@ -93,17 +93,12 @@ CompletionFields read_completion(const RequestFields& body, const SamplingParams
   return fields;
 }
 
-std::vector<TextRequest> requests_of(const CompletionFields& fields) {
-  std::vector<TextRequest> requests;
-  int choice = 0;
-  for (const Prompt& prompt : fields.prompts) {
-    for (int64_t i = 0; i < fields.n; ++i) {
-      requests.push_back(fields.request);
-      requests.back().prompt = prompt;
-      requests.back().sampling.seed = choice_seed(fields.request.sampling.seed, choice++);
-    }
-  }
-  return requests;
+// For choice number `index` of all; those of the first prompt come first.
+TextRequest request_of(const CompletionFields& fields, std::size_t index) {
+  TextRequest request = fields.request;
+  request.prompt = fields.prompts[index / static_cast<std::size_t>(fields.n)];
+  request.sampling.seed = choice_seed(fields.request.sampling.seed, static_cast<int>(index));
+  return request;
 }
 
 std::string echo_of(const Prompt& prompt, LoadedModel& model, const std::vector<TokenId>& tokens) {
@@ -112,12 +107,12 @@ std::string echo_of(const Prompt& prompt, LoadedModel& model, const std::vector<
 }
 
 // What is asked about the prompts themselves, each alone.
-void describe_prompts(CompletionFields& fields, LoadedModel& model, const std::vector<TextRequest>& requests) {
+void describe_prompts(CompletionFields& fields, LoadedModel& model) {
   const bool scores = fields.echo && fields.format.logprobs >= 0;
   fields.format.echo.assign(fields.prompts.size(), "");
   if (!fields.echo && !(fields.stream && fields.format.continuous_usage)) return;
   for (std::size_t i = 0; i < fields.prompts.size(); ++i) {
-    const std::vector<TokenId> tokens = model.responder().prompt(requests[i * static_cast<std::size_t>(fields.n)]);
+    const std::vector<TokenId> tokens = model.responder().prompt(request_of(fields, i * static_cast<std::size_t>(fields.n)));
     fields.format.prompt_tokens.push_back(static_cast<int64_t>(tokens.size()));
     if (fields.echo) fields.format.echo[i] = echo_of(fields.prompts[i], model, tokens);
     if (!scores) continue;
@@ -139,8 +134,7 @@ Outcome completions(const HttpRequest& http, Services& services) {
   ModelLease model = model_for(http, body.text("model"), services);
   CompletionFields fields = read_completion(body, default_sampling(Dialect::kOpenAi, model->model().metadata));
   fields.request.cache_salt = cache_salt(http, fields.request.cache_salt);
-  std::vector<TextRequest> requests = requests_of(fields);
-  describe_prompts(fields, *model, requests);
+  describe_prompts(fields, *model);
   fields.format.id = random_id("cmpl-");
   fields.format.created = unix_now();
   fields.format.model = model->entry().name;
@@ -149,7 +143,8 @@ Outcome completions(const HttpRequest& http, Services& services) {
                   .format = std::make_unique<CompletionFormat>(std::move(fields.format)),
                   .stream = fields.stream,
                   .prompt_field = "prompt"};
-  return prepare_answers(std::move(plan), std::move(requests));
+  const std::size_t n = fields.prompts.size() * static_cast<std::size_t>(fields.n);
+  return prepare_choices(std::move(plan), n, [fields = std::move(fields)](std::size_t i) { return request_of(fields, i); });
 }
 
 }  // namespace

@@ -57,21 +57,21 @@ OrderedJson read_assistant(const RequestFields& message) {
   return out;
 }
 
-OrderedJson read_tool_result(const RequestFields& message, const OrderedJson& before) {
+OrderedJson read_tool_result(const RequestFields& message, const CalledNames& called) {
   OrderedJson out = {{"role", "tool"}, {"content", read_content(message)}};
   message.required("content");
   const std::string id = message.text("tool_call_id");
   std::string name = message.text("name");
-  if (name.empty() && !id.empty()) name = called_name(before, id);
+  if (name.empty() && !id.empty()) name = called.find(id);
   if (!name.empty()) out["name"] = name;
   if (!id.empty()) out["tool_call_id"] = id;
   return out;
 }
 
-OrderedJson read_message(const RequestFields& message, const OrderedJson& before) {
+OrderedJson read_message(const RequestFields& message, const CalledNames& called) {
   std::string role = message.required_text("role");
   if (role == "assistant") return read_assistant(message);
-  if (role == "tool") return read_tool_result(message, before);
+  if (role == "tool") return read_tool_result(message, called);
   if (role == "developer") role = "system";
   if (role != "system" && role != "user") message.refuse("role", "must be system, developer, user, assistant or tool");
   message.required("content");
@@ -121,8 +121,10 @@ std::string chosen_name(const RequestFields& choice) {
 OrderedJson read_messages(const RequestFields& body) {
   body.required("messages");
   OrderedJson messages = OrderedJson::array();
+  CalledNames called;
   for (const OrderedJson& message : body.array("messages", limits::kMaxChatMessages)) {
-    messages.push_back(read_message(RequestFields(message, element_path(body.path("messages"), messages.size())), messages));
+    messages.push_back(read_message(RequestFields(message, element_path(body.path("messages"), messages.size())), called));
+    called.add_calls(messages.back());
   }
   if (messages.empty()) body.refuse("messages", "must have at least one message");
   return messages;
@@ -145,16 +147,17 @@ std::string read_content(const RequestFields& message, std::string_view name) {
   return fmt::format("{}", fmt::join(read_parts(message, name), "\n"));
 }
 
-std::string called_name(const OrderedJson& messages, std::string_view id) {
-  for (auto message = messages.rbegin(); message != messages.rend(); ++message) {
-    if (!message->contains("tool_calls")) continue;
-    for (const OrderedJson& call : message->at("tool_calls")) {
-      if (call.contains("id") && call.at("id") == id) return call.at("function").at("name").get<std::string>();
-    }
+void CalledNames::add_calls(const OrderedJson& message) {
+  if (!message.contains("tool_calls")) return;
+  for (const OrderedJson& call : message.at("tool_calls")) {
+    if (call.contains("id")) add(call.at("id").get<std::string>(), call.at("function").at("name").get<std::string>());
   }
-  return {};
 }
 
+std::string CalledNames::find(const std::string& id) const {
+  const auto found = names_.find(id);
+  return found == names_.end() ? std::string() : found->second;
+}
 
 OrderedJson read_arguments(std::string_view text, const std::string& path) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return OrderedJson::object();

@@ -1,6 +1,7 @@
 // Chats of the OpenAI API as chat templates want them: contents as text, arguments of calls as objects, no role but four.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,18 @@ std::vector<std::string> read_parts(const RequestFields& message, std::string_vi
 // The same, joined by line ends.
 std::string read_content(const RequestFields& message, std::string_view name = "content");
 
-// The name of the tool whose call, in one of the messages, has this id; empty when none has.
-std::string called_name(const OrderedJson& messages, std::string_view id);
+// Which tool a call was of, by the call's id: results need not say it. Of calls with the same id the last one counts.
+class CalledNames {
+ public:
+  void add(const std::string& id, const std::string& name) { names_[id] = name; }
+  // The calls of a message that was read.
+  void add_calls(const OrderedJson& message);
+  // Empty: no call has the id.
+  std::string find(const std::string& id) const;
+
+ private:
+  std::map<std::string, std::string> names_;
+};
 
 // JSON text of an object, as calls carry it; empty is {}. Throws RequestError naming `path`.
 OrderedJson read_arguments(std::string_view text, const std::string& path);

@@ -111,5 +111,26 @@ TEST(Tools, name_what_is_wrong) {
   EXPECT_EQ(refused(R"({"functions": [{"name": "f"}]})"), "functions");
 }
 
+TEST(Messages, name_the_tool_of_the_last_call_with_the_id) {
+  const OrderedJson read = messages(R"([
+    {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f"}}, {"function": {"name": "g"}}]}, {"role": "tool", "tool_call_id": "c", "content": ""},
+    {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "h"}}]}, {"role": "tool", "tool_call_id": "c", "content": ""},
+    {"role": "tool", "tool_call_id": "d", "content": ""}])");
+  EXPECT_EQ(read[1]["name"], "f");
+  EXPECT_EQ(read[3]["name"], "h");
+  EXPECT_FALSE(read[4].contains("name"));
+}
+
+// To look at all calls for each result would take minutes.
+TEST(Messages, may_have_many_calls_and_many_results) {
+  std::string list = "[";
+  std::string calls;
+  for (int i = 0; i < 256; ++i) calls += fmt::format(R"({}{{"id": "{}", "function": {{"name": "f"}}}})", i > 0 ? "," : "", i);
+  for (int i = 0; i < 400; ++i) list += R"({"role": "assistant", "tool_calls": [)" + calls + "]},";
+  for (int i = 0; i < 3600; ++i) list += R"({"role": "tool", "tool_call_id": "x", "content": ""},)";
+  list.back() = ']';
+  EXPECT_EQ(messages(list.c_str()).size(), 4000u);
+}
+
 }  // namespace
 }  // namespace minnow

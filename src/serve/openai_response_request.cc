@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "base/limits.h"
 #include "serve/openai_messages.h"
@@ -41,19 +42,35 @@ OrderedJson items_before(const RequestFields& body, const StoredContext& stored)
   return parse_ordered_json(entry->items, "stored response");
 }
 
-OrderedJson stored_item(const StoredContext& stored, const std::string& id) {
-  const ResponseStore::Entry entry = stored.store.find_item(stored.tenant, id);
-  if (!entry) return nullptr;
-  for (OrderedJson& item : parse_ordered_json(entry->items, "stored response")) {
-    if (item["id"] == id) return std::move(item);
+// Stored items by their ids. A response that several are of is read once.
+class StoredItems {
+ public:
+  explicit StoredItems(const StoredContext& stored) : stored_(stored) {}
+
+  OrderedJson find(const std::string& id) {
+    const ResponseStore::Entry entry = stored_.store.find_item(stored_.tenant, id);
+    if (!entry) return nullptr;
+    const auto [items, is_new] = responses_.try_emplace(entry->id);
+    if (is_new) {
+      for (OrderedJson& item : parse_ordered_json(entry->items, "stored response")) {
+        const std::string own = item["id"].get<std::string>();
+        items->second.try_emplace(own, std::move(item));
+      }
+    }
+    const auto item = items->second.find(id);
+    return item == items->second.end() ? OrderedJson() : item->second;
   }
-  return nullptr;
-}
+
+ private:
+  const StoredContext& stored_;
+  std::map<std::string, std::map<std::string, OrderedJson>> responses_;  // items by id, of responses by id
+};
 
 void read_items_and_messages(ResponseFields& fields, const RequestFields& body, const StoredContext& stored) {
   fields.items = items_before(body, stored);
   fields.input_begin = fields.items.size();
-  const ItemSources sources{.find = [&](const std::string& id) { return stored_item(stored, id); }};
+  StoredItems stored_items(stored);
+  const ItemSources sources{.find = [&](const std::string& id) { return stored_items.find(id); }};
   for (OrderedJson& item : read_items(body, sources)) fields.items.push_back(std::move(item));
   if (fields.items.size() > limits::kMaxChatMessages) {
     body.refuse("input", fmt::format("with what came before these are {} items, allowed: {}", fields.items.size(),

@@ -116,5 +116,12 @@ TEST(ResponseRequest, refuses_what_it_cannot_do) {
   EXPECT_EQ(refused_field(R"("background": false, "truncation": "disabled", "max_tool_calls": 3, "stream_options": {"include_obfuscation": false})"), "nothing");
 }
 
+TEST(ResponseRequest, refers_to_several_items_of_one_response) {
+  ResponseStore store;
+  put_earlier(store);
+  const ResponseFields fields = read(R"({"input": [{"type": "item_reference", "id": "msg_a"}, {"type": "item_reference", "id": "msg_b"}]})", store);
+  EXPECT_EQ(fields.request.messages.dump(), R"([{"role":"user","content":"hi"},{"role":"assistant","content":"ho"}])");
+}
+
 }  // namespace
 }  // namespace minnow

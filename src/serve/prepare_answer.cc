@@ -1,5 +1,8 @@
 #include "serve/prepare_answer.h"
 
+#include <algorithm>
+
+#include "base/limits.h"
 #include "serve/fields.h"
 #include "serve/sampling_fields.h"
 
@@ -24,35 +27,57 @@ std::unique_ptr<ChatAnswer> start_or_explain(LoadedModel& model, const Request& 
 }
 
 template <typename Request>
-std::unique_ptr<PreparedAnswer> prepare(AnswerPlan plan, std::vector<Request> requests) {
+std::unique_ptr<PreparedAnswer> prepare(AnswerPlan plan, std::size_t n, std::function<Request(std::size_t)> make) {
   auto prepared = std::make_unique<PreparedAnswer>();
   prepared->model = std::move(plan.model);
   prepared->format = std::move(plan.format);
   prepared->stream = plan.stream;
-  prepared->start = [answer = prepared.get(), requests = std::move(requests), field = std::move(plan.prompt_field)](
+  prepared->start = [answer = prepared.get(), n, make = std::move(make), field = std::move(plan.prompt_field)](
                         const std::function<void()>& on_event) mutable {
-    for (Request& request : requests) {
+    for (std::size_t i = 0; i < n; ++i) {
+      Request request = make(i);
       request.on_event = on_event;
+      request.max_unread_bytes = max_unread_bytes(answer->stream, n);
+      answer->max_tokens = std::max(answer->max_tokens, request.max_tokens);
       answer->answers.push_back(start_or_explain(*answer->model, request, field));
     }
+    make = nullptr;  // an answer may take long, and needs none of it
   };
   return prepared;
+}
+
+template <typename Request>
+std::unique_ptr<PreparedAnswer> prepare_all(AnswerPlan plan, std::vector<Request> requests) {
+  const std::size_t n = requests.size();
+  return prepare<Request>(std::move(plan), n, [requests = std::move(requests)](std::size_t i) { return requests[i]; });
 }
 
 }  // namespace
 
 std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<ChatRequest> requests) {
-  return prepare(std::move(plan), std::move(requests));
+  return prepare_all(std::move(plan), std::move(requests));
 }
 
 std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<TextRequest> requests) {
-  return prepare(std::move(plan), std::move(requests));
+  return prepare_all(std::move(plan), std::move(requests));
 }
 
-std::vector<ChatRequest> choices_of(const ChatRequest& request, int64_t n) {
-  std::vector<ChatRequest> requests(static_cast<std::size_t>(n), request);
-  for (std::size_t i = 0; i < requests.size(); ++i) requests[i].sampling.seed = choice_seed(request.sampling.seed, static_cast<int>(i));
-  return requests;
+std::unique_ptr<PreparedAnswer> prepare_choices(AnswerPlan plan, std::size_t n, std::function<ChatRequest(std::size_t)> request) {
+  return prepare(std::move(plan), n, std::move(request));
+}
+
+std::unique_ptr<PreparedAnswer> prepare_choices(AnswerPlan plan, std::size_t n, std::function<TextRequest(std::size_t)> request) {
+  return prepare(std::move(plan), n, std::move(request));
+}
+
+std::size_t max_unread_bytes(bool stream, std::size_t n_choices) {
+  return stream ? std::max<std::size_t>(1, limits::kMaxUnreadAnswerBytes / n_choices) : 0;
+}
+
+ChatRequest choice_of(const ChatRequest& request, std::size_t index) {
+  ChatRequest choice = request;
+  choice.sampling.seed = choice_seed(request.sampling.seed, static_cast<int>(index));
+  return choice;
 }
 
 std::string cache_salt(const HttpRequest& request, std::string_view own) {

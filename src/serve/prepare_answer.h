@@ -1,6 +1,7 @@
 // From requests to a model to an answer that is about to be given.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,8 +25,16 @@ struct AnswerPlan {
 std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<ChatRequest> requests);
 std::unique_ptr<PreparedAnswer> prepare_answers(AnswerPlan plan, std::vector<TextRequest> requests);
 
-// The request once for each choice; each has its own seed.
-std::vector<ChatRequest> choices_of(const ChatRequest& request, int64_t n);
+// The same for `n` choices. Each request is made when its turn comes: a large one times n would be too much to hold, and the first
+// may be refused.
+std::unique_ptr<PreparedAnswer> prepare_choices(AnswerPlan plan, std::size_t n, std::function<ChatRequest(std::size_t)> request);
+std::unique_ptr<PreparedAnswer> prepare_choices(AnswerPlan plan, std::size_t n, std::function<TextRequest(std::size_t)> request);
+
+// The request for choice number `index`, with a seed of its own.
+ChatRequest choice_of(const ChatRequest& request, std::size_t index);
+
+// As in GenerateRequest, for each choice. A whole answer is taken as it is made, whether its client reads or not.
+std::size_t max_unread_bytes(bool stream, std::size_t n_choices);
 
 // The tenant's part of the prefix cache, and within it the client's own salt.
 std::string cache_salt(const HttpRequest& request, std::string_view own);

@@ -2,19 +2,35 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
+#include "respond/null_model.h"
 #include "serve/fields.h"
 #include "serve/sampling_fields.h"
 
 namespace minnow {
 namespace {
 
-TEST(ChoicesOf, draw_each_with_a_seed_of_its_own) {
+TEST(ChoiceOf, draws_each_with_a_seed_of_its_own) {
   ChatRequest request;
   request.sampling.seed = 7;
-  const auto choices = choices_of(request, 3);
-  ASSERT_EQ(choices.size(), 3u);
-  EXPECT_EQ(choices[0].sampling.seed, 7u);
-  EXPECT_NE(choices[1].sampling.seed, choices[2].sampling.seed);
+  EXPECT_EQ(choice_of(request, 0).sampling.seed, 7u);
+  EXPECT_NE(choice_of(request, 1).sampling.seed, 7u);
+  EXPECT_NE(choice_of(request, 1).sampling.seed, choice_of(request, 2).sampling.seed);
+}
+
+TEST(PrepareChoices, makes_each_request_when_its_turn_comes) {
+  ModelPool pool({}, [](const ModelEntry& entry) { return null_model(entry, {}); });
+  pool.add(ModelEntry{.name = "null", .path = "/models/null.gguf"});
+  std::vector<std::size_t> made;
+  const auto answer = prepare_choices({.model = pool.acquire("null")}, 3, [&](std::size_t i) {
+    made.push_back(i);
+    if (i == 1) fail(ErrorCode::kUnsupported, "no");
+    return ChatRequest();
+  });
+  EXPECT_TRUE(made.empty());
+  EXPECT_THROW(answer->start([] {}), Error);
+  EXPECT_EQ(made, (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(answer->answers.size(), 1u);
 }
 
 TEST(CacheSalt, keeps_tenants_apart_whatever_a_client_says) {
@@ -26,6 +42,14 @@ TEST(CacheSalt, keeps_tenants_apart_whatever_a_client_says) {
   EXPECT_NE(cache_salt(one, "s"), cache_salt(one, "t"));
   HttpRequest nobody;
   EXPECT_NE(cache_salt(nobody, "one"), cache_salt(one, ""));
+}
+
+TEST(MaxUnreadBytes, are_shared_by_the_choices_of_a_stream) {
+  EXPECT_EQ(max_unread_bytes(false, 3), 0u);
+  EXPECT_EQ(max_unread_bytes(true, 1), limits::kMaxUnreadAnswerBytes);
+  constexpr auto kMost = static_cast<std::size_t>(limits::kMaxChoices);
+  EXPECT_GT(max_unread_bytes(true, kMost), 0u);
+  EXPECT_LE(kMost * max_unread_bytes(true, kMost), limits::kMaxUnreadAnswerBytes);
 }
 
 TEST(RefuseLongPrompt, names_both_numbers_and_the_code) {

@@ -1,9 +1,10 @@
 #include "serve/response_items.h"
 
-#include <algorithm>
+#include <set>
 
 #include "base/base64.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "serve/openai_messages.h"
 
 namespace minnow {
@@ -13,7 +14,7 @@ class ItemReader {
  public:
   explicit ItemReader(const ItemSources& sources) : sources_(sources) {}
 
-  OrderedJson read(const RequestFields& item) const {
+  OrderedJson read(const RequestFields& item) {
     const std::string type = item.text("type", "message");
     if (type == "message") return message(item);
     if (type == "function_call") return call(item);
@@ -81,11 +82,14 @@ class ItemReader {
     if (text.empty() && !encoded.empty() && !decode_base64(encoded, text)) {
       item.refuse("encrypted_content", "was not written by this server", "leave the item out");
     }
+    text = to_valid_utf8(text);  // base64 may hold any bytes
     return reasoning_item(id(item, "rs_"), "completed", text, !encoded.empty());
   }
 
-  OrderedJson reference(const RequestFields& item) const {
+  OrderedJson reference(const RequestFields& item) {
     const std::string id = item.required_text("id");
+    // A reference is short, and what it refers to may be long.
+    if (!referred_.insert(id).second) item.refuse("id", "is that of another reference");
     OrderedJson found = sources_.find ? sources_.find(id) : OrderedJson();
     if (found.is_null()) {
       item.refuse("id", "there is no such item", "send the item itself: answers are stored for a while, and only with store: true");
@@ -94,6 +98,7 @@ class ItemReader {
   }
 
   const ItemSources& sources_;
+  std::set<std::string> referred_;
 };
 
 // Joins what the chat knows as one message of the assistant: what it thought, said and called.
@@ -110,7 +115,7 @@ class MessageWriter {
 
   void system_text(const std::string& text) {
     if (messages_.size() == 1 && messages_.back()["role"] == "system") {
-      messages_.back()["content"] = messages_.back()["content"].get<std::string>() + "\n\n" + text;
+      messages_.back()["content"].get_ref<std::string&>() += "\n\n" + text;
       return;
     }
     messages_.push_back({{"role", "system"}, {"content", text}});
@@ -145,23 +150,25 @@ class MessageWriter {
         {{"id", item["call_id"]},
          {"type", "function"},
          {"function", {{"name", item["name"]}, {"arguments", read_arguments(item["arguments"].get<std::string>(), "arguments")}}}});
+    called_.add(item["call_id"].get<std::string>(), item["name"].get<std::string>());
   }
   void call_output(const OrderedJson& item) {
     const std::string id = item["call_id"].get<std::string>();
     OrderedJson message = {{"role", "tool"}, {"content", item["output"]}};
-    if (const std::string name = called_name(messages_, id); !name.empty()) message["name"] = name;
+    if (const std::string name = called_.find(id); !name.empty()) message["name"] = name;
     message["tool_call_id"] = id;
     messages_.push_back(std::move(message));
   }
 
   OrderedJson messages_ = OrderedJson::array();
+  CalledNames called_;
   std::string reasoning_;
 };
 
 }  // namespace
 
 OrderedJson read_items(const RequestFields& body, const ItemSources& sources) {
-  const ItemReader reader(sources);
+  ItemReader reader(sources);
   const OrderedJson& input = body.required("input");
   if (input.is_string()) return OrderedJson::array({reader.user_message(input.get<std::string>())});
   OrderedJson items = OrderedJson::array();

@@ -86,5 +86,22 @@ TEST(ResponseItems, name_what_is_wrong) {
   EXPECT_EQ(refused_field(R"([{"type": "item_reference", "id": "x"}])"), "input[0].id");
 }
 
+TEST(ResponseItems, are_referred_to_once) {
+  const ItemSources sources{.find = [](const std::string& id) { return message_item(id, "completed", OrderedJson::array()); }, .make_id = test::numbered_ids()};
+  EXPECT_EQ(items(R"([{"type": "item_reference", "id": "a"}, {"type": "item_reference", "id": "b"}])", sources).size(), 2u);
+  EXPECT_THROW(items(R"([{"type": "item_reference", "id": "a"}, {"type": "item_reference", "id": "a"}])", sources), RequestError);
+}
+
+TEST(ResponseItems, are_text_whatever_was_encoded) {
+  const OrderedJson read = items(R"([{"type": "reasoning", "encrypted_content": "//5h"}])");
+  EXPECT_EQ(read[0]["summary"][0]["text"], "\uFFFD\uFFFDa");
+  EXPECT_NO_THROW(read.dump());
+}
+
+TEST(ResponseItems, have_instructions_of_many_messages) {
+  const OrderedJson read = messages_of_items(items(R"([{"role": "system", "content": "a"}, {"role": "developer", "content": "b"}, {"role": "user", "content": "c"}])"), {});
+  EXPECT_EQ(read.dump(), R"([{"role":"system","content":"a\n\nb"},{"role":"user","content":"c"}])");
+}
+
 }  // namespace
 }  // namespace minnow

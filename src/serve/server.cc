@@ -220,7 +220,7 @@ std::vector<std::string> Server::addresses() const {
 
 bool Server::run(const std::function<void()>& ready) {
   Impl& s = *impl_;
-  (void)::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+  (void)::signal(SIGPIPE, SIG_IGN);  // whoever reads the log may go away
   boost::system::error_code ignored;
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) s.signals.add(number, ignored);
   asio::co_spawn(s.io, s.watch_signals(), asio::detached);

@@ -1,6 +1,8 @@
 // Certificates, and the state of one encrypted connection.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <filesystem>
 #include <memory>
 
@@ -8,6 +10,10 @@ struct ssl_ctx_st;
 struct ssl_st;
 
 namespace minnow {
+
+// Of every write to a client. Without MSG_EOR the kernel adds to the piece that it has last, up to half of what the client takes at
+// once, whatever the send buffer says.
+inline constexpr int kSendFlags = MSG_NOSIGNAL | MSG_EOR;
 
 struct TlsFree {
   void operator()(ssl_st* session) const;

@@ -82,7 +82,7 @@ Transport::Result Transport::write(std::string_view& rest) {
       if (tls_wants_read_) readable_ = false;
       return Result::kAgain;
     }
-    const ssize_t n = ::send(socket_.native_handle(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t n = ::send(socket_.native_handle(), rest.data(), rest.size(), MSG_DONTWAIT | kSendFlags);
     if (n >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(n));
     } else if (errno != EINTR) {
@@ -134,6 +134,11 @@ void Transport::wake() {
     self->wake_posted_ = false;
     self->notify();
   });
+}
+
+void Transport::set_send_bytes(int bytes) {
+  error_code ignored;
+  socket_.set_option(asio::socket_base::send_buffer_size(bytes), ignored);
 }
 
 void Transport::shut_down() {

@@ -44,6 +44,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
   // Any thread: ends a wait, or the next one when nobody waits. Many calls are as good as one.
   void wake();
 
+  // How many bytes the kernel keeps of what was written and did not arrive yet.
+  void set_send_bytes(int bytes);
   // No more bytes from here; the other side may still send.
   void shut_down();
   void close();

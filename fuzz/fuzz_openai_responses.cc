@@ -1,0 +1,48 @@
+// Any bytes as the body of /v1/responses, after one that is stored as resp_1 and has the items msg_a, rs_a and fc_a: refused, or a
+// conversation within its bounds, of items that can be stored and found.
+#include "ask_handlers.h"
+#include "serve/openai_response_request.h"
+
+namespace {
+
+using namespace minnow;
+using fuzzing::require;
+
+const std::string kTenant = "t";
+
+void put_earlier(ResponseStore& store) {
+  const OrderedJson items = {message_item("msg_a", "completed", OrderedJson::array({output_text("ho", OrderedJson::array())})),
+                             reasoning_item("rs_a", "completed", "hm", true),
+                             call_item("fc_a", "completed", {.id = "call_a", .name = "f", .arguments = "{\"n\":1}"})};
+  store.put(kTenant, {.id = "resp_1", .response = "{}", .items = items.dump(), .input_begin = 0, .input_end = 0, .item_ids = {"msg_a", "rs_a", "fc_a"}});
+}
+
+void check(const RequestFields& body, const ModelFacts& model, const ResponseStore& store) {
+  const ResponseFields fields = read_response(body, model, {store, kTenant});
+  const ChatRequest& request = fields.request;
+  fuzzing::check_chat(request);
+  require(request.max_tokens >= -1 && request.max_tokens <= INT32_MAX);
+  require(fields.input_begin < fields.items.size() && fields.items.size() <= limits::kMaxChatMessages);
+  for (const OrderedJson& item : fields.items) require(item.at("id").is_string() && item.at("type").is_string());
+  fuzzing::check_json(fields.items);
+  fuzzing::check_json(fields.format.response);
+  require(fuzzing::are_same(request, read_response(body, model, {store, kTenant}).request));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const SamplingParams kDefaults = default_sampling(Dialect::kOpenAi, GgufMetadata("fuzz"));
+  static auto handlers = fuzzing::Handlers::of_null_model();
+  const auto json = fuzzing::body_of(Dialect::kOpenAi, data, size);
+  if (!json) return 0;
+  const RequestFields body(*json);
+  ResponseStore store;
+  put_earlier(store);
+  const ModelFacts able{.sampling = kDefaults, .can = {.chat = true, .tools = true, .thinking = true, .insert = true}};
+  const ModelFacts unable{.sampling = kDefaults, .can = {}};
+  fuzzing::read_or_refuse(Dialect::kOpenAi, [&] { check(body, able, store); });
+  fuzzing::read_or_refuse(Dialect::kOpenAi, [&] { check(body, unable, store); });
+  handlers.post("/v1/responses", data, size);
+  return 0;
+}

@@ -6,6 +6,7 @@ usage: schema_samples.py --minnow build/release/minnow --program build/release/t
 Exits with 77 (skipped) when python3-jsonschema, the suite or the model is not there. --refused lists the schemas that are refused, and why.
 """
 import argparse
+import decimal
 import json
 import pathlib
 import re
@@ -15,6 +16,7 @@ import tempfile
 
 from schema_check import SUITE, ask, format_checker, groups, jsonschema
 
+decimal.getcontext().prec = 400  # of any number that a model writes
 SAMPLES = 10
 MOST_TOKENS = 160
 FEWEST_WHOLE = 0.8  # the share of answers that come to their end before that; others claim nothing
@@ -46,9 +48,14 @@ def sampled(minnow, model, schemas):
             return [json.loads(line) for line in file]
 
 
+def exact(text):
+    """With decimal fractions as they are written: -96.4755 is a multiple of 0.0001."""
+    return json.loads(text, parse_float=decimal.Decimal)
+
+
 def why_invalid(schema, text):
     try:
-        jsonschema.Draft202012Validator(schema, format_checker=format_checker()).validate(json.loads(text))
+        jsonschema.Draft202012Validator(exact(json.dumps(schema)), format_checker=format_checker()).validate(exact(text))
     except json.JSONDecodeError as error:
         return f"not JSON ({error})"
     except jsonschema.ValidationError as error:

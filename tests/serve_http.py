@@ -253,7 +253,7 @@ def streams(c, server):
         r.send(post("/v1/chat/completions", song(20)) + get("/health"))
         status, headers, body = r.response()
         c.check(status == 200 and headers["content-type"].startswith("text/event-stream") and headers["transfer-encoding"] == "chunked", f"SSE: {status} {headers}")
-        c.check(body.rstrip().endswith("data: [DONE]") and body.count("data: ") > 10, f"SSE body: {body[-200:]!r}")
+        c.check(body.rstrip().endswith("data: [DONE]") and body.count("data: ") > 3, f"SSE body: {body[-200:]!r}")
         c.check(r.response()[0] == 200, "a request behind a stream is answered after it")
         r.send(post("/api/chat", {**song(), "options": {"num_predict": 20}}))
         status, headers, body = r.response()
@@ -414,7 +414,7 @@ def drain(c, folder, model):
             rest = r.until("0\r\n\r\n")
             c.check("[DONE]" in rest and "error" not in rest, f"an open stream ends whole: {rest[-200:]!r}")
         c.check(own.wait() == 0, "exit code 0 after the last answer")
-    with Own(c, folder, model, "--port", 0, "--drain-seconds", 0.2) as own:
+    with Own(c, folder, model, "--port", 0, "--drain-seconds", 0.02) as own:
         with Raw(own.port()) as r:
             r.send(post("/v1/chat/completions", song()))
             r.until("data: ")

@@ -107,7 +107,7 @@ inline constexpr std::size_t kMaxRequestsInProgress = 1536;        // being answ
 inline constexpr std::size_t kMaxWaitingQueries = 256;             // GET requests that wait for a thread
 // These three bound what a client costs that reads a stream slowly: 64 KB, twice kSocketSendBytes in the kernel included.
 inline constexpr std::size_t kMaxStreamWriteBytes = 8u << 10;      // of a stream written at a time; events wait meanwhile
-inline constexpr std::size_t kMaxUnreadAnswerBytes = 24u << 10;    // of these events; the answer is not gone on with until they are read
+inline constexpr std::size_t kMaxUnreadAnswerBytes = 16u << 10;    // of these events; the answer is not gone on with until they are read
 inline constexpr int kSocketSendBytes = 8 << 10;                   // of a connection in the kernel, which counts its own part as well
 inline constexpr int kSocketBulkBytes = 64 << 10;                  // instead, while a whole response is sent that is larger
 inline constexpr int kMaxHeadSeconds = 10;                         // from a request's first byte until its head is whole

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import time
 
 from tiny_models import STR, Tensor, floats, tiny_gguf
 
@@ -82,6 +81,8 @@ def running(c, model, chat):
     verbose = c.call("run", model, "abc", "-n", 4, "--raw", "-v").stderr
     c.check("tokens/s" in verbose, "--verbose prints rates")
     c.refused(1, ["no such file"], "run", "nowhere.gguf", "hi")
+    if (pathlib.Path(__file__).resolve().parents[1] / "models" / "minnow-triage.gguf").is_file():
+        c.check(set(json.loads(c.ok("run", stdin="where is my refund"))) == {"intent", "sentiment", "pii"}, "without a model the shipped one answers")
     c.refused(1, ["prompt has", "context"], "run", model, "a b c d e f g h", "--raw", "--ctx", 4)
     c.refused(1, ["top_p"], "run", model, "a", "--raw", "--top-p", 3)
     c.refused(2, ["--logit-bias"], "run", model, "a", "--raw", "--logit-bias", "x")

@@ -7,8 +7,8 @@
 
 namespace minnow {
 
-// A base model of a few million parameters that continues texts.
-inline constexpr const char* kDefaultModel = "minnow-tiny";
+// What answers when nobody says which model: it reads a short message and says what it is about, as JSON.
+inline constexpr const char* kDefaultModel = "minnow-triage";
 
 // Where they are looked for: $MINNOW_MODELS, then models/ of the source tree that the program was built in, then
 // ../share/minnow/models beside the program's folder.

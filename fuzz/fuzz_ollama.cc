@@ -10,7 +10,7 @@ using namespace minnow;
 using fuzzing::require;
 
 void check_call(const RequestFields& body) {
-  const OllamaCall call = read_ollama_call(body);
+  const OllamaCall call = read_ollama_call(HttpRequest(), body);
   require(!call.model.empty());
   require(!call.keep_alive || call.keep_alive->count() >= -1);
   require(call.think.on.value_or(false) || call.think.level.empty());

@@ -1,6 +1,9 @@
 #include "train/copying_heads.h"
 
+#include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
 
 #include "base/error.h"
 

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "base/error.h"
 #include "cpu/test_train.h"
@@ -46,26 +47,41 @@ struct Matrix {
 
 // An operand [n, k] of a product, as it lies in memory by `lines`.
 struct Operand {
+  const DenseKernels& kernels;
   Lines lines;
-  Matrix matrix;
-  AlignedMemory memory;
-  PackedOperand packed;
+  int64_t n, k;
+  Matrix values;
 
-  Operand(Random& random, const DenseKernels& kernels, Side side, int64_t n, int64_t k)
-      : lines(random.below(2) == 0 ? Lines::kRows : Lines::kColumns),
-        matrix(random, lines == Lines::kRows ? n : k, lines == Lines::kRows ? k : n, between(random, 0, 3)),
-        memory(PackedOperand(kernels, side, n, k, nullptr).bytes()),
-        packed(kernels, side, n, k, memory.data()) {}
+  Operand(Random& random, const DenseKernels& of, int64_t lines_of_it, int64_t numbers)
+      : kernels(of),
+        lines(random.below(2) == 0 ? Lines::kRows : Lines::kColumns),
+        n(lines_of_it),
+        k(numbers),
+        values(random, lines == Lines::kRows ? n : k, lines == Lines::kRows ? k : n, between(random, 0, 3)) {}
   double value(int64_t line, int64_t i) const {
-    const float v = lines == Lines::kRows ? matrix.at(line, i) : matrix.at(i, line);
-    return packed.kernels().numbers == 2 ? bf16_to_f32(f32_to_bf16(v)) : v;
+    const float v = lines == Lines::kRows ? values.at(line, i) : values.at(i, line);
+    return kernels.numbers == 2 ? bf16_to_f32(f32_to_bf16(v)) : v;
   }
-  void pack(ThreadPool& pool) { packed.pack(pool, matrix.values.data(), matrix.stride, lines); }
+  DenseMatrix matrix() const { return {values.values.data(), values.stride, lines, n, k}; }
 };
+struct RightOperand : Operand {
+  AlignedMemory memory;
+  PackedRight packed;
+
+  RightOperand(Random& random, const DenseKernels& of, int64_t lines_of_it, int64_t numbers)
+      : Operand(random, of, lines_of_it, numbers),
+        memory(PackedRight(of, matrix(), nullptr).bytes()),
+        packed(of, matrix(), memory.data()) {}
+};
+
+// c = a b, or c += a b.
+DenseMatMul product(const Operand& a, const RightOperand& b, float* c, int64_t c_stride, bool add, int team) {
+  return {{a.matrix()}, {{{&b.packed}, c, c_stride, add}}, team};
+}
 
 // Every accumulator takes at most 256 units, each rounded once for each of its numbers, then the sums of blocks follow.
 void expect_product(const Operand& a, const Operand& b, const Matrix& before, const Matrix& c, bool add) {
-  const int64_t k = a.packed.k();
+  const int64_t k = a.k;
   const double relative = static_cast<double>(std::min<int64_t>(k, 512) + k / 256 + 4) * test::kUnit;
   for (int64_t i = 0; i < c.rows; ++i) {
     for (int64_t j = 0; j < c.columns; ++j) {
@@ -92,13 +108,13 @@ TEST_P(DenseProducts, OfAnyShapeAndLayoutAreWithinTheRoundingOfTheirSums) {
     const DenseKernels& dense = dense_kernels(kernels(), type);
     for (int t = 0; t < test::tries(120); ++t) {
       const int64_t m = any_lines(random), n = any_lines(random), k = any_sum(random);
-      Operand a(random, dense, Side::kLeft, m, k), b(random, dense, Side::kRight, n, k);
-      a.pack(pool);
-      b.pack(pool);
+      const Operand a(random, dense, m, k);
+      RightOperand b(random, dense, n, k);
+      b.packed.pack(pool);
       Matrix c(random, m, n, between(random, 0, 3));
       const Matrix before = c;
       const bool add = random.below(2) == 0;
-      DenseMatMul(a.packed, b.packed, c.values.data(), c.stride, 2).compute(pool, add);
+      product(a, b, c.values.data(), c.stride, add, 2).compute(pool);
       ASSERT_NO_FATAL_FAILURE(expect_product(a, b, before, c, add));
     }
   }
@@ -110,14 +126,14 @@ TEST_P(DenseProducts, HaveTheSameBitsForAnyTeam) {
     const DenseKernels& dense = dense_kernels(kernels(), type);
     for (int t = 0; t < test::tries(12); ++t) {
       const int64_t m = between(random, 1, 300), n = between(random, 1, 600), k = any_sum(random);
-      Operand a(random, dense, Side::kLeft, m, k), b(random, dense, Side::kRight, n, k);
+      const Operand a(random, dense, m, k);
+      RightOperand b(random, dense, n, k);
       std::vector<float> first;
       for (const int team : {1, 2, 3, 7}) {
         ThreadPool pool(team);
-        a.pack(pool);
-        b.pack(pool);
+        b.packed.pack(pool);
         std::vector<float> c(static_cast<std::size_t>(m * n), 1.0f);
-        DenseMatMul(a.packed, b.packed, c.data(), n, team).compute(pool, true);
+        product(a, b, c.data(), n, true, team).compute(pool);
         if (first.empty()) first = c;
         ASSERT_TRUE(test::same_bits(first, c)) << "team of " << team;
       }
@@ -125,18 +141,60 @@ TEST_P(DenseProducts, HaveTheSameBitsForAnyTeam) {
   }
 }
 
-TEST_P(DenseProducts, ShareAnOperand) {
+TEST_P(DenseProducts, OfTheSameRowsAreThoseOfEachAlone) {
   Random random(3);
   ThreadPool pool(2);
+  for (const auto type : numbers()) {
+    const DenseKernels& dense = dense_kernels(kernels(), type);
+    for (int t = 0; t < test::tries(12); ++t) {
+      const int64_t m = any_lines(random), k = any_sum(random);
+      const Operand x(random, dense, m, k);
+      std::vector<std::unique_ptr<RightOperand>> right;
+      std::vector<std::vector<float>> together, alone;
+      std::vector<DenseProductSum> sums;
+      for (const int64_t n : {between(random, 1, 9), any_lines(random), between(random, 60, 90)}) {
+        right.push_back(std::make_unique<RightOperand>(random, dense, n, k));
+        right.back()->packed.pack(pool);
+        together.emplace_back(static_cast<std::size_t>(m * n), 2.0f);
+        alone.push_back(together.back());
+        sums.push_back({{&right.back()->packed}, together.back().data(), n, n % 2 == 0});
+      }
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        product(x, *right[i], alone[i].data(), right[i]->n, sums[i].add, 2).compute(pool);
+      }
+      DenseMatMul({x.matrix()}, sums, 2).compute(pool);
+      for (std::size_t i = 0; i < sums.size(); ++i) ASSERT_TRUE(test::same_bits(together[i], alone[i]));
+    }
+  }
+}
+
+TEST_P(DenseProducts, AddUpTermByTerm) {
+  Random random(5);
+  ThreadPool pool(2);
   const DenseKernels& dense = kernels().dense_f32;
-  Operand x(random, dense, Side::kLeft, 37, 53);
-  x.pack(pool);
-  std::fill(x.matrix.values.begin(), x.matrix.values.end(), kNaN);  // not needed any more
-  for (const int64_t n : {5, 70}) {
-    Operand w(random, dense, Side::kRight, n, 53);
-    w.pack(pool);
-    std::vector<float> y(static_cast<std::size_t>(37 * n));
-    DenseMatMul(x.packed, w.packed, y.data(), n, 2).compute(pool, false);
+  const int64_t m = 70, n = 45;
+  const Operand a(random, dense, m, 300), b(random, dense, m, 20);
+  RightOperand to_a(random, dense, n, 300), to_b(random, dense, n, 20);
+  to_a.packed.pack(pool);
+  to_b.packed.pack(pool);
+  std::vector<float> together(static_cast<std::size_t>(m * n), kNaN), in_turn = together;
+  DenseMatMul({a.matrix(), b.matrix()}, {{{&to_a.packed, &to_b.packed}, together.data(), n, false}}, 2).compute(pool);
+  product(a, to_a, in_turn.data(), n, false, 2).compute(pool);
+  product(b, to_b, in_turn.data(), n, true, 2).compute(pool);
+  EXPECT_TRUE(test::same_bits(together, in_turn));
+}
+
+TEST_P(DenseProducts, NeedNoRightMatrixOncePacked) {
+  Random random(6);
+  ThreadPool pool(2);
+  const DenseKernels& dense = kernels().dense_f32;
+  RightOperand w(random, dense, 37, 53);
+  w.packed.pack(pool);
+  std::fill(w.values.values.begin(), w.values.values.end(), kNaN);
+  for (const int64_t m : {5, 70}) {
+    const Operand x(random, dense, m, 53);
+    std::vector<float> y(static_cast<std::size_t>(37 * m));
+    product(x, w, y.data(), 37, false, 2).compute(pool);
     for (const float v : y) ASSERT_FALSE(std::isnan(v));
   }
 }
@@ -145,29 +203,37 @@ TEST_P(DenseProducts, OverNothingAreZero) {
   ThreadPool pool(1);
   Random random(4);
   const DenseKernels& dense = kernels().dense_f32;
-  Operand a(random, dense, Side::kLeft, 3, 0), b(random, dense, Side::kRight, 4, 0);
+  const Operand a(random, dense, 3, 0);
+  RightOperand b(random, dense, 4, 0);
   std::vector<float> c(12, 5.0f);
-  DenseMatMul(a.packed, b.packed, c.data(), 4, 1).compute(pool, true);
+  product(a, b, c.data(), 4, true, 1).compute(pool);
   EXPECT_THAT(c, testing::Each(5.0f));
-  DenseMatMul(a.packed, b.packed, c.data(), 4, 1).compute(pool, false);
+  product(a, b, c.data(), 4, false, 1).compute(pool);
   EXPECT_THAT(c, testing::Each(0.0f));
 }
+
+DenseMatrix of_nothing(int64_t n_lines, int64_t k) { return {nullptr, k, Lines::kRows, n_lines, k}; }
 
 TEST_P(DenseProducts, GiveEveryMemberOfATeamTiles) {
   // The gradient of a small weight matrix over many tokens.
   const DenseKernels& dense = kernels().dense_f32;
-  const PackedOperand dy(dense, Side::kLeft, 288, 2048, nullptr), x(dense, Side::kRight, 288, 2048, nullptr);
-  for (const int team : {1, 2, 4, 16}) EXPECT_GE(DenseMatMul(dy, x, nullptr, 288, team).tiles(), 2 * team);
+  const PackedRight x(dense, of_nothing(288, 2048), nullptr);
+  for (const int team : {1, 2, 4, 16}) EXPECT_GE(DenseMatMul({of_nothing(288, 2048)}, {{{&x}, nullptr, 288, true}}, team).tiles(), 2 * team);
 }
 
 TEST(DenseMatMul, RefusesOperandsThatDoNotBelongTogether) {
   const auto& kernels = train_kernels_for(Isa::kBaseline).dense_f32;
-  const PackedOperand left(kernels, Side::kLeft, 3, 5, nullptr), longer(kernels, Side::kRight, 3, 6, nullptr);
-  EXPECT_THROW(DenseMatMul(left, longer, nullptr, 3, 1), Error);
-  EXPECT_THROW(DenseMatMul(left, left, nullptr, 3, 1), Error);
+  const PackedRight right(kernels, of_nothing(3, 5), nullptr), longer(kernels, of_nothing(3, 6), nullptr), wider(kernels, of_nothing(4, 5), nullptr);
+  const DenseMatrix left = of_nothing(7, 5), higher = of_nothing(8, 5);
+  EXPECT_NO_THROW(DenseMatMul({left}, {{{&right}, nullptr, 3, false}}, 1));
+  EXPECT_THROW(DenseMatMul({left}, {{{&longer}, nullptr, 3, false}}, 1), Error);
+  EXPECT_THROW(DenseMatMul({left, left}, {{{&right}, nullptr, 3, false}}, 1), Error);
+  EXPECT_THROW(DenseMatMul({left, left}, {{{&right, &wider}, nullptr, 3, false}}, 1), Error);
+  EXPECT_THROW(DenseMatMul({left, higher}, {{{&right, &right}, nullptr, 3, false}}, 1), Error);
+  EXPECT_THROW(DenseMatMul({left}, {}, 1), Error);
   AlignedMemory memory(128);
-  EXPECT_THROW(PackedOperand(kernels, Side::kLeft, 1, 1, memory.data() + 4), Error);
-  EXPECT_THROW(PackedOperand(kernels, Side::kLeft, -1, 1, nullptr), Error);
+  EXPECT_THROW(PackedRight(kernels, of_nothing(1, 1), memory.data() + 4), Error);
+  EXPECT_THROW(PackedRight(kernels, of_nothing(-1, 1), nullptr), Error);
 }
 
 }  // namespace

@@ -17,22 +17,19 @@ int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 // Where a chunk of rows and the weight lie while they are multiplied.
 struct HeadMemory {
   int64_t chunk;  // rows, at most
-  int64_t logits = 0, weight_rows, weight_columns, x_rows, x_columns, dz_rows, dz_columns, bytes;
+  int64_t logits = 0, weight_rows, weight_columns, x_columns, scratch, bytes;
 
-  HeadMemory(const HeadLossStep& s, StepSize max) {
+  HeadMemory(const HeadLossStep& s, StepSize max, int team) {
     const int64_t v = s.n_vocab, d = s.x.width;
     chunk = std::clamp<int64_t>(kLogits / v, kFewestRows, std::max<int64_t>(kFewestRows, resolved(s.row_dim, max)));
-    const auto operand = [&](Side side, int64_t n, int64_t k, bool wanted) {
-      return wanted ? aligned(PackedOperand(s.dense, side, n, k, nullptr).bytes()) : 0;
+    const auto packed = [&](int64_t n, int64_t k, bool wanted) {
+      return wanted ? aligned(PackedRight(s.dense, {nullptr, k, Lines::kRows, n, k}, nullptr).bytes()) : 0;
     };
-    const bool dx = s.dx.data != nullptr, dw = s.d_weight != nullptr;
     weight_rows = logits + aligned(chunk * v * 4);
-    weight_columns = weight_rows + operand(Side::kRight, v, d, true);
-    x_rows = weight_columns + operand(Side::kRight, d, v, dx);
-    x_columns = x_rows + operand(Side::kLeft, chunk, d, true);
-    dz_rows = x_columns + operand(Side::kRight, d, chunk, dw);
-    dz_columns = dz_rows + operand(Side::kLeft, chunk, v, dx);
-    bytes = dz_columns + operand(Side::kLeft, v, chunk, dw);
+    weight_columns = weight_rows + packed(v, d, true);
+    x_columns = weight_columns + packed(d, v, s.dx.data != nullptr);
+    scratch = x_columns + packed(d, chunk, s.d_weight != nullptr);
+    bytes = scratch + team * DenseMatMul::scratch_bytes(s.dense);
   }
 };
 
@@ -97,29 +94,30 @@ class TeacherRow {
 // rows never exist.
 class HeadLossOfRows final : public Step {
  public:
-  HeadLossOfRows(const HeadLossStep& s, StepSize max) : s_(s), at_(s, max) {}
+  HeadLossOfRows(const HeadLossStep& s, StepSize max, int team) : s_(s), at_(s, max, team) {}
 
   void begin(const RunContext& run) override {
     n_rows_ = resolved(s_.row_dim, run.size);
-    const auto phases = static_cast<std::size_t>(1 + kPhases * ((n_rows_ + at_.chunk - 1) / at_.chunk));
+    const auto phases = static_cast<std::size_t>(2 + kPhases * ((n_rows_ + at_.chunk - 1) / at_.chunk));
     if (counters_.size() < phases) counters_ = std::vector<Counter>(phases);
     for (Counter& c : counters_) c.reset();
   }
 
-  void work(const RunContext& run, int) override {
+  void work(const RunContext& run, int member) override {
     Phases phases{counters_, run.train->pool};
-    const int64_t d = s_.x.width;
-    PackedOperand w = operand(Side::kRight, s_.n_vocab, d, at_.weight_rows);
-    PackedOperand w_columns = operand(Side::kRight, d, s_.n_vocab, at_.weight_columns);
-    pack(run, phases.next(), {{&w, s_.weight, d, Lines::kRows}, {wants_dx() ? &w_columns : nullptr, s_.weight, d, Lines::kColumns}});
+    const int64_t v = s_.n_vocab, d = s_.x.width;
+    PackedRight w(s_.dense, {s_.weight, d, Lines::kRows, v, d}, s_.memory + at_.weight_rows);
+    PackedRight w_columns(s_.dense, {s_.weight, d, Lines::kColumns, d, v}, s_.memory + at_.weight_columns);
+    pack(run, phases.next(), w);
+    if (wants_dx()) pack(run, phases.beside(), w_columns);
     for (int64_t first = 0; first < n_rows_; first += at_.chunk) {
       const int64_t n = std::min(at_.chunk, n_rows_ - first);
-      PackedOperand x = operand(Side::kLeft, n, d, at_.x_rows), x_columns = operand(Side::kRight, d, n, at_.x_columns);
       const float* rows = s_.x.row(first);
-      pack(run, phases.next(), {{&x, rows, d, Lines::kRows}, {wants_dw() ? &x_columns : nullptr, rows, d, Lines::kColumns}});
-      multiply(phases.next(), {{DenseMatMul(x, w, logits(), s_.n_vocab, run.team), false}});
-      phases.next().take(n, [&](int64_t r) { loss(run, first + r, logits() + r * s_.n_vocab); });
-      if (wants_gradient()) gradients(run, phases, {first, n, x_columns, w_columns});
+      multiply(phases.next(), member, DenseMatMul({{rows, d, Lines::kRows, n, d}}, {{{&w}, logits(), v, false}}, run.team));
+      PackedRight x_columns(s_.dense, {rows, d, Lines::kColumns, d, n}, s_.memory + at_.x_columns);
+      if (wants_dw()) pack(run, phases.beside(), x_columns);
+      phases.next().take(n, [&](int64_t r) { loss(run, first + r, logits() + r * v); });
+      if (wants_gradient()) gradients(run, member, phases, {first, n, x_columns, w_columns});
     }
   }
 
@@ -137,45 +135,24 @@ class HeadLossOfRows final : public Step {
     }
     Counter& beside() { return counters[at++]; }  // of more work in the same phase
   };
-  struct Packing {
-    PackedOperand* operand;  // null: none
-    const float* matrix;
-    int64_t stride;
-    Lines lines;
-  };
-  struct Product {
-    DenseMatMul product;
-    bool add;
-  };
   struct Chunk {
     int64_t first, n;  // rows
-    const PackedOperand &x_columns, &w_columns;
+    const PackedRight &x_columns, &w_columns;
   };
 
   bool wants_dx() const { return s_.dx.data != nullptr; }
   bool wants_dw() const { return s_.d_weight != nullptr; }
   bool wants_gradient() const { return wants_dx() || wants_dw() || s_.d_bias != nullptr; }
   float* logits() const { return reinterpret_cast<float*>(s_.memory + at_.logits); }
-  PackedOperand operand(Side side, int64_t n, int64_t k, int64_t at) const { return {s_.dense, side, n, k, s_.memory + at}; }
 
-  static void pack(const RunContext& run, Counter& counter, const std::vector<Packing>& all) {
-    const int64_t pieces = kPiecesEach * run.team;
-    counter.take(pieces * static_cast<int64_t>(all.size()), [&](int64_t i) {
-      const Packing& p = all[static_cast<std::size_t>(i / pieces)];
-      if (p.operand == nullptr) return;
-      const int64_t n = p.operand->panels(), piece = i % pieces;
-      p.operand->pack(p.matrix, p.stride, p.lines, n * piece / pieces, n * (piece + 1) / pieces);
-    });
+  static void pack(const RunContext& run, Counter& counter, PackedRight& packed) {
+    const int64_t pieces = kPiecesEach * run.team, n = packed.panels();
+    counter.take(pieces, [&](int64_t i) { packed.pack(n * i / pieces, n * (i + 1) / pieces); });
   }
 
-  static void multiply(Counter& counter, const std::vector<Product>& all) {
-    int64_t tiles = 0;
-    for (const Product& p : all) tiles += p.product.tiles();
-    counter.take(tiles, [&](int64_t tile) {
-      std::size_t i = 0;
-      for (; tile >= all[i].product.tiles(); ++i) tile -= all[i].product.tiles();
-      all[i].product.compute(tile, tile + 1, all[i].add);
-    });
+  void multiply(Counter& counter, int member, const DenseMatMul& product) const {
+    std::byte* scratch = s_.memory + at_.scratch + member * DenseMatMul::scratch_bytes(s_.dense);
+    counter.take(product.tiles(), [&](int64_t tile) { product.compute(tile, scratch); });
   }
 
   // Of one row; z are its logits, and then their gradient.
@@ -196,14 +173,16 @@ class HeadLossOfRows final : public Step {
     if (wants_gradient()) told->add_gradient(weight, z);
   }
 
-  void gradients(const RunContext& run, Phases& phases, const Chunk& chunk) const {
+  void gradients(const RunContext& run, int member, Phases& phases, const Chunk& chunk) const {
     const int64_t v = s_.n_vocab;
-    PackedOperand dz = operand(Side::kLeft, chunk.n, v, at_.dz_rows), dz_columns = operand(Side::kLeft, v, chunk.n, at_.dz_columns);
-    pack(run, phases.next(), {{wants_dx() ? &dz : nullptr, logits(), v, Lines::kRows}, {wants_dw() ? &dz_columns : nullptr, logits(), v, Lines::kColumns}});
-    std::vector<Product> all;
-    if (wants_dx()) all.push_back({DenseMatMul(dz, chunk.w_columns, s_.dx.row(chunk.first), s_.dx.width, run.team), false});
-    if (wants_dw()) all.push_back({DenseMatMul(dz_columns, chunk.x_columns, s_.d_weight, s_.x.width, run.team), true});
-    multiply(phases.next(), all);
+    Counter &of_dx = phases.next(), &of_dw = phases.beside();
+    if (wants_dx()) {
+      float* dx = s_.dx.row(chunk.first);
+      multiply(of_dx, member, DenseMatMul({{logits(), v, Lines::kRows, chunk.n, v}}, {{{&chunk.w_columns}, dx, s_.dx.width, false}}, run.team));
+    }
+    if (wants_dw()) {
+      multiply(of_dw, member, DenseMatMul({{logits(), v, Lines::kColumns, v, chunk.n}}, {{{&chunk.x_columns}, s_.d_weight, s_.x.width, true}}, run.team));
+    }
     phases.beside().take(s_.d_bias != nullptr ? (v + kBiasColumns - 1) / kBiasColumns : 0, [&](int64_t i) {
       run.train->kernels.column_sums({logits(), nullptr, nullptr, chunk.n, v, nullptr, s_.d_bias, i * kBiasColumns,
                                       std::min(v, (i + 1) * kBiasColumns)});
@@ -218,9 +197,9 @@ class HeadLossOfRows final : public Step {
 
 }  // namespace
 
-int64_t head_loss_bytes(const HeadLossStep& step, StepSize max) { return HeadMemory(step, max).bytes; }
-std::unique_ptr<Step> make_head_loss_step(const HeadLossStep& step, StepSize max) {
-  return std::make_unique<HeadLossOfRows>(step, max);
+int64_t head_loss_bytes(const HeadLossStep& step, StepSize max, int team) { return HeadMemory(step, max, team).bytes; }
+std::unique_ptr<Step> make_head_loss_step(const HeadLossStep& step, StepSize max, int team) {
+  return std::make_unique<HeadLossOfRows>(step, max, team);
 }
 
 }  // namespace minnow

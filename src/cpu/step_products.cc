@@ -8,26 +8,29 @@ namespace {
 
 constexpr int64_t kPiecesEach = 6;  // of an operand's packing, for each member
 
+int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
 // The products of a run, which packing prepares and multiplying reads.
 struct ProductsOfRun {
   DenseProducts products;
-  std::vector<std::byte*> memory;  // by operand
-  std::vector<PackedOperand> packed;
-  std::vector<std::vector<DenseMatMul>> sums;
-
-  PackedOperand operand(const DenseOperand& o, StepSize size, std::byte* at) const {
-    const int64_t rows = resolved(o.rows, size), columns = resolved(o.columns, size);
-    const bool along = o.lines == Lines::kRows;
-    return {products.kernels, o.side, along ? rows : columns, along ? columns : rows, at};
-  }
+  std::vector<std::byte*> memory;  // by right operand
+  std::byte* scratch;              // of all members
+  std::vector<PackedRight> packed;
+  std::vector<DenseMatMul> multiplied;  // by group
 
   void resolve(StepSize size, int team) {
     packed.clear();
-    sums.clear();
-    for (std::size_t i = 0; i < products.operands.size(); ++i) packed.push_back(operand(products.operands[i], size, memory[i]));
-    for (const DenseSum& sum : products.sums) {
-      auto& terms = sums.emplace_back();
-      for (const auto& t : sum.terms) terms.emplace_back(packed[t.left], packed[t.right], sum.c, sum.c_stride, team);
+    multiplied.clear();
+    for (std::size_t i = 0; i < products.right.size(); ++i) packed.emplace_back(products.kernels, products.right[i].of(size), memory[i]);
+    for (const DenseGroup& group : products.groups) {
+      std::vector<DenseMatrix> left;
+      for (const DenseOperand& o : group.left) left.push_back(o.of(size));
+      std::vector<DenseProductSum> sums;
+      for (const DenseGroup::Sum& sum : group.sums) {
+        sums.push_back({{}, sum.c, sum.c_stride, sum.add});
+        for (const std::size_t right : sum.right) sums.back().right.push_back(&packed[right]);
+      }
+      multiplied.emplace_back(std::move(left), std::move(sums), team);
     }
   }
 };
@@ -40,23 +43,22 @@ class PackStep final : public Step {
     all_->resolve(run.size, run.team);
     counter_.reset();
     pieces_.clear();
-    for (std::size_t i = 0; i < all_->packed.size(); ++i) {
-      const int64_t n = all_->packed[i].panels(), grain = std::max<int64_t>(1, n / (kPiecesEach * run.team));
-      for (int64_t p = 0; p < n; p += grain) pieces_.push_back({i, p, std::min(n, p + grain)});
+    for (PackedRight& right : all_->packed) {
+      const int64_t n = right.panels(), grain = std::max<int64_t>(1, n / (kPiecesEach * run.team));
+      for (int64_t p = 0; p < n; p += grain) pieces_.push_back({&right, p, std::min(n, p + grain)});
     }
   }
 
   void work(const RunContext&, int) override {
     counter_.take(static_cast<int64_t>(pieces_.size()), [&](int64_t at) {
       const Piece& piece = pieces_[static_cast<std::size_t>(at)];
-      const DenseOperand& o = all_->products.operands[piece.operand];
-      all_->packed[piece.operand].pack(o.matrix, o.columns, o.lines, piece.begin, piece.end);
+      piece.right->pack(piece.begin, piece.end);
     });
   }
 
  private:
   struct Piece {
-    std::size_t operand;
+    PackedRight* right;
     int64_t begin, end;  // panels
   };
   std::shared_ptr<ProductsOfRun> all_;
@@ -71,18 +73,15 @@ class MultiplyStep final : public Step {
   void begin(const RunContext&) override {
     counter_.reset();
     n_tiles_ = 0;
-    for (const auto& terms : all_->sums) n_tiles_ += terms[0].tiles();
+    for (const DenseMatMul& m : all_->multiplied) n_tiles_ += m.tiles();
   }
 
-  void work(const RunContext&, int) override {
+  void work(const RunContext&, int member) override {
+    std::byte* scratch = all_->scratch + member * DenseMatMul::scratch_bytes(all_->products.kernels);
     counter_.take(n_tiles_, [&](int64_t tile) {
-      std::size_t s = 0;
-      for (; tile >= all_->sums[s][0].tiles(); ++s) tile -= all_->sums[s][0].tiles();
-      bool add = all_->products.sums[s].add;
-      for (const DenseMatMul& term : all_->sums[s]) {  // the terms of a sum have one shape, and so the same tiles
-        term.compute(tile, tile + 1, add);
-        add = true;
-      }
+      const DenseMatMul* m = all_->multiplied.data();
+      for (; tile >= m->tiles(); ++m) tile -= m->tiles();
+      m->compute(tile, scratch);
     });
   }
 
@@ -108,19 +107,25 @@ class DecodeStep final : public Step {
 
 }  // namespace
 
-int64_t packed_bytes(const DenseProducts& products, StepSize max) {
-  const ProductsOfRun all{products, {}, {}, {}};
-  int64_t bytes = 0;
-  for (const DenseOperand& o : products.operands) bytes += (all.operand(o, max, nullptr).bytes() + 63) / 64 * 64;
+DenseMatrix DenseOperand::of(StepSize size) const {
+  const int64_t r = resolved(rows, size), c = resolved(columns, size);
+  const bool along = lines == Lines::kRows;
+  return {matrix, c, lines, along ? r : c, along ? c : r};
+}
+
+int64_t product_bytes(const DenseProducts& products, StepSize max, int team) {
+  int64_t bytes = team * DenseMatMul::scratch_bytes(products.kernels);
+  for (const DenseOperand& o : products.right) bytes += aligned(PackedRight(products.kernels, o.of(max), nullptr).bytes());
   return bytes;
 }
 
 std::array<std::unique_ptr<Step>, 2> make_product_steps(DenseProducts products, StepSize max, std::byte* memory) {
-  auto all = std::make_shared<ProductsOfRun>(ProductsOfRun{std::move(products), {}, {}, {}});
-  for (const DenseOperand& o : all->products.operands) {
+  auto all = std::make_shared<ProductsOfRun>(ProductsOfRun{std::move(products), {}, nullptr, {}, {}});
+  for (const DenseOperand& o : all->products.right) {
     all->memory.push_back(memory);
-    memory += (all->operand(o, max, nullptr).bytes() + 63) / 64 * 64;
+    memory += aligned(PackedRight(all->products.kernels, o.of(max), nullptr).bytes());
   }
+  all->scratch = memory;
   return {std::make_unique<PackStep>(all), std::make_unique<MultiplyStep>(all)};
 }
 

@@ -44,7 +44,7 @@ class TrainExpertProduct final : public Step {
     return gathered;
   }
 
-  // Operands are packed once more for each kPairs pairs of an expert.
+  // The right operand is packed once more for each kPairs pairs of an expert.
   void multiply(const Pairs& p, std::byte* memory) const {
     const int64_t n = s_.n, k = s_.k;
     auto* gathered = reinterpret_cast<float*>(memory);
@@ -53,27 +53,21 @@ class TrainExpertProduct final : public Step {
     float* y = s_.y.data + p.first * n;
     switch (s_.product) {
       case ExpertProduct::kForward:
-        return product(memory, {x_of(p, gathered), p.n, k, Side::kLeft, Lines::kRows}, {w, n, k, Side::kRight, Lines::kRows}, y, false);
+        return product(memory, {x_of(p, gathered), p.n, k, Lines::kRows}, {w, n, k, Lines::kRows}, y, false);
       case ExpertProduct::kGradient:
-        return product(memory, {y, p.n, n, Side::kLeft, Lines::kRows}, {w, n, k, Side::kRight, Lines::kColumns},
+        return product(memory, {y, p.n, n, Lines::kRows}, {w, n, k, Lines::kColumns},
                        s_.dx.data + p.first * k, false);
       case ExpertProduct::kWeightGradient:
-        return product(memory, {y, p.n, n, Side::kLeft, Lines::kColumns}, {x_of(p, gathered), p.n, k, Side::kRight, Lines::kColumns},
+        return product(memory, {y, p.n, n, Lines::kColumns}, {x_of(p, gathered), p.n, k, Lines::kColumns},
                        s_.d_weight + p.expert * n * k, true);
     }
   }
 
   void product(std::byte* memory, const DenseOperand& left, const DenseOperand& right, float* c, bool add) const {
-    const auto packed = [&](const DenseOperand& o) {
-      const bool along = o.lines == Lines::kRows;
-      PackedOperand made(s_.dense, o.side, along ? o.rows : o.columns, along ? o.columns : o.rows, memory);
-      made.pack(o.matrix, o.columns, o.lines, 0, made.panels());
-      memory += aligned(made.bytes());
-      return made;
-    };
-    const PackedOperand a = packed(left), b = packed(right);
-    const DenseMatMul all(a, b, c, b.n_lines(), 1);
-    all.compute(0, all.tiles(), add);
+    PackedRight packed(s_.dense, right.of({}), memory);
+    packed.pack(0, packed.panels());
+    const DenseMatMul all({left.of({})}, {{{&packed}, c, packed.n_lines(), add}}, 1);
+    for (int64_t tile = 0; tile < all.tiles(); ++tile) all.compute(tile, memory + aligned(packed.bytes()));
   }
 
   TrainExpertStep s_;
@@ -85,14 +79,14 @@ class TrainExpertProduct final : public Step {
 }  // namespace
 
 int64_t train_expert_bytes(const TrainExpertStep& s, int team) {
-  const auto bytes = [&](Side side, int64_t n, int64_t k) { return aligned(PackedOperand(s.dense, side, n, k, nullptr).bytes()); };
+  const auto bytes = [&](int64_t n, int64_t k) { return aligned(PackedRight(s.dense, {nullptr, k, Lines::kRows, n, k}, nullptr).bytes()); };
   int64_t packed = 0;
   switch (s.product) {
-    case ExpertProduct::kForward: packed = bytes(Side::kLeft, kPairs, s.k) + bytes(Side::kRight, s.n, s.k); break;
-    case ExpertProduct::kGradient: packed = bytes(Side::kLeft, kPairs, s.n) + bytes(Side::kRight, s.k, s.n); break;
-    case ExpertProduct::kWeightGradient: packed = bytes(Side::kLeft, s.n, kPairs) + bytes(Side::kRight, s.k, kPairs); break;
+    case ExpertProduct::kForward: packed = bytes(s.n, s.k); break;
+    case ExpertProduct::kGradient: packed = bytes(s.k, s.n); break;
+    case ExpertProduct::kWeightGradient: packed = bytes(s.k, kPairs); break;
   }
-  return (aligned(kPairs * s.k * 4) + packed) * team;
+  return (aligned(kPairs * s.k * 4) + packed + DenseMatMul::scratch_bytes(s.dense)) * team;
 }
 
 std::unique_ptr<Step> make_train_expert_step(const TrainExpertStep& step, std::shared_ptr<const ExpertPlan> plan) {

@@ -156,7 +156,7 @@ void TrainCompiler::add(std::unique_ptr<Step> step, const std::vector<Value>& re
 }
 
 void TrainCompiler::add_products(DenseProducts products) {
-  std::byte* memory = scratch(packed_bytes(products, max_));
+  std::byte* memory = scratch(product_bytes(products, max_, made_.pool_.size()));
   for (auto& step : make_product_steps(std::move(products), max_, memory)) add(std::move(step));
 }
 
@@ -164,15 +164,15 @@ void TrainCompiler::add_products(DenseProducts products) {
 std::size_t TrainCompiler::products(std::size_t i) {
   const NodeId x = graph_.nodes()[i].inputs[0];
   const int64_t rows = node(x).shape[0];
-  DenseProducts all{dense_, {{value(x).data, rows, node(x).shape.last(), Side::kLeft, Lines::kRows}}, {}};
+  DenseProducts all{dense_, {}, {{{{value(x).data, rows, node(x).shape.last(), Lines::kRows}}, {}}}};
   std::size_t last = i;
   for (std::size_t j = i; j < graph_.nodes().size(); ++j) {
     const Node& n = graph_.nodes()[j];
     if (n.op == Op::kWeight || n.op == Op::kReshape) continue;
     if (n.op != Op::kMatMul || n.inputs[0] != x) break;
     const Shape& w = node(n.inputs[1]).shape;
-    all.sums.push_back({{{0, all.operands.size()}}, value(static_cast<NodeId>(j)).data, w[0], false});
-    all.operands.push_back({matrix(n.inputs[1]), w[0], w[1], Side::kRight, Lines::kRows});
+    all.groups[0].sums.push_back({{all.right.size()}, value(static_cast<NodeId>(j)).data, w[0], false});
+    all.right.push_back({matrix(n.inputs[1]), w[0], w[1], Lines::kRows});
     last = j;
   }
   add_products(std::move(all));
@@ -182,13 +182,12 @@ std::size_t TrainCompiler::products(std::size_t i) {
 std::size_t TrainCompiler::weight_products(std::size_t i) {
   const NodeId x = graph_.nodes()[i].inputs[1];
   const int64_t rows = node(x).shape[0], k = node(x).shape.last();
-  DenseProducts all{dense_, {{value(x).data, rows, k, Side::kRight, Lines::kColumns}}, {}};
+  DenseProducts all{dense_, {{value(x).data, rows, k, Lines::kColumns}}, {}};
   std::size_t last = i;
   for (std::size_t j = i; j < graph_.nodes().size(); ++j) {
     const Node& n = graph_.nodes()[j];
     if (n.op != Op::kMatMulWeightGrad || n.inputs[1] != x) break;
-    all.sums.push_back({{{all.operands.size(), 0}}, gradient(n.inputs[2]), k, true});
-    all.operands.push_back({value(n.inputs[0]).data, rows, node(n.inputs[0]).shape.last(), Side::kLeft, Lines::kColumns});
+    all.groups.push_back({{{value(n.inputs[0]).data, rows, node(n.inputs[0]).shape.last(), Lines::kColumns}}, {{{0}, gradient(n.inputs[2]), k, true}}});
     last = j;
   }
   add_products(std::move(all));
@@ -198,13 +197,14 @@ std::size_t TrainCompiler::weight_products(std::size_t i) {
 void TrainCompiler::sum_of_products(const std::vector<NodeId>& terms, NodeId id) {
   // The sum took over the bytes of its first term, which was born while all that the products read was there.
   if (value(id).data != value(terms[0]).data) fail(ErrorCode::kInternal, "a sum of products that lies elsewhere than its first");
-  DenseProducts all{dense_, {}, {{{}, value(id).data, value(id).width, false}}};
+  DenseProducts all{dense_, {}, {{{}, {{{}, value(id).data, value(id).width, false}}}}};
+  DenseGroup& sum = all.groups[0];
   for (const NodeId term : terms) {
     const Node& n = node(term);
     const Shape& w = node(n.inputs[1]).shape;
-    all.sums[0].terms.push_back({all.operands.size(), all.operands.size() + 1});
-    all.operands.push_back({value(n.inputs[0]).data, n.shape[0], w[0], Side::kLeft, Lines::kRows});
-    all.operands.push_back({matrix(n.inputs[1]), w[0], w[1], Side::kRight, Lines::kColumns});
+    sum.sums[0].right.push_back(all.right.size());
+    sum.left.push_back({value(n.inputs[0]).data, n.shape[0], w[0], Lines::kRows});
+    all.right.push_back({matrix(n.inputs[1]), w[0], w[1], Lines::kColumns});
   }
   add_products(std::move(all));
 }
@@ -251,8 +251,8 @@ void TrainCompiler::head_loss(const Node& n, NodeId id) {
   if (attrs.has_bias) step.bias = value(n.inputs[4]).data;
   if (attrs.trains_weight) step.d_weight = gradient(n.inputs[1]);
   if (attrs.trains_bias) step.d_bias = gradient(n.inputs[4]);
-  step.memory = scratch(head_loss_bytes(step, max_));
-  add(make_head_loss_step(step, max_));
+  step.memory = scratch(head_loss_bytes(step, max_, made_.pool_.size()));
+  add(make_head_loss_step(step, max_, made_.pool_.size()));
 }
 
 Moments TrainCompiler::new_moments(const Node& n) {

@@ -28,17 +28,21 @@ struct PackPanels {
   int64_t panel_begin, panel_end;
 };
 
-// C[n_rows, n_columns] = left right, or += : the part of it that belongs to these panels of either operand.
+// A product sums at most so many units in one accumulator: with them, a panel of the right operand stays in a first-level
+// cache and a stripe of the left one in a second-level one. Sums of blocks are added in order.
+inline constexpr int64_t kDenseBlock = 256;
+
+// C[n_rows, n_columns] = left right, or += : what a block of units adds to the columns of some panels of the right operand.
 struct DenseProduct {
-  const void* left;
-  const void* right;
-  int64_t k;
+  const void* left;        // all panels of n_rows, of to - from units
+  const void* right;       // all panels, of right_units units
+  int64_t right_units;
+  int64_t from, to;        // units
   float* c;
   int64_t c_stride;
   int64_t n_rows, n_columns;
   bool add;
-  int64_t left_begin, left_end;    // panels
-  int64_t right_begin, right_end;
+  int64_t right_begin, right_end;  // panels
 };
 
 // All for one type of number. Sums are f32.

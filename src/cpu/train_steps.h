@@ -43,28 +43,30 @@ inline int64_t resolved(int64_t dim, StepSize size) {
 struct DenseOperand {
   const float* matrix;
   int64_t rows, columns;
-  Side side;
   Lines lines;
+
+  DenseMatrix of(StepSize size) const;
 };
-// C = sum of left right over the terms, or C += that.
-struct DenseSum {
-  struct Term {
-    std::size_t left, right;  // operands
+// Products with the same left operands: C of each = sum over t of left[t] right[t], or C += that.
+struct DenseGroup {
+  struct Sum {
+    std::vector<std::size_t> right;  // of DenseProducts::right
+    float* c;
+    int64_t c_stride;
+    bool add;
   };
-  std::vector<Term> terms;
-  float* c;
-  int64_t c_stride;
-  bool add;
+  std::vector<DenseOperand> left;
+  std::vector<Sum> sums;
 };
-// Products that are computed side by side, each operand packed once.
+// Products that are computed side by side, each right operand packed once.
 struct DenseProducts {
   const DenseKernels& kernels;
-  std::vector<DenseOperand> operands;
-  std::vector<DenseSum> sums;
+  std::vector<DenseOperand> right;
+  std::vector<DenseGroup> groups;
 };
-// Memory for the operands of a run of at most `max`.
-int64_t packed_bytes(const DenseProducts& products, StepSize max);
-// Packing, then multiplying. `memory`: packed_bytes() of it, aligned to 64.
+// Memory for a run of at most `max`.
+int64_t product_bytes(const DenseProducts& products, StepSize max, int team);
+// Packing, then multiplying. `memory`: product_bytes() of it, aligned to 64.
 std::array<std::unique_ptr<Step>, 2> make_product_steps(DenseProducts products, StepSize max, std::byte* memory);
 
 // Rows of a weight of any type as f32.
@@ -133,8 +135,8 @@ struct HeadLossStep {
   float* d_bias = nullptr;
   std::byte* memory = nullptr;          // head_loss_bytes() of it, aligned to 64
 };
-int64_t head_loss_bytes(const HeadLossStep& step, StepSize max);
-std::unique_ptr<Step> make_head_loss_step(const HeadLossStep& step, StepSize max);
+int64_t head_loss_bytes(const HeadLossStep& step, StepSize max, int team);
+std::unique_ptr<Step> make_head_loss_step(const HeadLossStep& step, StepSize max, int team);
 
 // --- short convolutions (step_train_conv.cc): node is kShortConv, kShortConvGrad or kShortConvWeightGrad
 

@@ -17,10 +17,20 @@ struct TileOutput {
   bool add;  // to what is there
 };
 
+// The lines that will be written, while there is still work to do until they are needed.
+template <class V>
+inline void prefetch_tile(const TileOutput& out) {
+  const int64_t rows = out.rows < V::kDenseRows ? out.rows : V::kDenseRows;
+  for (int64_t m = 0; m < rows; ++m) {
+    for (int64_t c = 0; c < kDenseColumns<V>; c += 16) __builtin_prefetch(out.c + m * out.stride + c, 1, 3);
+  }
+}
+
 template <class U, int N>
 inline void dense_tile_of(const float* a, const float* b, int64_t units, const TileOutput& out) {
   using V = typename U::V;
   constexpr int kM = V::kDenseRows;
+  prefetch_tile<V>(out);
   typename V::F acc[kM][N];
 #pragma GCC unroll 16
   for (int m = 0; m < kM; ++m)
@@ -60,27 +70,18 @@ inline void dense_tile(const float* a, const float* b, int64_t units, const Tile
   dense_tile_of<U, N>(a, b, units, out);
 }
 
-// Units that are summed in one accumulator: with them, a panel of the right operand stays in a first-level cache and
-// the panels of a block in a second-level one. Sums of blocks are added in order.
-inline constexpr int64_t kDenseBlock = 256;
-
 template <class U>
 void multiply_dense(const DenseProduct& p) {
   using V = typename U::V;
   constexpr int64_t kM = V::kDenseRows, kN = kDenseColumns<V>;
-  const int64_t units = units_of<U>(p.k), blocks = units <= kDenseBlock ? 1 : (units + kDenseBlock - 1) / kDenseBlock;
-  const auto* left = static_cast<const float*>(p.left);
+  const int64_t units = p.to - p.from;
   const auto* right = static_cast<const float*>(p.right);
-  for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t from = units * block / blocks, many = units * (block + 1) / blocks - from;
-    for (int64_t j = p.right_begin; j < p.right_end; ++j) {
-      const float* b = right + (j * units + from) * kN;
-      for (int64_t i = p.left_begin; i < p.left_end; ++i) {
-        const float* a = left + (i * units + from) * kM;
-        const TileOutput out{p.c + i * kM * p.c_stride + j * kN, p.c_stride, p.n_rows - i * kM, p.n_columns - j * kN,
-                             p.add || block > 0};
-        dense_tile<U>(a, b, many, out);
-      }
+  for (int64_t j = p.right_begin; j < p.right_end; ++j) {
+    const float* a = static_cast<const float*>(p.left);
+    const float* b = right + (j * p.right_units + p.from) * kN;
+    for (int64_t row = 0; row < p.n_rows; row += kM, a += units * kM) {
+      const TileOutput out{p.c + row * p.c_stride + j * kN, p.c_stride, p.n_rows - row, p.n_columns - j * kN, p.add};
+      dense_tile<U>(a, b, units, out);
     }
   }
 }

@@ -121,5 +121,6 @@ inline constexpr int kMaxDrainSeconds = 30;                        // from SIGTE
 inline constexpr std::size_t kMaxModelSummaries = 4096;        // kept for lists of models
 inline constexpr std::size_t kMaxSamplers = 32;                // names in "samplers"
 inline constexpr std::size_t kMaxResponseFields = 64;          // names in "response_fields"
+inline constexpr std::size_t kMaxTokenizeBytes = 32u << 20;    // of an answer of /tokenize
 
 }  // namespace minnow::limits

@@ -72,6 +72,7 @@ constexpr ServeLimit kServeLimits[] = {
     {"kMaxMetadataValueBytes", kMaxMetadataValueBytes, "bytes", "a value of metadata"},
     {"kMaxSamplers", kMaxSamplers, "", "names in samplers"},
     {"kMaxResponseFields", kMaxResponseFields, "", "names in response_fields"},
+    {"kMaxTokenizeBytes", kMaxTokenizeBytes, "bytes", "an answer of /tokenize"},
     {"kMaxModelSummaries", kMaxModelSummaries, "", "summaries of models that are kept for lists"},
     // what answers are held to, and templates
     {"kMaxGrammarBytes", kMaxGrammarBytes, "bytes", "a grammar, schema, expression, or all choices together"},

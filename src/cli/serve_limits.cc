@@ -17,7 +17,7 @@ constexpr ServeLimit kServeLimits[] = {
     // connections
     {"kMaxHeadBytes", kMaxHeadBytes, "bytes", "request line and headers; else 431"},
     {"kMaxHeaders", kMaxHeaders, "", "headers of a request; else 431"},
-    {"kMaxBodyBytes", kMaxBodyBytes, "bytes", "body of a request; else 413"},
+    {"kMaxBodyBytes", kMaxBodyBytes, "bytes", "body of a request; else 413; text of /detokenize"},
     {"kMaxBodiesBytes", kMaxBodiesBytes, "bytes", "bodies of all requests that are being received; else 503"},
     {"kMaxRequestIdBytes", kMaxRequestIdBytes, "bytes", "x-request-id as clients send it; else the server makes one"},
     {"kMaxConnections", kMaxConnections, "", "open connections; the longest idle one makes room"},

@@ -168,6 +168,19 @@ TEST(LlamaServer, refuses_to_tokenize_when_the_answer_would_be_too_large) {
   EXPECT_NE(refused.body.find("content: its tokens make an answer of more than"), std::string::npos) << refused.body;
 }
 
+TEST(LlamaServer, gives_no_text_for_tokens_that_no_request_could_hold) {
+  constexpr std::size_t kPieceBytes = 1000;
+  Handlers server({std::string(kPieceBytes, 'x')});
+  const auto answer = [&](std::size_t n) {
+    return server.ask(routes(), "POST", "/detokenize", OrderedJson{{"tokens", std::vector<TokenId>(n, test::kFirstPiece)}, {"model", "tiny"}}.dump());
+  };
+  EXPECT_EQ(answer(limits::kMaxBodyBytes / kPieceBytes).status, 200);
+  const auto refused = answer(limits::kMaxBodyBytes / kPieceBytes + 1);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("tokens: their text has more than"), std::string::npos) << refused.body;
+  EXPECT_EQ(server.ask(routes(), "POST", "/detokenize", R"({"tokens": [331, 37]})").body, R"({"content":"h\"","prompt":"h\""})");
+}
+
 TEST(LlamaServer, tokenizes_for_clients_of_vllm) {
   Handlers server({"One"});
   const OrderedJson text = post(server, "/tokenize", R"({"model": "tiny", "prompt": "hello", "return_token_strs": true})");

@@ -98,12 +98,15 @@ Outcome llama_detokenize(const HttpRequest& http, Services& services) {
   const std::vector<TokenId> tokens = body.token_ids("tokens", limits::kMaxPromptTokens);
   const ModelLease model = model_for(http, body.text("model"), services);
   const Tokenizer& tokenizer = tokenizer_of(*model);
+  std::size_t n_bytes = 0;
   for (const TokenId id : tokens) {
     if (!tokenizer.is_valid(id)) body.refuse("tokens", fmt::format("the vocabulary has no token {}, only 0 to {}", id, tokenizer.n_vocab() - 1));
+    n_bytes += tokenizer.piece(id, true).size();
   }
-  const std::string text = tokenizer.decode(tokens, true);
-  const OrderedJson out = {{"content", text}, {"prompt", text}};
-  return HttpResponse{.body = json_text(out), .model = model->entry().name};
+  // Nobody could send it back.
+  if (n_bytes > limits::kMaxBodyBytes) body.refuse("tokens", fmt::format("their text has more than {} bytes", limits::kMaxBodyBytes), "send them in parts");
+  const std::string text = json_text(tokenizer.decode(tokens, true));
+  return HttpResponse{.body = fmt::format(R"({{"content":{},"prompt":{}}})", text, text), .model = model->entry().name};
 }
 
 }  // namespace minnow

@@ -70,7 +70,7 @@ inline void check_sampling(SamplingParams params) {
 
 inline void check_stop(const std::vector<std::string>& stop) {
   require(stop.size() <= limits::kMaxStopStrings);
-  require(std::ranges::none_of(stop, [](const std::string& text) { return text.empty(); }));
+  require(std::ranges::none_of(stop, [](const std::string& text) { return text.empty() || text.size() > limits::kMaxStopBytes; }));
 }
 
 inline void check_constraint(const ConstraintSpec& spec) {

@@ -60,7 +60,7 @@ def refusals(c):
     for path, body, status in [
             ("/completion", {}, 400), ("/completion", completion(model="none"), 404), ("/completion", completion(temperature="hot"), 400),
             ("/completion", completion(temperature=0.8, samplers=["temperature", "top_p"]), 400), ("/completion", completion(prompt="x " * 5000), 400),
-            ("/completion", completion(prompt=[10 ** 7]), 400), ("/infill", {"input_prefix": "a", "input_suffix": "b"}, 400), ("/props", {}, 501)]:
+            ("/completion", completion(prompt=[10 ** 7]), 400), ("/completion", completion(stop=["x" * 5000]), 400), ("/infill", {"input_prefix": "a", "input_suffix": "b"}, 400), ("/props", {}, 501)]:
         error = c.ask(path, body, status).get("error", {})
         c.check({"code", "message", "type"} == set(error) and error["code"] == status, f"{path} {str(body)[:100]}: {error}")
 

@@ -59,6 +59,7 @@ constexpr ServeLimit kServeLimits[] = {
     {"kMaxPromptTokens", kMaxPromptTokens, "", "token ids that a request gives"},
     {"kMaxLogitBias", kMaxLogitBias, "", "entries of logit_bias"},
     {"kMaxStopStrings", kMaxStopStrings, "", "stop strings"},
+    {"kMaxStopBytes", kMaxStopBytes, "bytes", "each of them"},
     {"kMaxStopTokens", kMaxStopTokens, "", "stop_token_ids"},
     {"kMaxDryBreakers", kMaxDryBreakers, "", "dry_sequence_breakers"},
     {"kMaxDryBreakerBytes", kMaxDryBreakerBytes, "bytes", "each of them"},

@@ -138,8 +138,10 @@ std::vector<std::string> stop_option(const OrderedJson& value) {
   std::vector<std::string> stop;
   for (const OrderedJson& item : list) {
     if (!item.is_string()) refuse_option("stop", "must be of an array of strings");
-    if (item == "") refuse_option("stop", "must not hold an empty string: every text contains it");
-    stop.push_back(item.get<std::string>());
+    const auto& text = item.get_ref<const std::string&>();
+    if (text.empty()) refuse_option("stop", "must not hold an empty string: every text contains it");
+    if (text.size() > limits::kMaxStopBytes) refuse_option("stop", fmt::format("has a string of {} bytes, allowed: {}", text.size(), limits::kMaxStopBytes));
+    stop.push_back(text);
   }
   return stop;
 }

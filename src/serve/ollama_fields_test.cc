@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "base/test_refusal.h"
 
 namespace minnow {
@@ -157,6 +158,16 @@ TEST(OllamaOptions, out_of_range_are_refused_by_name) {
               read_ollama_options(RequestFields(body), {});
             }),
             "");
+}
+
+TEST(OllamaOptions, bound_stop_strings) {
+  const std::string longest(limits::kMaxStopBytes, 'x');
+  const auto with = [](const std::string& text) {
+    const OrderedJson fields = {{"stop", {"a", text}}};
+    return fields.dump();
+  };
+  EXPECT_EQ(options(with(longest)).stop, (std::vector<std::string>{"a", longest}));
+  EXPECT_EQ(refused_options(with(longest + "x")), "option \"stop\" has a string of 4097 bytes, allowed: 4096");
 }
 
 TEST(OllamaOptions, without_a_use_here_are_told_of) {

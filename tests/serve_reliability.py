@@ -3,7 +3,8 @@
 
     serve_reliability.py --minnow build/release/minnow [--long] [TEST...]
 
-TEST: aborts, readers, loris, overload, drain; all of them by default. --long: the counts of a release instead of those of every merge.
+TEST: aborts, readers, loris, overload, drain; all of them by default. --long: the counts of a release instead of those of every merge
+(docs/serving.md, "Under load").
 """
 
 import argparse

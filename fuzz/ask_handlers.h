@@ -1,6 +1,8 @@
 // The server's own routes, asked as a connection asks them, of one model that is called "m".
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,16 +32,15 @@ class Handlers {
     return Handlers([](const ModelEntry& entry) { return null_model(entry, {.n_tokens = 2}); }, true);
   }
 
-  // The body is refused, or its answer is JSON: all of it, or each event or line of a stream.
-  void post(std::string_view path, const uint8_t* data, std::size_t size) {
-    HttpRequest http{.method = "POST", .path = std::string(path), .id = "req_1"};
-    http.body.assign(reinterpret_cast<const char*>(data), size);
-    for (const Route& route : routes_) {
-      if (route.method == "POST" && route.path == path) {
-        return read_or_refuse(route.dialect, [&] { take(route.handler(http, services_)); });
-      }
+  // The body of a request to each path is refused, or its answer is JSON: all of it, or each event or line of a stream.
+  void post(std::initializer_list<const char*> paths, const uint8_t* data, std::size_t size) {
+    for (const char* path : paths) {
+      HttpRequest http{.method = "POST", .path = path, .id = "req_1"};
+      http.body.assign(reinterpret_cast<const char*>(data), size);
+      const auto route = std::ranges::find_if(routes_, [&](const Route& r) { return r.method == "POST" && r.path == path; });
+      require(route != routes_.end());
+      read_or_refuse(route->dialect, [&] { take(route->handler(http, services_)); });
     }
-    std::abort();  // no such route
   }
 
  private:

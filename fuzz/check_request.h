@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,18 +30,6 @@ inline void check_refusal(Dialect dialect, const Error& error) {
   require((document.status == 400 || document.status == 404) && is_json(document.body));
 }
 
-// The body as a handler has it; nullopt when it is refused before.
-inline std::optional<OrderedJson> body_of(Dialect dialect, const uint8_t* data, std::size_t size) {
-  HttpRequest http;
-  http.body.assign(reinterpret_cast<const char*>(data), size);
-  try {
-    return parse_body(http);
-  } catch (const Error& error) {
-    check_refusal(dialect, error);
-    return std::nullopt;
-  }
-}
-
 // Runs a reader. All of it that may be thrown is an Error: anything else ends the program.
 template <typename Read>
 void read_or_refuse(Dialect dialect, Read&& read) {
@@ -52,6 +39,23 @@ void read_or_refuse(Dialect dialect, Read&& read) {
     check_refusal(dialect, error);
   }
 }
+
+// Gives the body as a handler has it to readers, each of them void(const RequestFields&). False: it is refused before.
+template <typename... Readers>
+bool read_body(Dialect dialect, const uint8_t* data, std::size_t size, const Readers&... readers) {
+  HttpRequest http;
+  http.body.assign(reinterpret_cast<const char*>(data), size);
+  OrderedJson json;
+  read_or_refuse(dialect, [&] { json = parse_body(http); });
+  if (!json.is_object()) return false;
+  const RequestFields body(json);
+  (read_or_refuse(dialect, [&] { readers(body); }), ...);
+  return true;
+}
+
+// Models of the one kind and the other: what is asked of them is given, or refused.
+inline constexpr ResponderCapabilities kAble{.chat = true, .tools = true, .thinking = true, .insert = true};
+inline constexpr ResponderCapabilities kUnable{};
 
 // Strict: throws for text that is not UTF-8, which ends the program.
 inline void check_json(const OrderedJson& value) { require(OrderedJson::parse(value.dump()) == value); }
@@ -70,7 +74,7 @@ inline void check_sampling(SamplingParams params) {
 
 inline void check_stop(const std::vector<std::string>& stop) {
   require(stop.size() <= limits::kMaxStopStrings);
-  require(std::ranges::none_of(stop, [](const std::string& text) { return text.empty(); }));
+  require(std::ranges::none_of(stop, [](const std::string& text) { return text.empty() || text.size() > limits::kMaxStopBytes; }));
 }
 
 inline void check_constraint(const ConstraintSpec& spec) {

@@ -8,7 +8,9 @@ namespace {
 using namespace minnow;
 using fuzzing::require;
 
-void check(const RequestFields& body, const AnthropicModel& model, bool with_answer) {
+void check(const RequestFields& body, const ResponderCapabilities& can, bool with_answer) {
+  static const SamplingParams kDefaults = default_sampling(Dialect::kAnthropic, GgufMetadata("fuzz"));
+  const AnthropicModel model{.name = "m", .can = can, .sampling = kDefaults};
   const ChatRequest request = read_anthropic(body, model, with_answer).request;
   fuzzing::check_chat(request);
   require(request.thinking.has_value() && request.stop_tokens.empty());
@@ -22,17 +24,10 @@ void check(const RequestFields& body, const AnthropicModel& model, bool with_ans
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const SamplingParams kDefaults = default_sampling(Dialect::kAnthropic, GgufMetadata("fuzz"));
   static auto handlers = fuzzing::Handlers::of_null_model();
-  const auto json = fuzzing::body_of(Dialect::kAnthropic, data, size);
-  if (!json) return 0;
-  const RequestFields body(*json);
-  const AnthropicModel able{.name = "m", .can = {.chat = true, .tools = true, .thinking = true, .insert = true}, .sampling = kDefaults};
-  const AnthropicModel unable{.name = "m", .can = {.chat = true}, .sampling = kDefaults};
-  fuzzing::read_or_refuse(Dialect::kAnthropic, [&] { check(body, able, true); });
-  fuzzing::read_or_refuse(Dialect::kAnthropic, [&] { check(body, able, false); });
-  fuzzing::read_or_refuse(Dialect::kAnthropic, [&] { check(body, unable, true); });
-  handlers.post("/v1/messages", data, size);
-  handlers.post("/v1/messages/count_tokens", data, size);
+  const bool is_read = fuzzing::read_body(
+      Dialect::kAnthropic, data, size, [](const RequestFields& body) { check(body, fuzzing::kAble, true); },
+      [](const RequestFields& body) { check(body, fuzzing::kAble, false); }, [](const RequestFields& body) { check(body, {.chat = true}, true); });
+  if (is_read) handlers.post({"/v1/messages", "/v1/messages/count_tokens"}, data, size);
   return 0;
 }

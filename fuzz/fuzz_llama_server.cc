@@ -55,13 +55,7 @@ std::shared_ptr<LoadedModel> tiny_model(const ModelEntry& entry) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static fuzzing::Handlers handlers(tiny_model, false);
-  const auto json = fuzzing::body_of(Dialect::kLlamaServer, data, size);
-  if (!json) return 0;
-  const RequestFields body(*json);
-  fuzzing::read_or_refuse(Dialect::kLlamaServer, [&] { check_sampling(body); });
-  fuzzing::read_or_refuse(Dialect::kLlamaServer, [&] { check_prompts(body); });
-  fuzzing::read_or_refuse(Dialect::kLlamaServer, [&] { check_content(body); });
-  fuzzing::read_or_refuse(Dialect::kLlamaServer, [&] { (void)read_infill_files(body); });
-  for (const char* path : {"/completion", "/infill", "/tokenize", "/detokenize", "/apply-template"}) handlers.post(path, data, size);
+  if (!fuzzing::read_body(Dialect::kLlamaServer, data, size, check_sampling, check_prompts, check_content, read_infill_files)) return 0;
+  handlers.post({"/completion", "/infill", "/tokenize", "/detokenize", "/apply-template"}, data, size);
   return 0;
 }

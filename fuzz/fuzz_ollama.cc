@@ -18,8 +18,9 @@ void check_call(const RequestFields& body) {
   fuzzing::check_constraint(call.format);
 }
 
-void check_options(const RequestFields& body, const SamplingParams& defaults) {
-  const OllamaOptions options = read_ollama_options(body, defaults);
+void check_options(const RequestFields& body) {
+  static const SamplingParams kDefaults = default_sampling(Dialect::kOllama, GgufMetadata("fuzz"));
+  const OllamaOptions options = read_ollama_options(body, kDefaults);
   fuzzing::check_sampling(options.sampling);
   fuzzing::check_stop(options.stop);
   require(options.max_tokens >= -1 && options.max_tokens <= INT32_MAX && options.n_ctx >= 0 && options.n_ctx <= INT32_MAX);
@@ -38,14 +39,8 @@ void check_messages(const RequestFields& body) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const SamplingParams kDefaults = default_sampling(Dialect::kOllama, GgufMetadata("fuzz"));
   static auto handlers = fuzzing::Handlers::of_null_model();
-  const auto json = fuzzing::body_of(Dialect::kOllama, data, size);
-  if (!json) return 0;
-  const RequestFields body(*json);
-  fuzzing::read_or_refuse(Dialect::kOllama, [&] { check_call(body); });
-  fuzzing::read_or_refuse(Dialect::kOllama, [&] { check_options(body, kDefaults); });
-  fuzzing::read_or_refuse(Dialect::kOllama, [&] { check_messages(body); });
-  for (const char* path : {"/api/chat", "/api/generate", "/api/embed", "/api/embeddings"}) handlers.post(path, data, size);
+  if (!fuzzing::read_body(Dialect::kOllama, data, size, check_call, check_options, check_messages)) return 0;
+  handlers.post({"/api/chat", "/api/generate", "/api/embed", "/api/embeddings"}, data, size);
   return 0;
 }

@@ -9,7 +9,9 @@ namespace {
 using namespace minnow;
 using fuzzing::require;
 
-void check(const RequestFields& body, const ModelFacts& model) {
+void check(const RequestFields& body, const ResponderCapabilities& can) {
+  static const SamplingParams kDefaults = default_sampling(Dialect::kOpenAi, GgufMetadata("fuzz"));
+  const ModelFacts model{.sampling = kDefaults, .can = can};
   const ChatFields fields = read_chat(body, model);
   const ChatRequest& request = fields.request;
   fuzzing::check_chat(request);
@@ -24,16 +26,10 @@ void check(const RequestFields& body, const ModelFacts& model) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const SamplingParams kDefaults = default_sampling(Dialect::kOpenAi, GgufMetadata("fuzz"));
   static auto handlers = fuzzing::Handlers::of_null_model();
-  const auto json = fuzzing::body_of(Dialect::kOpenAi, data, size);
-  if (!json) return 0;
-  const RequestFields body(*json);
-  const ModelFacts able{.sampling = kDefaults, .can = {.chat = true, .tools = true, .thinking = true, .insert = true}};
-  const ModelFacts unable{.sampling = kDefaults, .can = {}};
-  fuzzing::read_or_refuse(Dialect::kOpenAi, [&] { check(body, able); });
-  fuzzing::read_or_refuse(Dialect::kOpenAi, [&] { check(body, unable); });
-  handlers.post("/v1/chat/completions", data, size);
-  handlers.post("/v1/chat/completions/input_tokens", data, size);
+  const bool is_read = fuzzing::read_body(
+      Dialect::kOpenAi, data, size, [](const RequestFields& body) { check(body, fuzzing::kAble); },
+      [](const RequestFields& body) { check(body, fuzzing::kUnable); });
+  if (is_read) handlers.post({"/v1/chat/completions", "/v1/chat/completions/input_tokens"}, data, size);
   return 0;
 }

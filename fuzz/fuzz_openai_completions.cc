@@ -3,6 +3,6 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static auto handlers = minnow::fuzzing::Handlers::of_null_model();
-  handlers.post("/v1/completions", data, size);
+  handlers.post({"/v1/completions"}, data, size);
   return 0;
 }

@@ -95,7 +95,7 @@ def refusals(c):
             (message(max_tokens=0), 400, "invalid_request_error", "max_tokens is required"), (message(messages=[]), 400, "invalid_request_error", "messages is required"),
             (message(model="none"), 404, "not_found_error", "none"), (message(temperature=1.5), 400, "invalid_request_error", "temperature"),
             (message(messages=image), 400, "invalid_request_error", "image"), (message(tool_choice={"type": "any"}), 400, "invalid_request_error", "tool_choice"),
-            (said(content="x " * 5000), 400, "invalid_request_error", "tokens")]:
+            (message(stop_sequences=["x" * 5000]), 400, "invalid_request_error", "stop_sequences"), (said(content="x " * 5000), 400, "invalid_request_error", "tokens")]:
         error = c.ask("/v1/messages", body, status)
         c.check(error.get("type") == "error" and error["error"]["type"] == kind and word in error["error"]["message"], f"{str(body)[:100]}: {error}")
         c.check(error.get("request_id"), f"a request id: {error}")

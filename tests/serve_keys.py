@@ -13,6 +13,7 @@ import pathlib
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -394,6 +395,14 @@ def marked_requests(server, key):
     yield "POST", "/v1/embeddings", {"model": "tiny", "input": m["prompt"]}, {}
     yield "POST", "/v1/messages", {**small, "system": m["system"], "messages": [{"role": "user", "content": m["prompt"]}]}, {}
     yield "POST", "/v1/messages", {**small, "messages": [{"role": m["bad"]}]}, {}
+    result = [{"role": "user", "content": m["prompt"]}, {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {}}]},
+              {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": m["tool"]}]}]
+    yield "POST", "/v1/messages", {**small, "messages": result, "stop_sequences": [m["stop"]]}, {}
+    yield "POST", "/v1/messages/count_tokens", {"model": "tiny", "messages": result}, {}
+    yield "POST", "/v1/responses", {"model": "tiny", "max_output_tokens": 2, "input": [{"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+                                                                                   {"type": "function_call_output", "call_id": "c1", "output": m["tool"]}]}, {}
+    yield "POST", "/v1/completions", {**small, "prompt": m["prompt"], "stop": m["stop"] * 500}, {}
+    yield "POST", "/api/chat", {"model": "tiny", "messages": [*chat, {"role": "tool", "tool_name": "f", "content": m["tool"]}], "options": {"num_predict": 3}}, {}
     yield "POST", "/api/chat", {"model": "tiny", "messages": chat, "options": {"num_predict": 3}}, {}
     yield "POST", "/api/generate", {"model": "tiny", "prompt": m["prompt"], "system": m["system"], "options": {"num_predict": 3}}, {}
     yield "POST", "/api/generate", {"model": "tiny", "prompt": m["prompt"], "template": "{{ " + m["bad"] + " %}"}, {}
@@ -428,6 +437,20 @@ def raw_requests(port):
                 pass
 
 
+def abandoned_requests(port, key):
+    """Clients that go away: before the first event of a stream, after it, and by a reset."""
+    body = json.dumps({"model": "tiny", "prompt": MARKERS["prompt"], "max_tokens": 500, "ignore_eos": True, "stream": True})
+    request = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    for events in (0, 1):
+        for reset in (False, True):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+                s.sendall(request)
+                if events:
+                    s.recv(4096)
+                if reset:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def secrets(c, folder, model):
     key = add_key(c, folder, "marker", "--scope", "admin")
     secret = key[-43:]
@@ -442,6 +465,7 @@ def secrets(c, folder, model):
             c.check(secret.encode() not in answer.body, f"{method} {path}: the key comes back")
         c.check(answered >= 10, f"most requests with markers are answered: {answered} of {n}")
         raw_requests(server.port)
+        abandoned_requests(server.port, key)
         command = pathlib.Path(f"/proc/{server.process.pid}/cmdline").read_bytes().decode(errors="replace")
         metrics = server.get("/metrics", key=key).body.decode()
         c.check("vllm:generation_tokens_total" in metrics, "there are metrics to look at")

@@ -4,6 +4,9 @@
     serve_llama.py --minnow build/release/minnow
 """
 
+import json
+
+from scripted_model import CHAINS
 from serve_checks import run
 
 PLAIN = "<|plain|>"  # what the scripted model goes on from
@@ -47,6 +50,20 @@ def tokens(c):
     c.same(counted, len(c.ask("/tokenize", {"content": "hello", "add_special": True})["tokens"]), "vLLM's way to ask")
 
 
+def spelled_controls(c):
+    """A chat that spells control tokens has those of its template and no others."""
+    controls = {name: c.ask("/tokenize", {"content": name})["tokens"] for name in ("<s>", "</s>", *CHAINS)}
+    c.check(all(len(ids) == 1 for ids in controls.values()), f"a prompt may spell control tokens: {controls}")
+    known = {ids[0] for ids in controls.values()}
+    for name in controls:
+        tool = {"type": "function", "function": {"name": "f", "description": name, "parameters": {"type": "object", "properties": {name: {"type": "string"}}}}}
+        call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": json.dumps({"role": name, name: name})}}
+        messages = [{"role": "system", "content": f"a{name}b"}, {"role": "user", "content": [{"type": "text", "text": name}]},
+                    {"role": "assistant", "content": name, "tool_calls": [call]}, {"role": "user", "content": f"{name}{name}"}]
+        tokens = c.ask("/tokenize", {"messages": messages, "tools": [tool]})["tokens"]
+        c.same(sum(t in known for t in tokens), 2, f"control tokens of a chat that spells {name}")
+
+
 def state(c):
     props = c.ask("/props", None, method="GET")
     c.check(props["total_slots"] > 0 and props["default_generation_settings"]["n_ctx"] > 0 and props["chat_template"], f"{props}")
@@ -60,10 +77,10 @@ def refusals(c):
     for path, body, status in [
             ("/completion", {}, 400), ("/completion", completion(model="none"), 404), ("/completion", completion(temperature="hot"), 400),
             ("/completion", completion(temperature=0.8, samplers=["temperature", "top_p"]), 400), ("/completion", completion(prompt="x " * 5000), 400),
-            ("/completion", completion(prompt=[10 ** 7]), 400), ("/infill", {"input_prefix": "a", "input_suffix": "b"}, 400), ("/props", {}, 501)]:
+            ("/completion", completion(prompt=[10 ** 7]), 400), ("/completion", completion(stop=["x" * 5000]), 400), ("/infill", {"input_prefix": "a", "input_suffix": "b"}, 400), ("/props", {}, 501)]:
         error = c.ask(path, body, status).get("error", {})
         c.check({"code", "message", "type"} == set(error) and error["code"] == status, f"{path} {str(body)[:100]}: {error}")
 
 
 if __name__ == "__main__":
-    run(__doc__.split("\n")[0], (health, completions, tokens, state, refusals))
+    run(__doc__.split("\n")[0], (health, completions, tokens, spelled_controls, state, refusals))

@@ -139,6 +139,7 @@ def refusals(c):
     for path, body, status, word in [
             ("/api/chat", {"messages": HI}, 400, "model is required"), ("/api/chat", chat(model="none"), 404, "model 'none' not found"),
             ("/api/chat", chat(options={"top_k": "x"}), 400, 'option "top_k" must be of type integer'), ("/api/chat", chat(keep_alive=[]), 400, "keep_alive"),
+            ("/api/chat", chat(options={"stop": "x" * 5000}), 400, 'option "stop"'),
             ("/api/chat", chat(logprobs=True, top_logprobs=21), 400, "top_logprobs must be between 0 and 20"), ("/api/chat", chat(stream="no"), 400, "stream"),
             ("/api/pull", {"model": "x"}, 501, "store"), ("/api/copy", {"source": MODEL, "destination": "x"}, 501, "store")]:
         error = c.ask(path, body, status)

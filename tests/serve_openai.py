@@ -258,7 +258,7 @@ def chat_refusals(c):
     for param, body in (("messages", {"model": "tiny"}), ("messages", {"model": "tiny", "messages": []}), ("messages[0].role", {"model": "tiny", "messages": [{"role": "x"}]}),
                         ("messages[0].content[0].type", {"model": "tiny", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]}),
                         ("temperature", chat(temperature="hot")), ("max_tokens", chat(max_tokens=1.5)), ("n", chat(n=0)), ("top_logprobs", chat(top_logprobs=2)),
-                        ("stop", chat(stop=["a"] * 100)), ("tools", chat(tools=[WEATHER], response_format={"type": "json_object"})),
+                        ("stop", chat(stop=["a"] * 100)), ("stop", chat(stop="a" * 5000)), ("tools", chat(tools=[WEATHER], response_format={"type": "json_object"})),
                         ("tool_choice", chat(tool_choice="required")), ("logit_bias", chat(logit_bias=5)), ("bad_words", chat(bad_words=["x"]))):
         c.refused(path, body, param)
     long = c.refused(path, chat(messages=[{"role": "user", "content": "a b " * CONTEXT}]), "messages", code="context_length_exceeded")

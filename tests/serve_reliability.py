@@ -3,10 +3,12 @@
 
     serve_reliability.py --minnow build/release/minnow [--long] [TEST...]
 
-TEST: aborts, readers, overload, drain; all of them by default. --long: the counts of a release instead of those of every merge.
+TEST: aborts, readers, loris, overload, drain; all of them by default. --long: the counts of a release instead of those of every merge
+(docs/serving.md, "Under load").
 """
 
 import argparse
+import heapq
 import json
 import os
 import pathlib
@@ -23,7 +25,8 @@ import threading
 import time
 
 from scripted_model import scripted_gguf
-from serve_http import MODEL, Checks, Own, Raw, is_idle, post, song, wait_for
+from serve_http import MODEL, Checks, Own, Raw, get, is_idle, metric, post, song, wait_for
+from serve_load import load
 from serve_process import Server
 
 SHORT_SECONDS, LONG_SECONDS = 400, 7200  # nothing here may hang
@@ -130,97 +133,177 @@ def aborts(c, folder, _model, long):
 # ---- clients that read slowly (L3)
 
 
-def server_reads(server):
-    with Raw(server.port) as r:
-        r.send(post("/v1/chat/completions", song()))
-        r.response()
+def readers(c, folder, _model, long):
+    """Streams that are read a byte a second. Others are answered as before, and what waits is bounded; then they are cut."""
+    n, write_seconds, n_others, slower = (1000, 180, 100, 1.1) if long else (100, 20, 30, 1.5)
+    path = "/v1/completions"
+    with Server(c.minnow, folder, "minnow-tiny", "--write-seconds", write_seconds, "--max-queue", 4000, "--parallel", 4) as server:
+        wants = {**story(STORIES[0]), "max_tokens": 450, "ignore_eos": True}
 
+        def whole(_):
+            with Raw(server.port) as r:
+                r.send(post(path, wants))
+                r.response()
 
-def readers(c, folder, model, long):
-    n = 1000 if long else 40
-    with Server(c.minnow, folder, model, "--write-seconds", 3, "--max-queue", 4000, "--parallel", 4) as server:
         def quick():
             began = time.monotonic()
-            c.check(server.post("/v1/chat/completions", song(20, False)).status == 200, "others are answered")
+            c.check(server.post(path, {**wants, "max_tokens": 50, "stream": False}).status == 200, "others are answered")
             return time.monotonic() - began
 
         def seconds():
-            return statistics.median(quick() for _ in range(15))
+            return statistics.median(quick() for _ in range(n_others))
 
-        in_threads(8, lambda _: server_reads(server))  # the cache of the engine is in memory from here on
-        quiet, before = seconds(), resident_kilobytes(server)
-        slow, wide = [], []
-        for i in range(n):
-            wants = song(1500)
-            if i % 4 == 3:  # log probabilities are far larger than what they belong to
-                wants |= {"logprobs": True, "top_logprobs": 20}
-            slow.append(Raw(server.port, receive_bytes=4096))
-            slow[-1].send(post("/v1/chat/completions", wants))
-        for _ in range(n // 4):  # their kernel takes much at once
-            wide.append(Raw(server.port))
-            wide[-1].send(post("/v1/chat/completions", song(3500)))
-        stop = time.monotonic() + 2
-        while time.monotonic() < stop:
-            for r in slow + wide:
-                r.socket.recv(1)
-            time.sleep(0.2)
-        ours, kernel = (resident_kilobytes(server) - before) / (n + n // 4), kernel_kilobytes(server)
+        in_threads(8, whole)  # the cache of the engine is in memory from here on
+        quiet, before, open_before = seconds(), resident_kilobytes(server), descriptors(server)
+        slow = []
+        for i in range(n + n // 4):
+            is_wide = i >= n  # their kernel takes much at once
+            more = {"logprobs": 20} if i % 4 == 3 or is_wide else {}  # far larger than what they belong to: such answers are set aside
+            slow.append(Raw(server.port, receive_bytes=None if is_wide else 4096))
+            slow[-1].send(post(path, {**wants, **more, "max_tokens": 450 if more else 300}, "Connection: close"))
+            slow[-1].socket.setblocking(False)
+        over = threading.Event()
+
+        def sip():
+            while not over.wait(1):
+                for r in slow:
+                    try:
+                        r.socket.recv(1)
+                    except OSError:  # nothing is there yet, or it was cut
+                        pass
+
+        sipping = threading.Thread(target=sip, daemon=True)
+        sipping.start()
+        time.sleep(1)
+        c.check(wait_for(lambda: metric(server, "vllm:num_requests_running") == 0, write_seconds), "nothing is made that nobody reads")
+        ours, kernel = (resident_kilobytes(server) - before) / len(slow), kernel_kilobytes(server)
         c.check(len(kernel) >= n, f"{len(kernel)} connections are open")
         most = ours + max(kernel, default=0)
         c.check(most < 64, f"a slow reader costs {most:.1f} KB: {ours:.1f} KB of the server, and {max(kernel, default=0):.1f} KB of the kernel at most")
-        print(f"     a slow reader costs {ours:.1f} KB of the server, {statistics.mean(kernel or [0]):.1f} KB of the kernel ({max(kernel, default=0):.1f} KB at most)")
-        c.check(wait_for(lambda: is_idle(server), 600 if long else 60), "slow readers are cut, and their answers end")
-        held_up = seconds()
-        c.check(held_up < 3 * quiet + 0.05, f"others are as quick as before: {quiet:.3f} s, then {held_up:.3f} s")
-        time.sleep(4)  # those whose answer was made last have their time as well
+        aside, among = metric(server, "vllm:num_requests_waiting"), seconds()
+        c.check(aside > n / 8, f"{aside:.0f} answers wait for their readers")
+        c.check(among < slower * quiet + 0.002, f"others are as quick as before: {1000 * quiet:.1f} ms, then {1000 * among:.1f} ms")
+        print(f"     a slow reader costs {ours:.1f} KB of the server, {statistics.mean(kernel or [0]):.1f} KB of the kernel ({max(kernel, default=0):.1f} KB at most); "
+              f"others are answered in {1000 * among:.1f} ms instead of {1000 * quiet:.1f} ms")
+        c.check(wait_for(lambda: descriptors(server) <= open_before, write_seconds + 20), "slow readers are cut")
+        c.check(wait_for(lambda: is_idle(server)), "and their answers end")
+        over.set()
+        sipping.join()
+        for r in slow:
+            r.socket.settimeout(20)
         cut = sum("[DONE]" not in r.until("[DONE]") for r in slow)
         # The kernel may hold all of an answer whose tokens came together in few events.
-        c.check(cut > n / 2, f"{cut} of {n} slow readers were cut")
-        for r in slow + wide:
+        c.check(cut > n / 2, f"{cut} of {len(slow)} slow readers were cut")
+        for r in slow:
             r.socket.close()
+        c.check(server.stop() == 0, "exit code 0")
+
+
+# ---- clients that send or read as slowly as they can (L4)
+
+# A letter more of any of them is nothing that the server could answer yet.
+SLOW = {
+    "heads": get("/health")[:-2] + "X-Slow: ",
+    "bodies": get("/v1/chat/completions", "Content-Length: 100000", method="POST") + "{",
+    "streams": post("/v1/chat/completions", {**song(), "logprobs": True, "top_logprobs": 20}),
+    "answers": post("/tokenize", {"content": "a " * 5000, "with_pieces": True}),
+}
+
+
+class Slow:
+    """A client that sends or reads a letter at a time."""
+
+    def __init__(self, port, kind):
+        self.kind, self.reads = kind, kind in ("streams", "answers")
+        self.began, self.raw = time.monotonic(), Raw(port, receive_bytes=4096 if self.reads else None)
+        self.raw.send(SLOW[kind])
+        self.raw.socket.setblocking(False)
+
+    def goes_on(self):
+        """Whether the server lets it: false when it was cut, or told that it took too long."""
+        try:
+            self.raw.socket.send(b"x")  # behind a request as well: a connection that is closed refuses it
+            return self.raw.socket.recv(1) != b"" and self.reads
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+
+def loris(c, folder, model, long):
+    """Each slow client is cut in time, and another takes its place; a good one is answered at once all the while. The long form is that of the
+    default times."""
+    n, seconds, most = (500, 600, 30) if long else (200, 20, 4)
+    times = () if long else ("--head-seconds", 2, "--body-seconds", most, "--write-seconds", most)
+    with Server(c.minnow, folder, model, *times) as server:
+        c.check(server.post("/v1/chat/completions", song(20, False)).status == 200, "it answers")
+        open_before, until = descriptors(server), time.monotonic() + seconds
+        lived, left, answered, odd = {kind: [] for kind in SLOW}, [], [], []
+
+        def good():
+            while time.monotonic() < until:
+                for ask in (lambda: server.get("/health"), lambda: server.post("/v1/chat/completions", song(20, False))):
+                    began, answer = time.monotonic(), ask()
+                    answered.append(time.monotonic() - began)
+                    if answer.status != 200:
+                        odd.append(answer)
+                time.sleep(0.1)
+
+        def drip():
+            kinds, begin = list(SLOW), time.monotonic()
+            clients = [(begin + i / 100, i, None) for i in range(n)]  # when each is to go on; a hundred begin in a second
+            while (now := time.monotonic()) < until:
+                due, i, client = clients[0]
+                if due > now:
+                    time.sleep(min(due, until) - now)
+                    continue
+                if client and not client.goes_on():
+                    lived[client.kind].append(now - client.began)
+                    client.raw.socket.close()
+                    client = None
+                heapq.heapreplace(clients, (now + 0.5, i, client or Slow(server.port, kinds[i % len(kinds)])))
+            for _, _, client in clients:
+                if client:
+                    left.append(time.monotonic() - client.began)
+                    client.raw.socket.close()
+
+        in_threads(2, lambda i: (good, drip)[i]())
+        c.check(all(lived.values()), f"slow clients of each kind are cut: { {kind: len(times) for kind, times in lived.items()} }")
+        longest = {kind: max(times, default=0) for kind, times in lived.items()}
+        c.check(max([*longest.values(), *left]) < most + 2, f"each of them within {most} s: {longest}, and {max(left, default=0):.1f} s of those at the end")
+        c.check(not odd, f"a good client is answered: {odd[:2]}")
+        c.check(max(answered) < 1, f"a good client is answered at once: {max(answered):.2f} s")
+        print(f"     {sum(map(len, lived.values()))} slow clients were cut after " + ", ".join(f"{t:.1f} s ({kind})" for kind, t in longest.items()) + " at most; "
+              f"a good one was answered in {1000 * statistics.median(answered):.1f} ms, {1000 * max(answered):.1f} ms at most")
+        c.check(wait_for(lambda: descriptors(server) <= open_before), "no descriptor is left")
+        c.check(wait_for(lambda: is_idle(server)), "no answer is left")
         c.check(server.stop() == 0, "exit code 0")
 
 
 # ---- more requests than can be answered (L5)
 
 
-def overload(c, folder, model, long):
-    seconds, capacity = (60, 8) if long else (6, 8)
-    with Server(c.minnow, folder, model, "--max-queue", capacity, "--parallel", 4) as server:
-        def load(clients):
-            """Answers a second, and how long refusals took."""
-            good, refusals, odd = [0], [], []
-            until = time.monotonic() + seconds
-
-            def client(_):
-                connection = Raw(server.port)
-                while time.monotonic() < until:
-                    began = time.monotonic()
-                    connection.send(post("/v1/chat/completions", song(100, False)))
-                    status, headers, body = connection.response()
-                    if status == 200:
-                        good[0] += 1
-                    elif status in (429, 503) and int(headers.get("retry-after", 0)) > 0:
-                        refusals.append(time.monotonic() - began)
-                        time.sleep(0.05)
-                    else:
-                        odd.append((status, body[:100]))
-                        return
-                connection.socket.close()
-
-            in_threads(clients, client)
-            c.check(not odd, f"only answers and refusals: {odd[:2]}")
-            return good[0] / seconds, refusals
-
-        alone, none = load(capacity)
-        c.check(not none, "no refusal within capacity")
+def overload(c, folder, _model, long):
+    """Answers are work here, and refusals are not: those that are let in take no longer than without the others."""
+    seconds, bar, room = (600, 0.9, 8) if long else (6, 0.8, 8)
+    with Server(c.minnow, folder, "minnow-tiny", "--max-queue", room, "--parallel", 4) as server:
+        wants = {**story(STORIES[0]), "max_tokens": 100, "ignore_eos": True, "stream": False}
+        whole = server.post("/v1/completions", wants)
+        c.check(whole.status == 200 and whole.json()["usage"]["completion_tokens"] == 100, f"an answer has 100 tokens: {whole}")
+        request = post("/v1/completions", wants).encode()
+        alone = load(server.port, request, min(seconds, 60), clients=room)
+        c.check(alone.answered and not alone.refused and not alone.odd, f"no refusal within capacity: {len(alone.refused)} {alone.odd[:2]}")
         before = resident_kilobytes(server)
-        crowded, refused = load(10 * capacity)
-        c.check(len(refused) > 10, f"{len(refused)} requests were refused")
-        c.check(statistics.median(refused or [1]) < 0.1, f"refusals come at once: {statistics.median(refused or [1]):.3f} s")
-        c.check(crowded > 0.5 * alone, f"{crowded:.0f} answers a second under overload, {alone:.0f} without")
-        c.check(resident_kilobytes(server) - before < 32 << 10, "memory stays")
-        print(f"     {alone:.0f} answers a second; with ten times as many clients {crowded:.0f}, refusals in {1000 * statistics.median(refused or [1]):.1f} ms")
+        crowd = load(server.port, request, seconds, rate=10 * alone.rate())
+        c.check(not crowd.odd, f"only answers and refusals: {crowd.odd[:2]}")
+        c.check(crowd.asked > 9 * alone.rate() * seconds, f"{crowd.asked / seconds:.0f} requests a second are ten times the capacity of {alone.rate():.1f}")
+        took = sorted(crowd.refused) or [1]
+        median, p99 = statistics.median(took), took[len(took) * 99 // 100]
+        c.check(median < 0.1, f"refusals come at once: {median:.3f} s")
+        c.check(crowd.rate() >= bar * alone.rate(), f"{crowd.rate():.1f} answers a second under overload, {alone.rate():.1f} without")
+        c.check(resident_kilobytes(server) - before < 32 << 10, f"memory stays: {before} KB, then {resident_kilobytes(server)}")
+        print(f"     {alone.rate():.1f} answers a second; {crowd.rate():.1f} of {crowd.asked / seconds:.0f} that are asked for, {100 * crowd.rate() / (alone.rate() or 1):.0f} %; "
+              f"refusals in {1000 * median:.1f} ms, 99 % of them in {1000 * p99:.1f} ms; the clients took {100 * crowd.processors:.0f} % of a processor")
         c.check(server.stop() == 0, "exit code 0")
 
 
@@ -251,7 +334,7 @@ def drain(c, folder, model, long):
                 r.socket.close()
 
 
-TESTS = {"aborts": aborts, "readers": readers, "overload": overload, "drain": drain}
+TESTS = {"aborts": aborts, "readers": readers, "loris": loris, "overload": overload, "drain": drain}
 
 
 def main():

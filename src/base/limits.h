@@ -57,6 +57,7 @@ inline constexpr std::size_t kMaxSchemaPlaces = 16u << 10;
 inline constexpr std::size_t kMaxCachedConstraints = 32;       // compiled grammars that a responder keeps
 
 inline constexpr std::size_t kMaxStopStrings = 16;
+inline constexpr std::size_t kMaxStopBytes = 4096;       // each of those of a request
 inline constexpr int kMaxLogprobs = 20;                  // alternatives of each token, as OpenAI has it
 inline constexpr std::size_t kMaxDryBreakers = 64;       // dry_sequence_breakers of one request
 inline constexpr std::size_t kMaxDryBreakerBytes = 256;  // each of them
@@ -121,5 +122,6 @@ inline constexpr int kMaxDrainSeconds = 30;                        // from SIGTE
 inline constexpr std::size_t kMaxModelSummaries = 4096;        // kept for lists of models
 inline constexpr std::size_t kMaxSamplers = 32;                // names in "samplers"
 inline constexpr std::size_t kMaxResponseFields = 64;          // names in "response_fields"
+inline constexpr std::size_t kMaxTokenizeBytes = 32u << 20;    // of an answer of /tokenize
 
 }  // namespace minnow::limits

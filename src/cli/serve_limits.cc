@@ -17,7 +17,7 @@ constexpr ServeLimit kServeLimits[] = {
     // connections
     {"kMaxHeadBytes", kMaxHeadBytes, "bytes", "request line and headers; else 431"},
     {"kMaxHeaders", kMaxHeaders, "", "headers of a request; else 431"},
-    {"kMaxBodyBytes", kMaxBodyBytes, "bytes", "body of a request; else 413"},
+    {"kMaxBodyBytes", kMaxBodyBytes, "bytes", "body of a request; else 413; text of /detokenize"},
     {"kMaxBodiesBytes", kMaxBodiesBytes, "bytes", "bodies of all requests that are being received; else 503"},
     {"kMaxRequestIdBytes", kMaxRequestIdBytes, "bytes", "x-request-id as clients send it; else the server makes one"},
     {"kMaxConnections", kMaxConnections, "", "open connections; the longest idle one makes room"},
@@ -59,6 +59,7 @@ constexpr ServeLimit kServeLimits[] = {
     {"kMaxPromptTokens", kMaxPromptTokens, "", "token ids that a request gives"},
     {"kMaxLogitBias", kMaxLogitBias, "", "entries of logit_bias"},
     {"kMaxStopStrings", kMaxStopStrings, "", "stop strings"},
+    {"kMaxStopBytes", kMaxStopBytes, "bytes", "each of them"},
     {"kMaxStopTokens", kMaxStopTokens, "", "stop_token_ids"},
     {"kMaxDryBreakers", kMaxDryBreakers, "", "dry_sequence_breakers"},
     {"kMaxDryBreakerBytes", kMaxDryBreakerBytes, "bytes", "each of them"},
@@ -72,6 +73,7 @@ constexpr ServeLimit kServeLimits[] = {
     {"kMaxMetadataValueBytes", kMaxMetadataValueBytes, "bytes", "a value of metadata"},
     {"kMaxSamplers", kMaxSamplers, "", "names in samplers"},
     {"kMaxResponseFields", kMaxResponseFields, "", "names in response_fields"},
+    {"kMaxTokenizeBytes", kMaxTokenizeBytes, "bytes", "an answer of /tokenize"},
     {"kMaxModelSummaries", kMaxModelSummaries, "", "summaries of models that are kept for lists"},
     // what answers are held to, and templates
     {"kMaxGrammarBytes", kMaxGrammarBytes, "bytes", "a grammar, schema, expression, or all choices together"},

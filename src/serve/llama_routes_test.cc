@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "serve/test_events.h"
 #include "serve/test_handlers.h"
 
@@ -138,6 +139,46 @@ TEST(LlamaServer, tokenizes_and_back) {
   EXPECT_EQ(status(server, "/tokenize", "{}"), 400);
   EXPECT_EQ(status(server, "/detokenize", R"({"tokens": [100000]})"), 400);
   EXPECT_EQ(status(server, "/detokenize", R"({"tokens": ["a"]})"), 400);
+}
+
+TEST(LlamaServer, writes_tokens_with_their_pieces) {
+  Handlers server({"One"});
+  const auto body = [&](const std::string& request) { return server.ask(routes(), "POST", "/tokenize", request).body; };
+  // h, the two bytes of an e with an accent, a control character, a quote
+  EXPECT_EQ(body(R"({"content": [331, 198, 172, 4, 37], "with_pieces": true})"),
+            R"({"tokens":[{"id":331,"piece":"h"},{"id":198,"piece":[195]},{"id":172,"piece":[169]},{"id":4,"piece":"\u0001"},{"id":37,"piece":"\""}]})");
+  EXPECT_EQ(body(R"({"content": [331, 198]})"), R"({"tokens":[331,198]})");
+  EXPECT_EQ(body(R"({"content": []})"), R"({"tokens":[]})");
+  EXPECT_EQ(body(R"({"content": [], "with_pieces": true})"), R"({"tokens":[]})");
+  EXPECT_EQ(body(R"({"prompt": "<s>", "add_special_tokens": false})"), R"({"count":1,"max_model_len":256,"tokens":[1],"token_strs":null})");
+  EXPECT_EQ(body(R"({"prompt": "<s>", "add_special_tokens": false, "return_token_strs": true})"),
+            R"({"count":1,"max_model_len":256,"tokens":[1],"token_strs":["<s>"]})");
+}
+
+TEST(LlamaServer, refuses_to_tokenize_when_the_answer_would_be_too_large) {
+  constexpr std::size_t kPieceBytes = 1000;
+  Handlers server({std::string(kPieceBytes, 'x')});
+  const std::vector<TokenId> many(limits::kMaxTokenizeBytes / kPieceBytes, test::kFirstPiece);
+  const auto answer = [&](bool with_pieces) {
+    return server.ask(routes(), "POST", "/tokenize", OrderedJson{{"content", many}, {"with_pieces", with_pieces}}.dump());
+  };
+  EXPECT_EQ(answer(false).status, 200);
+  const auto refused = answer(true);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("content: its tokens make an answer of more than"), std::string::npos) << refused.body;
+}
+
+TEST(LlamaServer, gives_no_text_for_tokens_that_no_request_could_hold) {
+  constexpr std::size_t kPieceBytes = 1000;
+  Handlers server({std::string(kPieceBytes, 'x')});
+  const auto answer = [&](std::size_t n) {
+    return server.ask(routes(), "POST", "/detokenize", OrderedJson{{"tokens", std::vector<TokenId>(n, test::kFirstPiece)}, {"model", "tiny"}}.dump());
+  };
+  EXPECT_EQ(answer(limits::kMaxBodyBytes / kPieceBytes).status, 200);
+  const auto refused = answer(limits::kMaxBodyBytes / kPieceBytes + 1);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("tokens: their text has more than"), std::string::npos) << refused.body;
+  EXPECT_EQ(server.ask(routes(), "POST", "/detokenize", R"({"tokens": [331, 37]})").body, R"({"content":"h\"","prompt":"h\""})");
 }
 
 TEST(LlamaServer, tokenizes_for_clients_of_vllm) {

@@ -31,14 +31,18 @@ constexpr std::array<Unit, 8> kUnits = {{
     {"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"μs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},
 }};
 
+bool is_above_zero(std::string_view digits) { return digits.find_first_of("123456789") != std::string_view::npos; }
+
 // Takes "1.5h" from the front of the text.
 std::optional<double> take_part(std::string_view& text) {
   if (text.front() != '.' && (text.front() < '0' || text.front() > '9')) return std::nullopt;
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (error == std::errc::invalid_argument) return std::nullopt;
-  if (error == std::errc::result_out_of_range) value = kMaxNanoseconds;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  const std::string_view digits = text.substr(0, static_cast<std::size_t>(end - text.data()));
+  if (error == std::errc::result_out_of_range) value = is_above_zero(digits.substr(0, digits.find('.'))) ? kMaxNanoseconds : 0;
+  if (value == 0 && is_above_zero(digits)) value = DBL_MIN;
+  text.remove_prefix(digits.size());
   const std::size_t letters = std::min(text.find_first_of("0123456789."), text.size());
   for (const Unit& unit : kUnits) {
     if (text.substr(0, letters) != unit.name) continue;
@@ -138,8 +142,10 @@ std::vector<std::string> stop_option(const OrderedJson& value) {
   std::vector<std::string> stop;
   for (const OrderedJson& item : list) {
     if (!item.is_string()) refuse_option("stop", "must be of an array of strings");
-    if (item == "") refuse_option("stop", "must not hold an empty string: every text contains it");
-    stop.push_back(item.get<std::string>());
+    const auto& text = item.get_ref<const std::string&>();
+    if (text.empty()) refuse_option("stop", "must not hold an empty string: every text contains it");
+    if (text.size() > limits::kMaxStopBytes) refuse_option("stop", fmt::format("has a string of {} bytes, allowed: {}", text.size(), limits::kMaxStopBytes));
+    stop.push_back(text);
   }
   return stop;
 }
@@ -217,7 +223,8 @@ std::optional<nanoseconds> parse_go_duration(std::string_view text) {
     total += *part;
   }
   const auto count = static_cast<int64_t>(std::min(total, kMaxNanoseconds));
-  return nanoseconds(is_negative ? -count : count);
+  if (!is_negative) return nanoseconds(count);
+  return nanoseconds(total > 0 ? std::min<int64_t>(-count, -1) : 0);
 }
 
 KeepAlive read_keep_alive(const RequestFields& body) {

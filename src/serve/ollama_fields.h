@@ -15,7 +15,8 @@
 
 namespace minnow {
 
-// A duration as Go writes it: "90s", "1h30m", "-1.5m", "0". One that does not fit is the largest. nullopt for anything else.
+// A duration as Go writes it: "90s", "1h30m", "-1.5m", "0". One that does not fit is the largest. Parts of a nanosecond are dropped, but
+// what is negative stays so: "-0.1ns" is -1 ns, of which Go makes 0. nullopt for anything else.
 std::optional<std::chrono::nanoseconds> parse_go_duration(std::string_view text);
 
 // "keep_alive": a number or a string of a number, which are seconds, or a duration. What is negative, or longer than a century, is

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "base/test_refusal.h"
 
 namespace minnow {
@@ -65,6 +66,18 @@ TEST(GoDuration, that_does_not_fit_is_the_largest) {
   EXPECT_LT(*parse_go_duration("-9999999999999999999999h"), -std::chrono::hours(24 * 365 * 290));
 }
 
+TEST(GoDuration, below_a_nanosecond_is_0_or_negative) {
+  const std::string tiny = "0." + std::string(400, '0') + "1h";  // less than a double can say
+  for (const std::string& text : {std::string("0.1ns"), std::string("0.0000001us"), tiny}) {
+    EXPECT_EQ(parse_go_duration(text), 0ns) << text;
+    EXPECT_EQ(parse_go_duration("-" + text), -1ns) << text;
+  }
+  EXPECT_EQ(parse_go_duration("-1.5ns"), -1ns);
+  EXPECT_EQ(parse_go_duration("-0s"), 0ns);
+  EXPECT_EQ(parse_go_duration("-0.00h"), 0ns);
+  EXPECT_GT(*parse_go_duration(std::string(400, '9') + "ns"), std::chrono::hours(24 * 365 * 290));
+}
+
 TEST(OllamaKeepAlive, is_seconds_or_a_duration) {
   EXPECT_EQ(keep_alive("{}"), std::nullopt);
   EXPECT_EQ(keep_alive(R"({"keep_alive": null})"), std::nullopt);
@@ -76,8 +89,12 @@ TEST(OllamaKeepAlive, is_seconds_or_a_duration) {
   EXPECT_EQ(keep_alive(R"({"keep_alive": "0"})"), 0ns);
 }
 
+TEST(OllamaKeepAlive, of_less_than_a_nanosecond_is_0) {
+  for (const char* value : {"1e-12", "0.0", "-0.0", "\"0.1ns\"", "\"-0\"", "\"-0s\""}) EXPECT_EQ(keep_alive(fmt::format(R"({{"keep_alive": {}}})", value)), 0ns) << value;
+}
+
 TEST(OllamaKeepAlive, is_for_ever_when_negative_or_beyond_a_century) {
-  for (const char* value : {"-1", "-0.5", "\"-1\"", "\"-1m\"", "1e300", "\"9999999h\"", "1e18"}) {
+  for (const char* value : {"-1", "-0.5", "-1e-12", "\"-1\"", "\"-1m\"", "\"-0.1ns\"", "1e300", "\"9999999h\"", "1e18"}) {
     const KeepAlive kept = keep_alive(fmt::format(R"({{"keep_alive": {}}})", value));
     ASSERT_TRUE(kept) << value;
     EXPECT_LT(kept->count(), 0) << value;
@@ -157,6 +174,16 @@ TEST(OllamaOptions, out_of_range_are_refused_by_name) {
               read_ollama_options(RequestFields(body), {});
             }),
             "");
+}
+
+TEST(OllamaOptions, bound_stop_strings) {
+  const std::string longest(limits::kMaxStopBytes, 'x');
+  const auto with = [](const std::string& text) {
+    const OrderedJson fields = {{"stop", {"a", text}}};
+    return fields.dump();
+  };
+  EXPECT_EQ(options(with(longest)).stop, (std::vector<std::string>{"a", longest}));
+  EXPECT_EQ(refused_options(with(longest + "x")), "option \"stop\" has a string of 4097 bytes, allowed: 4096");
 }
 
 TEST(OllamaOptions, without_a_use_here_are_told_of) {

@@ -219,6 +219,7 @@ std::vector<std::string> read_stop(const RequestFields& body, std::string_view n
   std::vector<std::string> stop = body.texts(name, limits::kMaxStopStrings);
   for (const std::string& text : stop) {
     if (text.empty()) body.refuse(name, "must not be empty: every text contains it", "leave it out");
+    if (text.size() > limits::kMaxStopBytes) body.refuse(name, fmt::format("one has {} bytes, allowed: {}", text.size(), limits::kMaxStopBytes));
   }
   return stop;
 }

@@ -32,7 +32,7 @@ SamplingParams default_sampling(Dialect dialect, const GgufMetadata& metadata);
 // not supported (allowed_token_ids, use_beam_search, ...), unless their value asks for nothing.
 SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults);
 
-// Stop strings alone: a string or an array of strings, none of them empty.
+// Stop strings alone: a string or an array of strings, each of 1 to limits::kMaxStopBytes bytes.
 std::vector<std::string> read_stop(const RequestFields& body, std::string_view name);
 // The seed of choice number `index`: that of the request for the first one, then others that follow from it.
 uint64_t choice_seed(uint64_t seed, int index);

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "base/limits.h"
+
 namespace minnow {
 namespace {
 
@@ -105,6 +107,18 @@ TEST(SamplingFields, name_what_is_wrong) {
   EXPECT_EQ(refused_field(R"({"logit_bias": [["word", 1]]})"), "logit_bias[0]");
   EXPECT_EQ(refused_field(R"({"min_tokens": 5, "max_tokens": 4})"), "min_tokens");
   EXPECT_EQ(refused_field(R"({"dry_sequence_breakers": [""]})"), "dry_sequence_breakers");
+}
+
+TEST(SamplingFields, bound_stop_strings) {
+  const std::string longest(limits::kMaxStopBytes, 'x');
+  const auto with = [](const std::string& text) {
+    const OrderedJson fields = {{"stop", {"a", text}}};
+    return fields.dump();
+  };
+  EXPECT_EQ(read(with(longest).c_str()).stop, (std::vector<std::string>{"a", longest}));
+  EXPECT_EQ(refused_field(with(longest + "x").c_str()), "stop");
+  const OrderedJson body = {{"stop_sequences", longest + "x"}};
+  EXPECT_THROW(read_stop(RequestFields(body), "stop_sequences"), RequestError);
 }
 
 TEST(SamplingFields, refuse_what_they_cannot_honour_unless_it_asks_for_nothing) {

@@ -5,34 +5,58 @@
 namespace minnow {
 namespace {
 
-// Stands around text of a message that spells a control token, so that it stays text. U+FDD0 is a noncharacter: no
-// honest text holds one.
-constexpr std::string_view kGuard = "\uFDD0";
+// Stand around text of a request that spells a control token, so that it stays text. They are noncharacters: no honest text holds one, and
+// templates write them as they are. Two of them: a template that takes a text apart between them must not turn what follows around.
+constexpr std::string_view kOpen = "\uFDD0", kClose = "\uFDD2";
+constexpr std::string_view kBothBegin = kOpen.substr(0, 2);
+static_assert(kClose.starts_with(kBothBegin) && kOpen.size() == 3 && kClose.size() == 3);
+
+// Where the first of them is; the end of the text when there is none.
+std::size_t find_guard(std::string_view text, std::size_t from) {
+  while (true) {
+    const std::size_t at = text.find(kBothBegin, from);
+    if (at == std::string_view::npos) return text.size();
+    const std::string_view guard = text.substr(at, kOpen.size());
+    if (guard == kOpen || guard == kClose) return at;
+    from = at + 1;
+  }
+}
 
 std::string token_text(const Tokenizer& tokenizer, TokenId id) {
   return tokenizer.is_valid(id) ? tokenizer.piece(id, /*show_special=*/true) : std::string();
 }
 
-std::string guarded(const std::string& text, const SpecialTokenMatcher& controls) {
+bool needs_guards(std::string_view text, const SpecialTokenMatcher& controls) {
+  return controls.next(text).id != kNoToken || find_guard(text, 0) < text.size();
+}
+
+// With guards around every spelling of a control token, and no others.
+std::string guarded(std::string_view text, const SpecialTokenMatcher& controls) {
+  const std::string plain = without_guards(text);
   std::string out;
   std::size_t begin = 0;
   while (true) {
-    const SpecialTokenMatcher::Match match = controls.next(text, begin);
-    if (match.id == kNoToken) return out.append(text, begin);
-    out.append(text, begin, match.begin - begin).append(kGuard).append(text, match.begin, match.length).append(kGuard);
+    const SpecialTokenMatcher::Match match = controls.next(plain, begin);
+    if (match.id == kNoToken) return out.append(plain, begin);
+    out.append(plain, begin, match.begin - begin).append(kOpen).append(plain, match.begin, match.length).append(kClose);
     begin = match.begin + match.length;
   }
 }
 
-// Puts guards around every spelling of a control token in the strings of a message.
+// In all strings of a value, names of members among them.
 void guard_strings(OrderedJson& value, const SpecialTokenMatcher& controls) {
   if (value.is_string()) {
-    value = guarded(without_guards(value.get_ref<const std::string&>()), controls);
-  } else if (value.is_structured()) {
-    for (auto& item : value.items()) {
-      if (item.key() != "role") guard_strings(item.value(), controls);
-    }
+    if (const auto& text = value.get_ref<const std::string&>(); needs_guards(text, controls)) value = guarded(text, controls);
+    return;
   }
+  if (!value.is_structured()) return;
+  for (OrderedJson& item : value) guard_strings(item, controls);
+  if (!value.is_object()) return;
+  auto& members = value.get_ref<OrderedJson::object_t&>();
+  if (std::ranges::none_of(members, [&](const auto& member) { return needs_guards(member.first, controls); })) return;
+  OrderedJson::object_t renamed;
+  for (auto& [name, item] : members) renamed.emplace_back(guarded(name, controls), std::move(item));
+  value = std::move(renamed);
 }
 
 SpecialTokenMatcher control_tokens(const Tokenizer& tokenizer) {
@@ -49,9 +73,9 @@ SpecialTokenMatcher control_tokens(const Tokenizer& tokenizer) {
 std::string without_guards(std::string_view text) {
   std::string out;
   for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(kGuard, begin), text.size());
+    const std::size_t end = find_guard(text, begin);
     out.append(text, begin, end - begin);
-    begin = end + kGuard.size();
+    begin = end + kOpen.size();
   }
   return out;
 }
@@ -64,7 +88,13 @@ ChatEncoder::ChatEncoder(const Tokenizer& tokenizer, const std::string& chat_tem
       eos_(token_text(tokenizer, tokenizer.spec().eos)) {}
 
 ChatRendering ChatEncoder::render(ChatTemplateInput input) const {
-  guard_strings(input.messages, controls_);
+  for (OrderedJson& message : input.messages) {
+    for (auto& [name, value] : message.items()) {
+      if (name != "role") guard_strings(value, controls_);
+    }
+  }
+  guard_strings(input.tools, controls_);
+  guard_strings(input.extra, controls_);
   input.bos_token = bos_;
   input.eos_token = eos_;
   return template_.render_marked(input);
@@ -78,11 +108,11 @@ ChatTokens ChatEncoder::encode(const std::string& text, std::span<const std::siz
     out.tokens.push_back(spec.bos);
     out.tokens.insert(out.tokens.end(), spec.after_bos.begin(), spec.after_bos.end());
   }
-  // Between guards: a message's own words, plain text. All else is the template's.
+  // Between guards: a request's own words, plain text. All else is the template's.
   bool guarded = false;
   std::size_t begin = 0, cut = 0;
   while (true) {
-    const std::size_t guard = std::min(text.find(kGuard, begin), text.size());
+    const std::size_t guard = find_guard(text, begin);
     const std::size_t end = cut < cuts.size() ? std::min(guard, std::max(cuts[cut], begin)) : guard;
     if (end > begin || text.empty()) {
       const auto ids = tokenizer_.encode(std::string_view(text).substr(begin, end - begin),
@@ -93,8 +123,8 @@ ChatTokens ChatEncoder::encode(const std::string& text, std::span<const std::siz
     if (end < guard) {
       begin = end;
     } else if (guard < text.size()) {
-      begin = guard + kGuard.size();
-      guarded = !guarded;
+      begin = guard + kOpen.size();
+      guarded = std::string_view(text).substr(guard, kOpen.size()) == kOpen;
     } else {
       break;
     }

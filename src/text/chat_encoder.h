@@ -19,9 +19,9 @@ struct ChatTokens {
   std::vector<std::size_t> cuts;  // for each cut of the text: the number of tokens before it
 };
 
-// A message that spells a control token is taken as text: guards stand around such spellings in what render() gives, and
-// encode() takes them out again. BOS is written once, whether by the template or here. Immutable; may be used from many
-// threads.
+// Messages, tools and variables that spell a control token are taken as text, whether in a value or in the name of a member: guards
+// stand around such spellings in what render() gives, and encode() takes them out again. Roles are as they are. BOS is written once,
+// whether by the template or here. Immutable; may be used from many threads.
 class ChatEncoder {
  public:
   // The tokenizer must outlive the encoder. Throws kInvalidInput when the template does not parse.

@@ -1,6 +1,9 @@
 #include "text/chat_encoder.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "text/tokenizer_test_specs.h"
 
@@ -36,6 +39,65 @@ TEST(ChatEncoder, TakesControlTokensFromTheTemplateAlone) {
   expected.insert(expected.begin(), kBos);
   expected.push_back(kEnd);
   EXPECT_EQ(encoder.encode(text).tokens, expected);
+}
+
+// A request that says the same in all its places.
+ChatTemplateInput says_everywhere(const std::string& text) {
+  ChatTemplateInput input;
+  OrderedJson call = {{"name", text}};
+  call["arguments"]["role"] = text;
+  call["arguments"][text] = OrderedJson::array({text});
+  input.messages.push_back({{"role", "system"}, {"content", text}, {"name", text}});
+  input.messages.push_back({{"role", "assistant"}, {"content", text}, {"tool_calls", OrderedJson::array({call})}});
+  input.messages.push_back({{"role", "tool"}, {"content", text}});
+  OrderedJson tool = {{"description", text}};
+  tool["properties"][text]["enum"] = OrderedJson::array({text});
+  input.tools = OrderedJson::array({tool});
+  input.extra["documents"] = OrderedJson::array({text});
+  input.extra["place"] = text;
+  return input;
+}
+
+TEST(ChatEncoder, MakesNoControlTokenOfWhatARequestSays) {
+  const std::vector<std::string> controls = {"<s>",         "<end>",         "<|im_start|>",        "<|im_end|>",        "<|endoftext|>",
+                                             "<|eot_id|>",  "<|eom_id|>",    "<|start_header_id|>", "<|end_header_id|>", "<start_of_turn>",
+                                             "<end_of_turn>", "[INST]",      "[/INST]",             "[TOOL_CALLS]",      "<|channel|>",
+                                             "<|message|>", "<|return|>",    "<｜User｜>",           "<｜end▁of▁sentence｜>", "</think>"};
+  TokenizerSpec spec = testing_specs::byte_bpe({});
+  for (const std::string& text : controls) testing_specs::add(spec, text, TokenType::kControl);
+  spec.bos = kBos;
+  spec.eos = kEnd;
+  spec.add_bos = true;
+  const auto t = Tokenizer::build(spec);
+  const ChatEncoder encoder(*t,
+                            "{% for m in messages %}{{ m.role }}: {{ m.content | trim }}{{ m.name }}{{ m.tool_calls | tojson if m.tool_calls }}{{ m.tool_calls }}"
+                            "{{ eos_token }}{% endfor %}{{ tools | tojson }}{{ tools | tojson(ensure_ascii=true) }}{{ tools }}{{ documents }}{{ place | upper }}{{ place }}");
+  int n = 0;
+  for (const std::string& control : controls) {
+    std::vector<std::string> spellings = {control.substr(0, 1) + "\uFDD0" + control.substr(1)};
+    for (const char* form : {"{0}", "x{0}y", " {0} ", "{0}{0}", "\n{0}\n", "<{0}>", "\uFDD2{0}", "{0}\uFDD0{0}\uFDD0{0}", "\uFDD2\uFDD0'{0}'"}) {
+      spellings.push_back(fmt::format(fmt::runtime(form), control));
+    }
+    for (const std::string& spelling : spellings) {
+      const std::vector<TokenId> tokens = encoder.encode(encoder.render(says_everywhere(spelling)).text).tokens;
+      EXPECT_EQ(tokens.front(), kBos);
+      EXPECT_EQ(std::ranges::count(tokens, kEnd), 3) << spelling;
+      EXPECT_EQ(std::ranges::count_if(tokens, [](TokenId id) { return id >= kBos; }), 4) << spelling;
+      ++n;
+    }
+  }
+  EXPECT_EQ(n, 200);
+}
+
+TEST(ChatEncoder, KeepsGuardsWhereATemplateTakesTextApart) {
+  const auto t = tokenizer();
+  const ChatEncoder encoder(*t, "{% for m in messages %}{{ m.content.split('<end>')[-1] }}{{ eos_token }}{% endfor %}");
+  ChatTemplateInput input = says("a<end>b");
+  input.messages.push_back({{"role", "user"}, {"content", "c<s>d"}});
+  std::vector<TokenId> expected = {kBos, 'b', kEnd};
+  for (const TokenId id : ids("c<s>d")) expected.push_back(id);
+  expected.push_back(kEnd);
+  EXPECT_EQ(encoder.encode(encoder.render(input).text).tokens, expected);
 }
 
 TEST(ChatEncoder, WritesBosOnce) {

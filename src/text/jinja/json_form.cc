@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "text/jinja/operations.h"
 #include "text/jinja/text_form.h"
+#include "text/jinja/unicode.h"
 
 namespace minnow::jinja {
 namespace {
@@ -119,7 +120,9 @@ void write_json_string(TextBuilder& out, std::string_view text, bool ensure_asci
         out.append("\\f");
         break;
       default:
-        if (code >= 0x10000 && ensure_ascii) {
+        if (is_own_mark(code)) {
+          out.append_char(c.code_point);
+        } else if (code >= 0x10000 && ensure_ascii) {
           const uint32_t rest = code - 0x10000;
           out.append(fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + (rest >> 10), 0xDC00 + (rest & 0x3FF)));
         } else if (code < 0x20 || ensure_ascii) {

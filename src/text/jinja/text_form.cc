@@ -31,7 +31,7 @@ void write_quoted(TextBuilder& out, std::string_view text) {
       out.append("\\t");
     } else if (code < 0x20 || code == 0x7F || (code > 0x7F && code < 0x100 && !is_printable(code))) {
       out.append(fmt::format("\\x{:02x}", code));
-    } else if (code >= 0x100 && !is_printable(code)) {
+    } else if (code >= 0x100 && !is_printable(code) && !is_own_mark(code)) {
       out.append(code < 0x10000 ? fmt::format("\\u{:04x}", code) : fmt::format("\\U{:08x}", code));
     } else {
       out.append(bytes);

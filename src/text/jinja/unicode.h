@@ -19,6 +19,8 @@ char32_t drop_last_char(std::string_view& text);
 
 bool is_space(char32_t c);      // str.isspace
 bool is_printable(char32_t c);  // str.isprintable
+// Noncharacters that a program may use within itself. Those of ChatEncoder stand around text, and stay there however it is written.
+constexpr bool is_own_mark(char32_t c) { return c >= 0xFDD0 && c <= 0xFDEF; }
 bool is_letter(char32_t c);
 bool is_decimal(char32_t c);
 bool is_upper(char32_t c);  // also title case

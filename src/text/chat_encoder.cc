@@ -43,6 +43,14 @@ std::string guarded(std::string_view text, const SpecialTokenMatcher& controls) 
   }
 }
 
+// Does a guard that opens before `begin` close right behind the spelling of a control token? One that a template has cut off from its
+// end must not make plain text of what the template says next.
+bool is_whole_control(std::string_view text, std::size_t begin, const SpecialTokenMatcher& controls) {
+  const std::string_view inside = text.substr(begin, find_guard(text, begin) - begin);
+  const SpecialTokenMatcher::Match match = controls.next(inside);
+  return match.id != kNoToken && match.begin == 0 && match.length == inside.size();
+}
+
 // In all strings of a value, names of members among them.
 void guard_strings(OrderedJson& value, const SpecialTokenMatcher& controls) {
   if (value.is_string()) {
@@ -124,7 +132,7 @@ ChatTokens ChatEncoder::encode(const std::string& text, std::span<const std::siz
       begin = end;
     } else if (guard < text.size()) {
       begin = guard + kOpen.size();
-      guarded = std::string_view(text).substr(guard, kOpen.size()) == kOpen;
+      guarded = std::string_view(text).substr(guard, kOpen.size()) == kOpen && is_whole_control(text, begin, controls_);
     } else {
       break;
     }

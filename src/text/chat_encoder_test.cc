@@ -100,6 +100,17 @@ TEST(ChatEncoder, KeepsGuardsWhereATemplateTakesTextApart) {
   EXPECT_EQ(encoder.encode(encoder.render(input).text).tokens, expected);
 }
 
+TEST(ChatEncoder, TakesTheTemplatesTokensWhereItCutATextBeforeAGuard) {
+  const auto t = tokenizer();
+  const ChatEncoder encoder(*t, "{% for m in messages %}{{ m.content.split('<end>')[0] }}{{ eos_token }}{% endfor %}");
+  ChatTemplateInput input = says("a<end>b");
+  input.messages.push_back({{"role", "user"}, {"content", "c<s>d"}});
+  std::vector<TokenId> expected = {kBos, 'a', kEnd};
+  for (const TokenId id : ids("c<s>d")) expected.push_back(id);
+  expected.push_back(kEnd);
+  EXPECT_EQ(encoder.encode(encoder.render(input).text).tokens, expected);
+}
+
 TEST(ChatEncoder, WritesBosOnce) {
   const auto t = tokenizer();
   for (const char* source : {"{{ messages[0].content }}", "{{ bos_token }}{{ messages[0].content }}"}) {

@@ -55,17 +55,18 @@ set(MINNOW_ISA_FLAGS_avx512 ${MINNOW_ISA_FLAGS_avx2} -mavx512f -mavx512bw -mavx5
   -mprefer-vector-width=512
   -Wno-uninitialized -Wno-maybe-uninitialized)  # gcc 12 warns inside its own avx512fintrin.h
 set(MINNOW_ISA_FLAGS_avx512bf16 ${MINNOW_ISA_FLAGS_avx512} -mavx512bf16)
+set(MINNOW_ISA_FLAGS_amx ${MINNOW_ISA_FLAGS_avx512bf16} -mamx-tile -mamx-bf16)
 set(MINNOW_ISA_FLAGS_neon)
 set(MINNOW_ISA_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
 set(MINNOW_ISA_FLAGS_neon_i8mm -march=armv8.2-a+dotprod+i8mm+bf16)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set(MINNOW_ISAS avx2 avxvnni avx512 avx512bf16)
+  set(MINNOW_ISAS avx2 avxvnni avx512 avx512bf16 amx)
   set(MINNOW_FOREIGN_ISAS neon neon_dotprod neon_i8mm)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   set(MINNOW_ISAS neon neon_dotprod neon_i8mm)
-  set(MINNOW_FOREIGN_ISAS avx2 avxvnni avx512 avx512bf16)
+  set(MINNOW_FOREIGN_ISAS avx2 avxvnni avx512 avx512bf16 amx)
 else()
-  set(MINNOW_FOREIGN_ISAS avx2 avxvnni avx512 avx512bf16 neon neon_dotprod neon_i8mm)
+  set(MINNOW_FOREIGN_ISAS avx2 avxvnni avx512 avx512bf16 amx neon neon_dotprod neon_i8mm)
 endif()
 
 # A sanitizer build compiles two levels of x86 instead of four: their kernels are the same templates. AVX2's stand in for the others.

@@ -17,6 +17,20 @@ constexpr int64_t kTilesEach = 6;
 
 int64_t divided(int64_t n, int64_t by) { return (n + by - 1) / by; }
 
+#if defined(__x86_64__)
+// The units of tiles multiply faster than memory brings the operands, and that of vectors of bf16 beside them is slower than f32.
+const TrainKernels& amx_kernels() {
+  static const TrainKernels all = [] {
+    TrainKernels kernels = avx512bf16::kTrainKernels;
+    kernels.dense_bf16 = amx::kDenseBf16;
+    kernels.attention_forward_bf16 = kernels.attention_forward;
+    kernels.attention_backward_bf16 = kernels.attention_backward;
+    return kernels;
+  }();
+  return all;
+}
+#endif
+
 int64_t stripe_panels(const DenseKernels& kernels) { return kStripeRows / kernels.left_lines; }
 
 }  // namespace
@@ -28,6 +42,7 @@ const TrainKernels& train_kernels_for(Isa isa) {
     case Isa::kAvxVnni: return avxvnni::kTrainKernels;
     case Isa::kAvx512: return avx512::kTrainKernels;
     case Isa::kAvx512Bf16: return avx512bf16::kTrainKernels;
+    case Isa::kAmx: return amx_kernels();
 #elif defined(__aarch64__)
     case Isa::kNeon: return neon::kTrainKernels;
     case Isa::kNeonDotprod: return neon_dotprod::kTrainKernels;
@@ -40,6 +55,8 @@ const TrainKernels& train_kernels_for(Isa isa) {
 const DenseKernels& dense_kernels(const TrainKernels& kernels, Multiplied numbers) {
   return numbers == Multiplied::kBf16 && kernels.bf16_products() ? kernels.dense_bf16 : kernels.dense_f32;
 }
+
+int64_t sum_units(const DenseKernels& kernels, int64_t k) { return divided(k, int64_t{kernels.numbers} * kernels.unit_step) * kernels.unit_step; }
 
 PackedRight::PackedRight(const DenseKernels& kernels, const DenseMatrix& matrix, std::byte* memory)
     : kernels_(&kernels), matrix_(matrix), memory_(memory) {
@@ -116,10 +133,10 @@ void DenseMatMul::add_blocks(const Stripe& stripe, std::size_t term, std::byte* 
   const DenseMatrix& left = left_[term];
   const int64_t numbers = kernels_->numbers, first_row = stripe.begin * kernels_->left_lines;
   const int64_t rows = std::min(left.n_lines, stripe.end * kernels_->left_lines) - first_row;
-  const int64_t units = divided(left.k, numbers), blocks = std::max<int64_t>(1, divided(units, kDenseBlock));
+  const int64_t step = kernels_->unit_step, units = sum_units(*kernels_, left.k), blocks = std::max<int64_t>(1, divided(units, kDenseBlock));
   const bool along = left.lines == Lines::kRows;
   for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t from = units * block / blocks, to = units * (block + 1) / blocks;
+    const int64_t from = units / step * block / blocks * step, to = units / step * (block + 1) / blocks * step;
     const float* at = left.data + (along ? first_row * left.stride + from * numbers : from * numbers * left.stride + first_row);
     kernels_->pack_left({at, left.stride, rows, std::min(left.k, to * numbers) - from * numbers, along, scratch, 0, stripe.end - stripe.begin});
     for (const DenseProductSum& sum : sums_) {

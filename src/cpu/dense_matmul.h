@@ -35,6 +35,9 @@ struct DenseMatrix {
   int64_t n_lines, k;
 };
 
+// That a line of k numbers is packed as, zeros at its end included.
+int64_t sum_units(const DenseKernels& kernels, int64_t k);
+
 // A right operand in memory of its user: `bytes()` of it, aligned to 64. The matrix is not needed once it is packed.
 class PackedRight {
  public:
@@ -48,7 +51,7 @@ class PackedRight {
   const void* data() const { return memory_; }
   // What the kernels call so (train_kernels.h). Packing is divided by panels.
   int64_t panels() const { return (matrix_.n_lines + kernels_->right_lines - 1) / kernels_->right_lines; }
-  int64_t units() const { return (matrix_.k + kernels_->numbers - 1) / kernels_->numbers; }
+  int64_t units() const { return sum_units(*kernels_, matrix_.k); }
 
   void pack(int64_t panel_begin, int64_t panel_end);
   void pack(ThreadPool& pool);

@@ -47,7 +47,8 @@ const Kernels& kernels_for(Isa isa) {
     case Isa::kAvx2: return avx2::kKernels;
     case Isa::kAvxVnni: return avxvnni::kKernels;
     case Isa::kAvx512: return avx512::kKernels;
-    case Isa::kAvx512Bf16: return avx512bf16::kKernels;
+    case Isa::kAvx512Bf16:
+    case Isa::kAmx: return avx512bf16::kKernels;
 #elif defined(__aarch64__)
     case Isa::kNeon: return neon::kKernels;
     case Isa::kNeonDotprod: return neon_dotprod::kKernels;

@@ -17,6 +17,7 @@ enum class Isa {
   kAvxVnni,      // AVX2, FMA, F16C
   kAvx512,       // F, BW, DQ, VL, VNNI
   kAvx512Bf16,   // F, BW, DQ, VL, VNNI
+  kAmx,          // those and TILE, BF16; the system must let programs use tiles
 };
 
 std::string_view name(Isa isa);  // as its folder: "baseline", "neon_dotprod", "avx512bf16", ...

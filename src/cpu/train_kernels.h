@@ -24,7 +24,7 @@ struct PackPanels {
   int64_t n_lines;
   int64_t k;
   bool along;       // a line is a row of x, [n_lines, k]; if not, a column: x is [k, n_lines]
-  void* panels;     // of the whole operand: 4 bytes * panels * lines * ceil(k / numbers); aligned to 64
+  void* panels;     // of the whole operand: 4 bytes * panels * lines * units; aligned to 64
   int64_t panel_begin, panel_end;
 };
 
@@ -47,7 +47,8 @@ struct DenseProduct {
 
 // All for one type of number. Sums are f32.
 struct DenseKernels {
-  int32_t numbers;                 // in 4 bytes of a panel: 1 f32 or 2 bf16
+  int32_t numbers;                 // in a unit, 4 bytes of a panel: 1 f32 or 2 bf16
+  int32_t unit_step;               // a line's units are padded with zeros to a multiple of this, as are those of a block
   int32_t left_lines, right_lines;
   void (*pack_left)(const PackPanels&);
   void (*pack_right)(const PackPanels&);
@@ -218,6 +219,7 @@ namespace neon_i8mm { extern const TrainKernels kTrainKernels; }
 namespace avx2 { extern const TrainKernels kTrainKernels; }
 namespace avxvnni { extern const TrainKernels kTrainKernels; }
 namespace avx512 { extern const TrainKernels kTrainKernels; }
+namespace amx { extern const DenseKernels kDenseBf16; }
 namespace avx512bf16 { extern const TrainKernels kTrainKernels; }
 
 }  // namespace minnow

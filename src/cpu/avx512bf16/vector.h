@@ -5,7 +5,11 @@
 
 namespace minnow::avx512bf16 {
 
-struct Vector : avx512::VectorOf<Vector> {
+template <class Level>
+struct VectorOf : avx512::VectorOf<Level> {
+  using Base = avx512::VectorOf<Level>;
+  using typename Base::B;
+  using typename Base::F;
   static constexpr bool kBf16Dot = true;
 
   // Pairs of bf16 in each lane: acc + a[1] * b[1] + a[0] * b[0]. Subnormals count as 0.
@@ -13,7 +17,7 @@ struct Vector : avx512::VectorOf<Vector> {
     return _mm512_dpbf16_ps(acc, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
   }
   // The pair of bf16 at p in every lane.
-  static B set_pair(const uint16_t* p) { return word(p); }
+  static B set_pair(const uint16_t* p) { return Base::word(p); }
   // Rounded to nearest even: the 16 values of `low`, then those of `high`.
   static B to_bf16(F low, F high) { return reinterpret_cast<B>(_mm512_cvtne2ps_pbh(high, low)); }
   // The same, a value of each in every lane.
@@ -23,5 +27,7 @@ struct Vector : avx512::VectorOf<Vector> {
     return _mm512_permutexvar_epi16(lanes, to_bf16(first, second));
   }
 };
+
+struct Vector : VectorOf<Vector> {};
 
 }  // namespace minnow::avx512bf16

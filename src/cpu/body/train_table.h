@@ -14,6 +14,7 @@ constexpr DenseKernels dense_table() {
   using V = typename U::V;
   return {
       .numbers = U::kNumbers,
+      .unit_step = 1,
       .left_lines = V::kDenseRows,
       .right_lines = kDenseColumns<V>,
       .pack_left = pack_panels<U, V::kDenseRows>,

@@ -444,6 +444,10 @@ def tuning(c):
     c.ok("tune", *full, "-o", folder / "full.gguf", "--type", "f32")
     c.ok("perplexity", folder / "full.gguf", "-f", c.folder / "stories.txt", "-c", 32, "--chunks", 2)
     merging(c, base, folder)
+    for adapter, form, kind in (("a", "PEFT", "LoRA"), ("dora", "PEFT", "DoRA"), ("g.gguf", "GGUF", "lora")):
+        shown = json.loads(c.ok("show", folder / adapter, "--json"))
+        c.check((shown["format"], shown["adapter"]) == (form, kind) and shown["rank"] > 0 and shown["parameters"] > 0 and shown["targets"], f"show tells what an adapter is: {shown}")
+    c.check("lora_A.weight" in c.ok("show", folder / "a", "--tensors", "--metadata"), "show --tensors of an adapter")
     c.refused(2, ["no matrix"], "tune", *course, "-o", folder / "no", "--target", "c_attn")
     c.refused(2, ["qlora"], "tune", *course, "-o", folder / "no", "--quantize", "Q8_0")
     c.ok("tune", *course, "-o", folder / "nf4", "--method", "qlora", "--quantize", "NF4", "--steps", 3)

@@ -19,7 +19,7 @@ ROOMS = ("base tensor graph cpu cuda formats text models engine compress train e
 # Kernel folders of src/cpu are built with wider instruction sets than the rest. What the standard library defines
 # inline would be compiled with them as well, and the linker might keep that copy for the whole program. The rule holds
 # for our own headers that a kernel file includes, too.
-KERNEL_FOLDERS = {"avx2", "avxvnni", "avx512", "avx512bf16", "neon", "neon_dotprod", "neon_i8mm"}
+KERNEL_FOLDERS = {"avx2", "avxvnni", "avx512", "avx512bf16", "amx", "neon", "neon_dotprod", "neon_i8mm"}
 PLAIN_HEADERS = {"cstdint", "cstddef", "cfloat", "climits", "immintrin.h", "arm_neon.h", "arm_sve.h", "stdint.h",
                  "stddef.h"}
 

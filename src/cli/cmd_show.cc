@@ -4,13 +4,16 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/table.h"
 #include "base/units.h"
 #include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cpu/kv_cache.h"
+#include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "models/family.h"
 #include "models/model.h"
@@ -97,6 +100,43 @@ std::string size_class(int64_t parameters) {
   return "large";
 }
 
+Json tensors_json(const std::vector<NamedTensor>& all) {
+  Json tensors = Json::array();
+  for (const NamedTensor& t : all) {
+    std::vector<int64_t> shape;
+    for (int i = 0; i < t.tensor.shape.rank(); ++i) shape.push_back(t.tensor.shape[i]);
+    tensors.push_back({{"name", t.name}, {"dtype", std::string(name(t.tensor.dtype))}, {"shape", shape}, {"bytes", t.tensor.bytes()}});
+  }
+  return tensors;
+}
+
+Json metadata_json(const GgufMetadata& all) {
+  Json metadata = Json::object();
+  for (const auto& [key, value] : all.entries()) metadata[key] = std::visit(ValueJson{}, value);
+  return metadata;
+}
+
+void print_tensors(const std::vector<NamedTensor>& all) {
+  Table table({{"tensor"}, {"type"}, {"shape"}, {"size", Table::Align::kRight}});
+  for (const NamedTensor& t : all) table.add_row({t.name, std::string(name(t.tensor.dtype)), t.tensor.shape.text(), format_bytes(t.tensor.bytes())});
+  fmt::print("\n{}", table.text());
+}
+
+void print_metadata(const GgufMetadata& all) {
+  if (all.entries().empty()) return;
+  Table table({{"key"}, {"value"}});
+  for (const auto& [key, value] : all.entries()) table.add_row({key, std::visit(ValueText{}, value)});
+  fmt::print("\n{}", table.text());
+}
+
+void print_line(const char* label, const std::string& text) { fmt::print("{:<14} {}\n", label, printable(text)); }
+
+int64_t elements_of(const std::vector<NamedTensor>& all) {
+  int64_t n = 0;
+  for (const NamedTensor& t : all) n += t.tensor.shape.elements();
+  return n;
+}
+
 Json to_json(const Facts& f, const Arguments& a) {
   const ModelConfig& c = f.model.config;
   Json j = {{"path", f.model.path.string()}, {"format", std::string(name(f.model.format))}, {"name", to_valid_utf8(c.name)},
@@ -108,24 +148,16 @@ Json to_json(const Facts& f, const Arguments& a) {
             {"kv_bytes", f.kv_bytes}, {"memory_bytes", f.model.file_bytes + f.kv_bytes},
             {"tokenizer", f.model.tokenizer ? tokenizer_kind_name(f.model.tokenizer->kind) : "none"},
             {"chat_template", f.model.tokenizer && !f.model.tokenizer->chat_template.empty()}};
-  Json tensors = Json::array();
-  for (const NamedTensor& t : f.model.weights.all()) {
-    std::vector<int64_t> shape;
-    for (int i = 0; i < t.tensor.shape.rank(); ++i) shape.push_back(t.tensor.shape[i]);
-    tensors.push_back({{"name", t.name}, {"dtype", std::string(name(t.tensor.dtype))}, {"shape", shape}, {"bytes", t.tensor.bytes()}});
-  }
-  j["tensors"] = std::move(tensors);
+  j["tensors"] = tensors_json(f.model.weights.all());
   j["unused_tensors"] = f.unused;
-  Json metadata = Json::object();
-  for (const auto& [key, value] : f.model.metadata.entries()) metadata[key] = std::visit(ValueJson{}, value);
-  j["metadata"] = std::move(metadata);
+  j["metadata"] = metadata_json(f.model.metadata);
   return j;
 }
 
 void print_facts(const Facts& f, const Arguments& a) {
   const Model& m = f.model;
   const ModelConfig& c = m.config;
-  const auto line = [](const char* label, const std::string& text) { fmt::print("{:<14} {}\n", label, printable(text)); };
+  const auto line = print_line;
   line("model", c.name.empty() ? m.path.string() : c.name);
   line("format", std::string(name(m.format)) + ", " + format_bytes(m.file_bytes));
   line("architecture", std::string(c.family->gguf_name));
@@ -146,18 +178,8 @@ void print_facts(const Facts& f, const Arguments& a) {
   if (!f.unused.empty()) {
     line("not used", fmt::format("{} tensors that this family has no place for, such as {}: answers may be wrong", f.unused.size(), f.unused[0]));
   }
-  if (a.metadata && !m.metadata.entries().empty()) {
-    Table table({{"key"}, {"value"}});
-    for (const auto& [key, value] : m.metadata.entries()) table.add_row({key, std::visit(ValueText{}, value)});
-    fmt::print("\n{}", table.text());
-  }
-  if (a.tensors) {
-    Table table({{"tensor"}, {"type"}, {"shape"}, {"size", Table::Align::kRight}});
-    for (const NamedTensor& t : m.weights.all()) {
-      table.add_row({t.name, std::string(name(t.tensor.dtype)), t.tensor.shape.text(), format_bytes(t.tensor.bytes())});
-    }
-    fmt::print("\n{}", table.text());
-  }
+  if (a.metadata) print_metadata(m.metadata);
+  if (a.tensors) print_tensors(m.weights.all());
 }
 
 // A lone safetensors file without config.json is not a model, but its tensors can be looked at.
@@ -166,25 +188,92 @@ bool show_tensors_only(const Arguments& a) {
   if (path.extension() != ".safetensors" || std::filesystem::exists(path.parent_path() / "config.json")) return false;
   if (is_static_model(path.parent_path())) return false;
   const Safetensors file = Safetensors::open(path);
-  int64_t elements = 0;
-  for (const NamedTensor& t : file.tensors()) elements += t.tensor.shape.elements();
+  const int64_t elements = elements_of(file.tensors());
   if (a.json) {
-    Json tensors = Json::array();
-    for (const NamedTensor& t : file.tensors()) {
-      std::vector<int64_t> shape;
-      for (int i = 0; i < t.tensor.shape.rank(); ++i) shape.push_back(t.tensor.shape[i]);
-      tensors.push_back({{"name", t.name}, {"dtype", std::string(name(t.tensor.dtype))}, {"shape", shape}, {"bytes", t.tensor.bytes()}});
-    }
-    fmt::print("{}\n", Json{{"path", a.model}, {"format", "safetensors"}, {"parameters", elements}, {"file_bytes", file.file_bytes()}, {"tensors", tensors}}.dump());
+    fmt::print("{}\n", Json{{"path", a.model}, {"format", "safetensors"}, {"parameters", elements}, {"file_bytes", file.file_bytes()}, {"tensors", tensors_json(file.tensors())}}.dump());
     return true;
   }
-  fmt::print("{}: safetensors, {}, {} values; no config.json beside it, so only its tensors are known\n\n", printable(a.model),
+  fmt::print("{}: safetensors, {}, {} values; no config.json beside it, so only its tensors are known\n", printable(a.model),
              format_bytes(file.file_bytes()), format_count(static_cast<uint64_t>(elements)));
-  Table table({{"tensor"}, {"type"}, {"shape"}, {"size", Table::Align::kRight}});
-  for (const NamedTensor& t : file.tensors()) {
-    table.add_row({t.name, std::string(name(t.tensor.dtype)), t.tensor.shape.text(), format_bytes(t.tensor.bytes())});
+  print_tensors(file.tensors());
+  return true;
+}
+
+// What an adapter says of itself: whether it fits a model is seen when both are loaded.
+struct AdapterFacts {
+  std::string format, kind, base, targets;
+  double alpha;
+  int64_t rank;
+};
+
+Json to_json(const AdapterFacts& f, const Arguments& a, const std::vector<NamedTensor>& tensors, uint64_t bytes, Json metadata) {
+  return {{"path", a.model}, {"format", f.format}, {"adapter", f.kind}, {"base", to_valid_utf8(f.base)}, {"rank", f.rank}, {"alpha", f.alpha},
+          {"targets", to_valid_utf8(f.targets)}, {"parameters", elements_of(tensors)}, {"file_bytes", bytes}, {"tensors", tensors_json(tensors)},
+          {"metadata", std::move(metadata)}};
+}
+
+void print_adapter(const AdapterFacts& f, const Arguments& a, const std::vector<NamedTensor>& tensors, uint64_t bytes) {
+  print_line("adapter", f.kind + " for " + (f.base.empty() ? "a model that it does not name" : f.base));
+  print_line("format", f.format + ", " + format_bytes(bytes));
+  print_line("parameters", format_count(static_cast<uint64_t>(elements_of(tensors))));
+  print_line("rank, alpha", fmt::format("{}, {}", f.rank, f.alpha));
+  print_line("targets", f.targets);
+  if (a.tensors) print_tensors(tensors);
+}
+
+// The last part of the names of what is adapted, each once: "q_proj, v_proj", "attn_q, attn_v".
+std::string targets_of(const std::vector<NamedTensor>& tensors, std::string_view end) {
+  std::set<std::string> targets;
+  for (const NamedTensor& t : tensors) {
+    if (!t.name.ends_with(end)) continue;
+    const std::string weight = t.name.substr(0, t.name.size() - end.size());
+    targets.insert(weight.substr(weight.rfind('.') + 1));
   }
-  fmt::print("{}", table.text());
+  std::string text;
+  for (const std::string& target : targets) text += (text.empty() ? "" : ", ") + target;
+  return text;
+}
+
+bool show_gguf_adapter(const Arguments& a) {
+  if (!looks_like_gguf(a.model)) return false;
+  const GgufFile file = GgufFile::open(a.model);
+  const GgufMetadata& m = file.metadata();
+  if (m.text("general.type", "model") != "adapter") return false;
+  AdapterFacts f{.format = "GGUF", .kind = m.text("adapter.type", "lora"), .base = m.text("general.base_model.0.name", m.text("general.name", "")),
+                 .targets = targets_of(file.tensors(), ".weight.lora_a"), .alpha = m.number("adapter.lora.alpha", 0), .rank = 0};
+  if (f.base.empty()) f.base = m.text("general.architecture", "");
+  for (const NamedTensor& t : file.tensors()) {
+    if (t.name.ends_with(".lora_a")) f.rank = std::max(f.rank, t.tensor.shape[0]);
+  }
+  if (a.json) {
+    fmt::print("{}\n", to_json(f, a, file.tensors(), file.file_bytes(), metadata_json(m)).dump());
+    return true;
+  }
+  print_adapter(f, a, file.tensors(), file.file_bytes());
+  if (a.metadata) print_metadata(m);
+  return true;
+}
+
+// A folder as PEFT writes it, or the file in it.
+bool show_peft_adapter(const Arguments& a) {
+  const std::filesystem::path given = a.model;
+  const std::filesystem::path folder = std::filesystem::is_directory(given) ? given : given.parent_path();
+  const std::filesystem::path config_path = folder / "adapter_config.json";
+  if (given != folder && given.filename() != "adapter_model.safetensors") return false;
+  if (!std::filesystem::exists(config_path)) return false;
+  const Json config = parse_json(read_text_file(config_path, limits::kMaxJsonFileBytes), config_path.string());
+  if (!config.is_object()) fail(ErrorCode::kInvalidInput, "{}: not a JSON object", config_path.string());
+  const JsonFields fields{config, config_path.string()};
+  const Safetensors file = Safetensors::open(folder / "adapter_model.safetensors");
+  const bool is_dora = fields.boolean("use_dora", false), is_rs = fields.boolean("use_rslora", false);
+  const AdapterFacts f{.format = "PEFT", .kind = is_dora ? "DoRA" : is_rs ? "rsLoRA" : "LoRA", .base = fields.text("base_model_name_or_path", ""),
+                       .targets = targets_of(file.tensors(), ".lora_A.weight"), .alpha = fields.number("lora_alpha", 8), .rank = fields.integer("r", 8, 1, 1 << 20)};
+  if (a.json) {
+    fmt::print("{}\n", to_json(f, a, file.tensors(), file.file_bytes(), config).dump());
+    return true;
+  }
+  print_adapter(f, a, file.tensors(), file.file_bytes());
+  if (a.metadata) fmt::print("\n{}\n", config.dump(2));
   return true;
 }
 
@@ -203,7 +292,7 @@ void show(const Arguments& a) {
   if (a.model.empty()) throw Error(ErrorCode::kUsage, "MODEL is required", "or list what minnow runs with --families");
   const auto kv = kv_type_from_name(a.kv);
   if (!kv) fail(ErrorCode::kUsage, "--kv {}: unknown type; choose f32, f16, bf16 or q8_0", a.kv);
-  if (show_tensors_only(a)) return;
+  if (show_gguf_adapter(a) || show_peft_adapter(a) || show_tensors_only(a)) return;
   Facts f{load_model(a.model, {.tokenizer = a.tokenizer}), a.n_ctx, 0, {}};
   if (f.n_ctx == 0) f.n_ctx = std::min(f.model.config.n_ctx_train, kDefaultContext);
   // Building the graph checks that every weight is there and fits.
@@ -223,7 +312,7 @@ void show(const Arguments& a) {
 void add_show(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   CLI::App* c = app.add_subcommand("show", "what a model file holds and what it needs");
-  c->add_option("MODEL", a->model, "a .gguf or .safetensors file, a folder with safetensors, or a llama2.c .bin file");
+  c->add_option("MODEL", a->model, "a .gguf or .safetensors file, a folder with safetensors, a llama2.c .bin file, or an adapter (GGUF, or a folder of PEFT)");
   c->add_option("-c,--ctx", a->n_ctx, "context to compute the memory for (default: the model's, at most 8192)")->check(CLI::Range(1, 1 << 27));
   c->add_option("--kv", a->kv, "type of the KV cache: f32, f16, bf16 or q8_0")->capture_default_str();
   c->add_option("--tokenizer", a->tokenizer, "tokenizer file or folder, when it does not come with the model");
@@ -231,7 +320,7 @@ void add_show(CLI::App& app) {
   c->add_flag("--metadata", a->metadata, "list the metadata");
   c->add_flag("--families", a->families, "list the architecture families that minnow runs");
   declare_json(*c, a->json);
-  c->footer("Examples:\n  minnow show model.gguf\n  minnow show model.gguf --ctx 32768 --tensors --metadata\n  minnow show ./model-folder --json");
+  c->footer("Examples:\n  minnow show model.gguf\n  minnow show model.gguf --ctx 32768 --tensors --metadata\n  minnow show ./model-folder --json\n  minnow show my-adapter --tensors");
   c->callback([a] { show(*a); });
 }
 

@@ -44,6 +44,12 @@ void Sampler::accept(TokenId token) {
   dry_.accept(token);
 }
 
+void Sampler::rest() {
+  candidates_ = Candidates();
+  adjusted_ = std::vector<float>();
+  masked_ = std::vector<float>();
+}
+
 // The logits after the first three steps: the caller's own unless one of them has something to do.
 std::span<const float> Sampler::adjusted(std::span<const float> logits) {
   if (params_.logit_bias.empty() && !penalties_.active() && !dry_.active()) return logits;

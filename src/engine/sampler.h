@@ -51,6 +51,9 @@ class Sampler {
   // the first allowed one. At least one bit has to be set.
   TokenId sample(std::span<const float> logits, std::span<const uint32_t> allowed);
 
+  // Gives back the memory between draws, some copies of the logits: for a sequence that waits. Draws stay the same.
+  void rest();
+
   const SamplingParams& params() const { return params_; }
 
  private:

@@ -337,5 +337,19 @@ TEST(Sampler, AMaskThatAllowsAllChangesNothing) {
   for (int i = 0; i < 30; ++i) EXPECT_EQ(with.sample(logits, all), without.sample(logits));
 }
 
+TEST(Sampler, DrawsTheSameAfterARest) {
+  SamplingParams params = plain();
+  params.repetition_penalty = 1.1f;
+  params.top_p = 0.9f;
+  Sampler steady = make(params), resting = make(params);
+  const std::vector<float> logits = normal_logits(1000, 2, 9);
+  for (int i = 0; i < 20; ++i) {
+    const TokenId token = steady.sample(logits);
+    ASSERT_EQ(resting.sample(logits), token);
+    for (Sampler* s : {&steady, &resting}) s->accept(token);
+    resting.rest();
+  }
+}
+
 }  // namespace
 }  // namespace minnow

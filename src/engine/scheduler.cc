@@ -12,6 +12,7 @@ void Scheduler::set_aside() {
       continue;
     }
     release_pages(**at);
+    (*at)->rest();
     waiting_.push_front(std::move(*at));
     at = running_.erase(at);
   }
@@ -68,6 +69,7 @@ void Scheduler::preempt_last(const Sequence* needy) {
   auto victim = std::prev(running_.end());
   if (victim->get() == needy && running_.size() > 1) --victim;
   release_pages(**victim);
+  (*victim)->rest();
   ++counts_.preemptions;
   waiting_.push_front(std::move(*victim));
   running_.erase(victim);

@@ -60,16 +60,6 @@ void Generation::State::push(Event event) {
   }
 }
 
-bool Generation::State::is_cancelled() {
-  const std::lock_guard lock(mutex);
-  return cancelled;
-}
-
-bool Generation::State::is_behind() {
-  const std::lock_guard lock(mutex);
-  return max_unread > 0 && unread > max_unread;
-}
-
 std::optional<Event> Generation::State::take() {
   if (events.empty()) return std::nullopt;
   Event event = std::move(events.front());
@@ -96,6 +86,12 @@ Sequence::Sequence(GenerateRequest r, std::shared_ptr<Generation::State> s, cons
 
 bool Sequence::is_stop_token(TokenId token) const {
   return std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) != request.stop_tokens.end();
+}
+
+void Sequence::rest() {
+  sampler.rest();
+  logprobs.rest();
+  allowed_ = std::vector<uint32_t>();
 }
 
 // Fills allowed_. False: no token is.

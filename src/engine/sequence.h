@@ -1,6 +1,7 @@
 // A request on its way through the engine. Touched by the engine's thread only, but for the State it reports to.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -25,8 +26,8 @@ struct Generation::State {
   std::mutex mutex;
   std::condition_variable arrived;
   std::deque<Event> events;
-  bool cancelled = false;      // under mutex
-  std::size_t unread = 0;      // bytes of the events, under mutex
+  std::atomic<bool> cancelled{false};
+  std::atomic<std::size_t> unread{0};  // bytes of the events, written under mutex
   std::size_t max_unread = 0;  // as in GenerateRequest
 
   // Called while `callback` is locked and never with `mutex`, so that it may take events; cleared when the Generation goes.
@@ -34,8 +35,8 @@ struct Generation::State {
   std::function<void()> on_event;  // under callback
 
   void push(Event event);
-  bool is_cancelled();
-  bool is_behind();             // more waits to be taken than may
+  bool is_cancelled() const { return cancelled.load(std::memory_order_relaxed); }
+  bool is_behind() const { return max_unread > 0 && unread.load(std::memory_order_relaxed) > max_unread; }  // more waits to be taken than may
   std::optional<Event> take();  // under mutex
 };
 
@@ -59,6 +60,8 @@ struct Sequence {
   // Whether min_tokens have not been made yet.
   bool must_go_on() const { return stats.generated_tokens < request.min_tokens; }
   bool is_stop_token(TokenId token) const;
+  // What waits holds no memory in proportion to the vocabulary.
+  void rest();
   bool in_prompt() const { return n_cached < n_prompt; }
   bool wants_logits(int64_t position) const {
     return request.on_prompt_logits && position < n_prompt && position >= request.first_logits;

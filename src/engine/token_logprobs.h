@@ -18,6 +18,7 @@ class TokenLogprobs {
 
   // `logits` has one value for each entry of the vocabulary, `token` is one of them. NaN counts as -infinity.
   TokenLogprob of(std::span<const float> logits, TokenId token, int n_top);
+  void rest() { candidates_ = Candidates(); }  // gives the buffers back
 
  private:
   std::string bytes(TokenId token) const;

@@ -216,7 +216,7 @@ void print_adapter(const AdapterFacts& f, const Arguments& a, const std::vector<
   print_line("adapter", f.kind + " for " + (f.base.empty() ? "a model that it does not name" : f.base));
   print_line("format", f.format + ", " + format_bytes(bytes));
   print_line("parameters", format_count(static_cast<uint64_t>(elements_of(tensors))));
-  print_line("rank, alpha", fmt::format("{}, {}", f.rank, f.alpha));
+  if (f.rank > 0) print_line("rank, alpha", fmt::format("{}, {}", f.rank, f.alpha));
   print_line("targets", f.targets);
   if (a.tensors) print_tensors(tensors);
 }
@@ -245,6 +245,7 @@ bool show_gguf_adapter(const Arguments& a) {
   for (const NamedTensor& t : file.tensors()) {
     if (t.name.ends_with(".lora_a")) f.rank = std::max(f.rank, t.tensor.shape[0]);
   }
+  if (f.alpha == 0) f.alpha = static_cast<double>(f.rank);  // as it is read when the file does not say
   if (a.json) {
     fmt::print("{}\n", to_json(f, a, file.tensors(), file.file_bytes(), metadata_json(m)).dump());
     return true;
@@ -260,14 +261,21 @@ bool show_peft_adapter(const Arguments& a) {
   const std::filesystem::path folder = std::filesystem::is_directory(given) ? given : given.parent_path();
   const std::filesystem::path config_path = folder / "adapter_config.json";
   if (given != folder && given.filename() != "adapter_model.safetensors") return false;
-  if (!std::filesystem::exists(config_path)) return false;
+  if (!std::filesystem::exists(config_path) || (given == folder && std::filesystem::exists(folder / "config.json"))) return false;
   const Json config = parse_json(read_text_file(config_path, limits::kMaxJsonFileBytes), config_path.string());
   if (!config.is_object()) fail(ErrorCode::kInvalidInput, "{}: not a JSON object", config_path.string());
   const JsonFields fields{config, config_path.string()};
-  const Safetensors file = Safetensors::open(folder / "adapter_model.safetensors");
+  const std::filesystem::path tensors = folder / "adapter_model.safetensors";
+  if (!std::filesystem::exists(tensors)) throw Error(ErrorCode::kNotFound, fmt::format("{}: no such file", tensors.string()), "save the adapter as safetensors");
+  const Safetensors file = Safetensors::open(tensors);
   const bool is_dora = fields.boolean("use_dora", false), is_rs = fields.boolean("use_rslora", false);
-  const AdapterFacts f{.format = "PEFT", .kind = is_dora ? "DoRA" : is_rs ? "rsLoRA" : "LoRA", .base = fields.text("base_model_name_or_path", ""),
-                       .targets = targets_of(file.tensors(), ".lora_A.weight"), .alpha = fields.number("lora_alpha", 8), .rank = fields.integer("r", 8, 1, 1 << 20)};
+  const std::string type = fields.text("peft_type", "LORA");
+  AdapterFacts f{.format = "PEFT", .kind = type != "LORA" ? type : is_dora ? "DoRA" : is_rs ? "rsLoRA" : "LoRA", .base = fields.text("base_model_name_or_path", ""),
+                       .targets = targets_of(file.tensors(), ".lora_A.weight"), .alpha = 0, .rank = 0};
+  if (type == "LORA") {
+    f.alpha = fields.number("lora_alpha", 8);
+    f.rank = fields.integer("r", 8, 1, 1 << 20);
+  }
   if (a.json) {
     fmt::print("{}\n", to_json(f, a, file.tensors(), file.file_bytes(), config).dump());
     return true;

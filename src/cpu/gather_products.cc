@@ -19,7 +19,8 @@ std::vector<bool> read_once(const Graph& graph) {
   return once;
 }
 
-// The products of a sum, in order; empty when anything else is in it. Two terms that are a product or such a sum make one.
+// The products of a sum, in order; empty when anything else is in it. Two terms that are a product or such a sum make one, when the
+// first of all is the oldest: the sum lies where that does, which nothing that the others read may take before.
 std::vector<std::vector<NodeId>> terms_of(const Graph& graph) {
   const std::vector<bool> once = read_once(graph);
   std::vector<std::vector<NodeId>> terms(graph.nodes().size());
@@ -28,7 +29,7 @@ std::vector<std::vector<NodeId>> terms_of(const Graph& graph) {
     if (n.op == Op::kMatMulGrad) terms[i] = {static_cast<NodeId>(i)};
     if (n.op != Op::kAdd || graph.node(n.inputs[1]).shape != n.shape) continue;
     const auto &a = terms[index(n.inputs[0])], &b = terms[index(n.inputs[1])];
-    if (a.empty() || b.empty() || !once[index(n.inputs[0])] || !once[index(n.inputs[1])]) continue;
+    if (a.empty() || b.empty() || a.front() > b.front() || !once[index(n.inputs[0])] || !once[index(n.inputs[1])]) continue;
     terms[i] = a;
     terms[i].insert(terms[i].end(), b.begin(), b.end());
   }

@@ -12,13 +12,14 @@
 #include <string>
 
 #include "base/error.h"
+#include "cpu/dense_matmul.h"
 #include "cpu/executor.h"
 
 namespace minnow {
 namespace {
 
 constexpr Isa kAllLevels[] = {Isa::kBaseline, Isa::kNeon,    Isa::kNeonDotprod, Isa::kNeonI8mm,
-                              Isa::kAvx2,     Isa::kAvxVnni, Isa::kAvx512,      Isa::kAvx512Bf16};
+                              Isa::kAvx2,     Isa::kAvxVnni, Isa::kAvx512,      Isa::kAvx512Bf16, Isa::kAmx};
 
 bool is_available(Isa isa) {
   const auto& have = available_isas();
@@ -91,8 +92,8 @@ TEST(Isa, LevelsHaveNamesAndTablesOfTheirOwn) {
   std::set<std::string_view> names;
   for (const Isa isa : kAllLevels) names.insert(name(isa));
   EXPECT_EQ(names.size(), std::size(kAllLevels));
-  std::set<const Kernels*> tables;
-  for (const Isa isa : available_isas()) tables.insert(&kernels_for(isa));
+  std::set<const TrainKernels*> tables;
+  for (const Isa isa : available_isas()) tables.insert(&train_kernels_for(isa));
   EXPECT_EQ(tables.size(), available_isas().size());
 }
 
@@ -117,6 +118,8 @@ TEST(Isa, AgreesWithTheFeaturesThatTheKernelLists) {
   EXPECT_EQ(is_available(Isa::kAvxVnni), avx2 && all({"avx_vnni"}));
   EXPECT_EQ(is_available(Isa::kAvx512), avx512);
   EXPECT_EQ(is_available(Isa::kAvx512Bf16), avx512 && all({"avx512_bf16"}));
+  // The kernel may keep tiles to itself.
+  if (!(avx512 && all({"avx512_bf16", "amx_tile", "amx_bf16"}))) EXPECT_FALSE(is_available(Isa::kAmx));
 }
 
 TEST(Isa, OnAnEmulatedCpuTheBestLevelIsTheOneThatItHas) {

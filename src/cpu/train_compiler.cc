@@ -155,7 +155,21 @@ void TrainCompiler::add(std::unique_ptr<Step> step, const std::vector<Value>& re
   schedule_->add(std::move(step), shared, writes);
 }
 
+// Left operands are read while C is written.
+void TrainCompiler::check_apart(const DenseProducts& products) const {
+  for (const DenseGroup& group : products.groups) {
+    for (const DenseOperand& left : group.left) {
+      const DenseMatrix m = left.of(max_);
+      const float* end = left.matrix + m.n_lines * m.k;
+      for (const DenseGroup::Sum& sum : group.sums) {
+        if (sum.c < end && left.matrix < sum.c + m.n_lines * sum.c_stride) fail(ErrorCode::kInternal, "a product that lies where its left operand does");
+      }
+    }
+  }
+}
+
 void TrainCompiler::add_products(DenseProducts products) {
+  check_apart(products);
   std::byte* memory = scratch(product_bytes(products, max_, made_.pool_.size()));
   for (auto& step : make_product_steps(std::move(products), max_, memory)) add(std::move(step));
 }

@@ -49,6 +49,7 @@ class TrainCompiler {
   // The f32 values of a matrix; others are decoded to scratch in a step before.
   const float* matrix(NodeId weight);
   void add(std::unique_ptr<Step> step, const std::vector<Value>& reads = {}, const std::vector<Value>& writes = {});
+  void check_apart(const DenseProducts& products) const;
   void add_products(DenseProducts products);
   // Memory of a step, or of those that are compiled together; the next ones get the same.
   std::byte* scratch(int64_t bytes);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "cpu/gather_products.h"
 #include "cpu/test_training.h"
@@ -93,6 +95,20 @@ TEST_P(TrainExecutorOf, ASmallModelGivesLossesAndGradientsOfFloat64) {
 TEST(TrainExecutor, ComputesInBf16WithinItsRounding) {
   const Graph graph = SmallModel().make(0);
   test::expect_training(differentiate(graph, {train_f32}), batch_of(0), options_of(Multiplied::kBf16), 0.03);
+}
+
+// The gradient of y is that of x as well, and its product comes before the one of x that it is added to.
+TEST(TrainExecutor, AddsTheProductOfAnEarlierGradient) {
+  SmallModel small;
+  Graph& g = small.g;
+  const NodeId x = g.embed(small.weight("embedding", {kVocab, kWidth}), g.tokens());
+  const NodeId y = g.add(x, small.weight("frozen", {kWidth}));
+  const NodeId z = g.unary(g.matmul(x, small.weight("layer.z", {kWidth, kWidth})), UnaryFn::kSilu);
+  const NodeId c = g.matmul(y, small.weight("layer.c", {kWidth, kWidth}));
+  g.set_output(g.matmul(g.select_rows(g.add(z, c)), small.weight("output", {kVocab, kWidth})));
+  const TrainingGraph training = differentiate(fuse(g), {[](const Node& w) { return w.name != "frozen"; }});
+  test::expect_training(training, batch_of(0), options_of(), 3e-5);
+  for (const auto& sum : gather_products(training).sums) EXPECT_TRUE(std::is_sorted(sum.begin(), sum.end()));
 }
 
 TEST(TrainExecutor, LearnsFromATeacherInEitherDirection) {

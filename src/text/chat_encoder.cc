@@ -43,12 +43,11 @@ std::string guarded(std::string_view text, const SpecialTokenMatcher& controls) 
   }
 }
 
-// Does a guard that opens before `begin` close right behind the spelling of a control token? One that a template has cut off from its
-// end must not make plain text of what the template says next.
-bool is_whole_control(std::string_view text, std::size_t begin, const SpecialTokenMatcher& controls) {
-  const std::string_view inside = text.substr(begin, find_guard(text, begin) - begin);
-  const SpecialTokenMatcher::Match match = controls.next(inside);
-  return match.id != kNoToken && match.begin == 0 && match.length == inside.size();
+// Where the spelling of a control token ends that begins at `begin`, right behind an opening guard. A template may have cut off the
+// end of it, and what it says next is its own: then nothing is guarded.
+std::size_t end_of_control(std::string_view text, std::size_t begin, const SpecialTokenMatcher& controls) {
+  const SpecialTokenMatcher::Match match = controls.next(text.substr(begin, find_guard(text, begin) - begin));
+  return match.id != kNoToken && match.begin == 0 ? begin + match.length : begin;
 }
 
 // In all strings of a value, names of members among them.
@@ -63,7 +62,7 @@ void guard_strings(OrderedJson& value, const SpecialTokenMatcher& controls) {
   auto& members = value.get_ref<OrderedJson::object_t&>();
   if (std::ranges::none_of(members, [&](const auto& member) { return needs_guards(member.first, controls); })) return;
   OrderedJson::object_t renamed;
-  for (auto& [name, item] : members) renamed.emplace_back(guarded(name, controls), std::move(item));
+  for (auto& [name, item] : members) renamed[guarded(name, controls)] = std::move(item);
   value = std::move(renamed);
 }
 
@@ -116,26 +115,23 @@ ChatTokens ChatEncoder::encode(const std::string& text, std::span<const std::siz
     out.tokens.push_back(spec.bos);
     out.tokens.insert(out.tokens.end(), spec.after_bos.begin(), spec.after_bos.end());
   }
-  // Between guards: a request's own words, plain text. All else is the template's.
-  bool guarded = false;
-  std::size_t begin = 0, cut = 0;
+  // What is spelled behind an opening guard: a request's own words, plain text. All else is the template's.
+  std::size_t begin = 0, cut = 0, plain_end = 0;
   while (true) {
     const std::size_t guard = find_guard(text, begin);
-    const std::size_t end = cut < cuts.size() ? std::min(guard, std::max(cuts[cut], begin)) : guard;
+    std::size_t end = plain_end > begin ? plain_end : guard;
+    if (cut < cuts.size()) end = std::min(end, std::max(cuts[cut], begin));
     if (end > begin || text.empty()) {
       const auto ids = tokenizer_.encode(std::string_view(text).substr(begin, end - begin),
-                                         {.add_special = false, .parse_special = !guarded, .continues = begin > 0});
+                                         {.add_special = false, .parse_special = begin >= plain_end, .continues = begin > 0});
       out.tokens.insert(out.tokens.end(), ids.begin(), ids.end());
     }
     for (; cut < cuts.size() && cuts[cut] <= end; ++cut) out.cuts.push_back(out.tokens.size());
-    if (end < guard) {
-      begin = end;
-    } else if (guard < text.size()) {
-      begin = guard + kOpen.size();
-      guarded = std::string_view(text).substr(guard, kOpen.size()) == kOpen && is_whole_control(text, begin, controls_);
-    } else {
-      break;
-    }
+    begin = end;
+    if (end < guard) continue;
+    if (guard == text.size()) break;
+    begin = guard + kOpen.size();
+    if (std::string_view(text).substr(guard, kOpen.size()) == kOpen) plain_end = end_of_control(text, begin, controls_);
   }
   out.cuts.resize(cuts.size(), out.tokens.size());
   return out;

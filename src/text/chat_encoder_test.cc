@@ -102,13 +102,23 @@ TEST(ChatEncoder, KeepsGuardsWhereATemplateTakesTextApart) {
 
 TEST(ChatEncoder, TakesTheTemplatesTokensWhereItCutATextBeforeAGuard) {
   const auto t = tokenizer();
-  const ChatEncoder encoder(*t, "{% for m in messages %}{{ m.content.split('<end>')[0] }}{{ eos_token }}{% endfor %}");
+  const ChatEncoder encoder(*t, "{% for m in messages %}{{ m.content.split('<end>')[0] }}.{{ eos_token }}{% endfor %}");
   ChatTemplateInput input = says("a<end>b");
   input.messages.push_back({{"role", "user"}, {"content", "c<s>d"}});
-  std::vector<TokenId> expected = {kBos, 'a', kEnd};
-  for (const TokenId id : ids("c<s>d")) expected.push_back(id);
+  std::vector<TokenId> expected = {kBos, 'a', '.', kEnd};
+  for (const TokenId id : ids("c<s>d.")) expected.push_back(id);
   expected.push_back(kEnd);
   EXPECT_EQ(encoder.encode(encoder.render(input).text).tokens, expected);
+}
+
+TEST(ChatEncoder, KeepsAControlPlainWhereATemplateCutsBehindIt) {
+  const auto t = tokenizer();
+  // The guard before <end> is a character more.
+  const ChatEncoder encoder(*t, "{% for m in messages %}{{ m.content[:7] }}{{ eos_token }}{% endfor %}");
+  std::vector<TokenId> expected = {kBos};
+  for (const TokenId id : ids("a<end>")) expected.push_back(id);
+  expected.push_back(kEnd);
+  EXPECT_EQ(encoder.encode(encoder.render(says("a<end>b")).text).tokens, expected);
 }
 
 TEST(ChatEncoder, WritesBosOnce) {

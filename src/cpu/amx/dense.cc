@@ -146,6 +146,7 @@ void multiply(const DenseProduct& p) {
         }
       };
       if (p.add) copy(edge, kLines, c, p.c_stride);
+      asm volatile("" ::: "memory");  // gcc 12 does not know that tiles are loaded from memory
       multiply_panels(a, b, units, edge, kLines, p.add);
       copy(c, p.c_stride, edge, kLines);
     }

@@ -68,8 +68,8 @@ sanitize: packages
 
 tsan: packages
 	@cmake --preset tsan >/dev/null
-	@cmake --build build/tsan -j $(JOBS) --target base_tests cpu_tests engine_tests
-	@ctest --test-dir build/tsan --output-on-failure -R 'unit.(base|cpu|engine)'
+	@cmake --build build/tsan -j $(JOBS) --target base_tests cpu_tests engine_tests respond_tests serve_tests
+	@ctest --test-dir build/tsan --output-on-failure -R 'unit.(base|cpu|engine|respond|serve)'
 
 fuzz: packages
 	@$(call install,$(FUZZ_PACKAGES))

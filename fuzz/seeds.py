@@ -370,11 +370,13 @@ def llama_server():
     })
 
 
-def gbnf():
-    # An odd first byte: a regular expression.
+def regex():
+    # An even first byte: for whole texts, an odd one: the pattern of a schema.
     for number, text in enumerate(["(a|b)*c{2,4}", "[^\\W\\d_]+@[a-z]+\\.(?:com|org)", "\\d{4}-(?:0[1-9]|1[0-2])", "(?i)yes|no", "\\p{Lu}\\p{Ll}*\\u00fc?",
-                                   "a{0}|b+?|[]x]|[\\]-^]", "(((((a?)?)?)?)?)"]):
-        yield f"expression-{number}", b"\1" + text.encode()
+                                   "a{0}|b+?|[]x]|[\\]-^]", "(((((a?)?)?)?)?)", "^^a$$|^$", "(?<year>\\d{4})-(?P<month>\\d\\d)", "\\x{1F642}|.\"\\\\|\\n",
+                                   "[\\s\\S]{0,3}x{,2}", "a\\b|(?=b)|\\1|a++", "\u00fc+[\u4e00-\u9fff]"]):
+        for first in (0, 1):
+            yield f"expression-{number}-{first}", bytes([first]) + text.encode()
 
 
 def main():
@@ -383,7 +385,7 @@ def main():
     root = pathlib.Path(sys.argv[1])
     for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, packed, tokenizer_gguf, normalizer, model_config,
                  train_record, adapter, openai_chat, openai_completions, openai_embeddings, openai_responses, response_items, ollama,
-                 ollama_template, anthropic, llama_server, gbnf):
+                 ollama_template, anthropic, llama_server, regex):
         folder = root / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in make():

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -33,14 +34,16 @@ RANDOM_CONTEXT = 2048
 # Of the model that says noise: it shows tools, so that it can be held to calls of them.
 TEMPLATE = "{{ bos_token }}{% if tools %}{{ tools | tojson }} <tool_call>{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
 
-# (method, path) -> document, schema of a whole answer, schema of an event of a stream
+# (method, path, where {} is any name) -> document, schema of a whole answer, schema of an event of a stream
 SCHEMAS = {
     ("POST", "/v1/chat/completions"): ("openai", "CreateChatCompletionResponse", "CreateChatCompletionStreamResponse"),
     ("POST", "/v1/completions"): ("openai", "CreateCompletionResponse", "CreateCompletionResponse"),
     ("POST", "/v1/embeddings"): ("openai", "CreateEmbeddingResponse", None),
     ("GET", "/v1/models"): ("openai", "ListModelsResponse", None),
-    ("GET", "/v1/models/scripted"): ("openai", "Model", None),
+    ("GET", "/v1/models/{}"): ("openai", "Model", None),
     ("POST", "/v1/responses"): ("openai", "Response", "ResponseStreamEvent"),
+    ("GET", "/v1/responses/{}"): ("openai", "Response", None),
+    ("GET", "/v1/responses/{}/input_items"): ("openai", "ResponseItemList", None),
     ("POST", "/api/chat"): ("ollama", "ChatResponse", "ChatStreamEvent"),
     ("POST", "/api/generate"): ("ollama", "GenerateResponse", "GenerateStreamEvent"),
     ("POST", "/api/embed"): ("ollama", "EmbedResponse", None),
@@ -156,10 +159,24 @@ def as_documented(path, value):
     return value
 
 
+def route_of(method, path):
+    """The key of SCHEMAS that it fits; None when there is none."""
+    for key in SCHEMAS:
+        if key[0] == method and re.fullmatch(re.escape(key[1]).replace(re.escape("{}"), "[^/]+"), path):
+            return key
+    return None
+
+
 def error_schema(path):
     if path.startswith("/api/"):
         return "ollama", "ErrorResponse"
     return ("openai", "ErrorResponse") if path.startswith("/v1/") and not path.startswith("/v1/messages") else None
+
+
+def expected_kinds():
+    """(route, schema) of all that the suites together must have been answered; errors by their document."""
+    return {(f"{method} {path}", name) for (method, path), (_, *names) in SCHEMAS.items() for name in names if name} | {
+        (document, "ErrorResponse") for document in ("openai", "ollama")}
 
 
 def validate(answers):
@@ -176,7 +193,8 @@ def validate(answers):
     valid, problems, seen = 0, {}, set()
     for line in answers.read_text().splitlines():
         entry = json.loads(line)
-        schema = SCHEMAS.get((entry["method"], entry["path"])) if entry["status"] == 200 else None
+        route = route_of(entry["method"], entry["path"]) if entry["status"] == 200 else None
+        schema = SCHEMAS.get(route)
         for is_event, value in bodies(entry):
             if entry["status"] >= 400:
                 named = error_schema(entry["path"])
@@ -186,16 +204,18 @@ def validate(answers):
                 named = schema and (schema[0], schema[2] if is_event else schema[1])
             if not named or not named[1]:
                 continue
-            seen.add(named[1])
+            seen.add((named[0], named[1]) if named[1] == "ErrorResponse" else (" ".join(route), named[1]))
             problem = documents[named[0]].problem(named[1], as_documented(entry["path"], value))
             valid += problem is None
             if problem:
                 problems.setdefault((entry["method"], entry["path"], problem), json.dumps(value))
     for (method, path, problem), value in list(problems.items())[:30]:
         print(f"FAILED {method} {path} answers against its document: {problem}; {value[:600]}")
-    expected = {name for _, *names in SCHEMAS.values() for name in names if name} | {"ErrorResponse"}
-    print(f"answers: {valid} valid of {len(seen)} schemas, {len(problems)} kinds invalid; schemas never seen: {sorted(expected - seen) or 'none'}")
-    return valid, len(problems) + len(expected - seen)
+    missing = sorted(f"{name} of {where}" for where, name in expected_kinds() - seen)
+    if missing:
+        print(f"FAILED never answered: {', '.join(missing)}")
+    print(f"answers: {valid} valid of {len(seen)} kinds, {len(problems)} kinds invalid")
+    return valid, len(problems) + len(missing)
 
 
 def main():
@@ -223,7 +243,7 @@ def main():
             if code != 0:
                 print(f"FAILED it stops in good order: {code}")
                 failed += 1
-        if not a.only and (folder / "answers.jsonl").exists():
+        if not a.only:
             good, bad = validate(folder / "answers.jsonl")
             passed, failed = passed + good, failed + bad
     print(f"{passed} passed, {failed} failed")

@@ -98,12 +98,15 @@ def generate(c):
 
 
 def formats(c):
+    whole = 0
     for seed in range(3):
         options = {"seed": seed, "temperature": 1, "num_predict": 300}
         answer = c.ask("/api/chat", chat(stream=False, format=OBJECT, options=options))
         if answer["done_reason"] == "stop":
+            whole += 1
             value = json.loads(answer["message"]["content"])
             c.check(set(value) == {"a"} and isinstance(value["a"], int), f"{value}")
+    c.check(whole > 0, "answers that are held to a schema come to their end")
     c.ask("/api/chat", chat(stream=False, format=""), 200)
     c.ask("/api/chat", chat(stream=False, format=None), 200)
     for wrong in ("yaml", 7, {"type": "nothing"}):

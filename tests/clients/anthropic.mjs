@@ -1,6 +1,6 @@
 // npm's @anthropic-ai/sdk.
 import Anthropic from "@anthropic-ai/sdk";
-import { CHAT, RANDOM, TIME, WEATHER, assert, check, fails, finish, idle, key, recordedFetch, url } from "./check.mjs";
+import { CHAT, PERSON, RANDOM, TIME, WEATHER, assert, assertPerson, check, fails, finish, idle, key, recordedFetch, url } from "./check.mjs";
 
 const client = new Anthropic({ baseURL: url, apiKey: key ?? "none", fetch: recordedFetch, maxRetries: 0 });
 const says = (content) => [{ role: "user", content }];
@@ -107,6 +107,19 @@ await check("a stop sequence ends a message and is told", async () => {
   assert.equal(answer.content[0].text, "Hello, ");
   assert.equal(answer.stop_reason, "stop_sequence");
   assert.equal(answer.stop_sequence, "world");
+});
+
+await check("output_config.format holds a message to a schema, streamed too", async () => {
+  const held = { model: RANDOM, max_tokens: 1000, messages: says("a"), output_config: { format: { type: "json_schema", schema: PERSON } } };
+  const answer = await client.messages.create(held);
+  assert.equal(answer.stop_reason, "end_turn");
+  assert.deepEqual(answer.content.map((b) => b.type), ["text"]);
+  assertPerson(JSON.parse(answer.content[0].text));
+  const stream = client.messages.stream(held);
+  assertPerson(JSON.parse(await stream.finalText()));
+  const format = { type: "json_schema", schema: { type: "object", unevaluatedProperties: false } };
+  await fails(ask("hi", { output_config: { format } }), { status: 400, says: /unevaluatedProperties/ });
+  await fails(ask("hi", { output_config: { format: { type: "yaml" } } }), { status: 400, says: /json_schema/ });
 });
 
 await check("max_tokens ends a message", async () => {

@@ -77,7 +77,7 @@ export async function gauge(name, model) {
 export async function idle(model) {
   for (let i = 0; i < 200; i++) {
     const [running, waiting] = [await gauge("vllm:num_requests_running", model), await gauge("vllm:num_requests_waiting", model)];
-    if (!running && !waiting) return;
+    if (running === 0 && waiting === 0) return; // undefined: there is no such metric
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`${model} still generates 10 s after everybody left`);

@@ -1,5 +1,5 @@
-// Compiling and masking at the size of a real vocabulary. Times are the thread's own and the bounds loose: they find what
-// has become another order of growth.
+// Compiling and masking at the size of a real vocabulary. Times are the thread's own. A release build is held to what
+// docs/structured-output.md says; elsewhere the bounds are loose and find what has become another order of growth.
 #include <gtest/gtest.h>
 
 #include <ctime>
@@ -16,10 +16,19 @@ using Kind = ConstraintSpec::Kind;
 
 // How many times the aim of a release build may be taken.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kIsRelease = false;
 constexpr double kAllowance = 100;
+#elif defined(NDEBUG)
+constexpr bool kIsRelease = true;
+constexpr double kAllowance = 10;
 #else
+constexpr bool kIsRelease = false;
 constexpr double kAllowance = 10;
 #endif
+constexpr double kSlowerHosts = 3;  // than the one of the aim
+constexpr double kCompileSeconds = 0.1 * (kIsRelease ? kSlowerHosts : kAllowance);
+constexpr double kMaskSeconds = 50e-6 * (kIsRelease ? 1 : kAllowance);  // 50 times what it takes
+constexpr double kFirstMaskSeconds = 2e-3 * kAllowance;
 
 double cpu_seconds() {
   timespec now{};
@@ -46,7 +55,7 @@ TEST(GrammarTime, FiftyToolsCompileInAnInstant) {
   grammar::test::compile(Kind::kSchema, schema);
   const double seconds = cpu_seconds() - begin;
   RecordProperty("compile_ms", static_cast<int>(seconds * 1e3));
-  EXPECT_LT(seconds, 0.1 * kAllowance);
+  EXPECT_LT(seconds, kCompileSeconds);
 }
 
 TEST(GrammarTime, AMaskOfALargeVocabularyIsCheapOnceItsStatesAreKnown) {
@@ -76,8 +85,8 @@ TEST(GrammarTime, AMaskOfALargeVocabularyIsCheapOnceItsStatesAreKnown) {
   }
   RecordProperty("first_mask_us", static_cast<int>(first * 1e6));
   RecordProperty("mask_us", static_cast<int>(best * 1e6));
-  EXPECT_LT(best, 50e-6 * kAllowance);
-  EXPECT_LT(first, 2e-3 * kAllowance);  // with the masks of all states that are new
+  EXPECT_LT(best, kMaskSeconds);
+  EXPECT_LT(first, kFirstMaskSeconds);  // with the masks of all states that are new
 }
 
 }  // namespace

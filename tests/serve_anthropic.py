@@ -89,6 +89,29 @@ def thinking(c):
     c.same([b["type"] for b in blocks], ["thinking", "text"], "streamed thinking")
 
 
+def claude_code(c):
+    """What Claude Code sends beside messages and tools."""
+    version = {"anthropic-version": "2023-06-01"}
+    body = message(max_tokens=2000, system=[{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}], thinking={"type": "adaptive"}, output_config={"effort": "medium"},
+                   messages=[{"role": "system", "content": "first"}, *HI, {"role": "system", "content": [{"type": "text", "text": "later"}]}],
+                   context_management={"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}, metadata={"user_id": "u"})
+    answer = c.server.post("/v1/messages?beta=true", body, headers=version)
+    c.check(answer.status == 200, f"{answer!r}")
+    c.check("context_management.clear_thinking_20251015" in (answer.headers.get("minnow-unused-options") or ""), f"what had no effect is named: {answer!r}")
+    error = c.ask("/v1/messages", message(context_management={"edits": [{"type": "compact_20260112"}]}), 400)
+    c.check("compact_20260112" in error["error"]["message"], f"another edit: {error}")
+
+
+def models(c):
+    version = {"anthropic-version": "2023-06-01"}
+    page = c.server.get("/v1/models", headers=version).json()
+    c.same((page["has_more"], page["first_id"], page["last_id"]), (False, page["data"][0]["id"], page["data"][-1]["id"]), "a page of models")
+    for key in ("type", "id", "display_name", "created_at"):
+        c.check(page["data"][0].get(key), f"{key} of a model: {page}")
+    missing = c.server.get("/v1/models/none", headers=version)
+    c.check(missing.status == 404 and missing.json().get("type") == "error" and missing.json()["error"]["type"] == "not_found_error", f"{missing!r}")
+
+
 def refusals(c):
     image = [{"role": "user", "content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}]}]
     for body, status, kind, word in [
@@ -104,4 +127,4 @@ def refusals(c):
 
 
 if __name__ == "__main__":
-    run(__doc__.split("\n")[0], (answers, counting, tools, thinking, refusals))
+    run(__doc__.split("\n")[0], (answers, counting, tools, thinking, claude_code, models, refusals))

@@ -122,7 +122,9 @@ def models(c):
     c.has(listed["data"][0], "id object created owned_by", "a model")
     one = c.server.get("/v1/models/tiny")
     c.check(one.status == 200 and one.json() == listed["data"][0], f"/v1/models/tiny: {one!r}")
-    c.check(c.server.get("/v1/models/none").status == 404, "an unknown model is a 404")
+    c.check(one.json()["meta"]["n_ctx_train"] >= 1 and one.json()["max_model_len"] == CONTEXT, f"its context: {one!r}")
+    none = c.server.get("/v1/models/none")
+    c.check(none.status == 404 and none.json()["error"]["code"] == "model_not_found", f"an unknown model is a 404: {none!r}")
     c.check(c.server.get("/v1/models/some/thing").status == 404, "one with a slash as well")
 
 
@@ -363,6 +365,32 @@ def response_tools_and_formats(c):
     c.check(held["status"] == "completed" and matches_schema(output_text(held)), f"text.format: {held['output']}")
 
 
+def codex(c):
+    """What Codex sends: groups of tools, and tools that are built into OpenAI's service."""
+    path = "/v1/responses"
+    function = {"type": "function", **WEATHER["function"]}
+    group = {"type": "namespace", "name": "mcp__sky", "description": "d", "tools": [function]}
+    base = {"model": "tiny", "instructions": "be brief", "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}], "seed": 1,
+            "store": False, "parallel_tool_calls": False, "include": ["reasoning.encrypted_content"], "prompt_cache_key": "k", "text": {"verbosity": "low"}}
+    built_in = [{"type": "web_search", "external_web_access": False}, {"type": "image_generation", "output_format": "png"}]
+    answer = c.server.post(path, {**base, "tools": [function, group, *built_in], "tool_choice": "none", "max_output_tokens": 8})
+    names = answer.headers.get("minnow-unused-options") or ""
+    c.check(answer.status == 200 and all(x in names for x in ("tools.web_search", "tools.image_generation", "text.verbosity")), f"{answer!r} {names}")
+    c.refused(path, {**base, "tools": [function, *built_in], "tool_choice": "required"}, "tools[1].type")
+    choice = {"type": "function", "namespace": "mcp__sky", "name": "weather"}
+    called = c.ask(path, {**base, "tools": [function, group, *built_in], "tool_choice": choice, "max_output_tokens": 300})
+    call = next((x for x in called["output"] if x["type"] == "function_call"), {})
+    c.check((call.get("namespace"), call.get("name")) == ("mcp__sky", "weather"), f"a call of a group's tool: {called['output']}")
+    result = {"type": "function_call_output", "call_id": call.get("call_id"), "output": "rain"}
+    c.ask(path, {**base, "input": base["input"] + [call, result], "tools": [group], "tool_choice": "none", "max_output_tokens": 8})
+    allowed = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "weather"}]}
+    only = c.ask(path, {**base, "tools": [function, {"type": "function", **NOW["function"]}], "tool_choice": allowed, "max_output_tokens": 300})
+    c.check({x["name"] for x in only["output"] if x["type"] == "function_call"} == {"weather"}, f"allowed_tools: {only['output']}")
+    for length in (3, 12, 24, 36):  # wherever its room ends, a call does not keep the conversation from going on
+        cut = c.ask(path, {**base, "store": True, "tools": [function], "tool_choice": "required", "max_output_tokens": length})
+        c.ask(path, {"model": "tiny", "input": "go on", "previous_response_id": cut["id"], "max_output_tokens": 4, "truncation": "auto"})
+
+
 def response_stream(c):
     path, base = "/v1/responses", {"model": "tiny", "input": "hi", "max_output_tokens": 16, "seed": 1, "ignore_eos": True}
     events = c.stream(path, base)
@@ -440,7 +468,7 @@ def main():
         with Server(pathlib.Path(options.minnow).resolve(), pathlib.Path(folder) / "server", model) as server:
             c = Checks(server)
             for part in (models, chat_whole, chat_choices, chat_sampling, chat_formats, chat_tools, chat_stream, chat_refusals, completions, responses,
-                         response_tools_and_formats, response_stream, embeddings, rerank):
+                         response_tools_and_formats, codex, response_stream, embeddings, rerank):
                 try:
                     part(c)
                 except Exception as e:  # one part that falls over is one failure

@@ -84,6 +84,7 @@ inline constexpr std::size_t kMaxMetricModels = 256;         // names of models 
 inline constexpr std::size_t kMaxChatMessages = 4096;          // of one request; items of /v1/responses as well
 inline constexpr std::size_t kMaxContentParts = 1024;          // of one message
 inline constexpr std::size_t kMaxTools = 256;                  // of one request
+inline constexpr std::size_t kMaxContextEdits = 16;            // likewise
 inline constexpr std::size_t kMaxToolCalls = 256;              // of one message
 inline constexpr int64_t kMaxChoices = 128;                    // n, and prompts times n of /v1/completions
 inline constexpr std::size_t kMaxPromptTokens = 4u << 20;      // ids that a request gives; the context's bound comes on top

@@ -198,7 +198,7 @@ ModelEntry ModelPool::find(const std::string& name) const {
     if (const ModelEntry* entry = impl_->names.find(name)) return *entry;
   }
   const std::string nearest = impl_->names.nearest(name);
-  throw Error(ErrorCode::kNotFound, fmt::format("model '{}' not found", name), nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest));
+  throw UnknownModel(name, nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest));
 }
 
 ModelLease ModelPool::acquire(const std::string& name, KeepAlive keep_alive) {
@@ -273,6 +273,11 @@ bool ModelPool::unload(const std::string& name) {
   }
   impl_->shared->changed.notify_all();
   return true;
+}
+
+int64_t ModelPool::context_of(int64_t n_ctx_train) const {
+  const int64_t n_ctx = impl_->options.engine.n_ctx;
+  return n_ctx > 0 ? n_ctx : std::min(n_ctx_train, kDefaultContext);
 }
 
 const std::string& ModelPool::default_model() const {

@@ -10,8 +10,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/embedder.h"
 #include "respond/responder.h"
 
@@ -41,6 +43,13 @@ class LoadedModel {
   virtual double load_seconds() const = 0;
   virtual uint64_t memory_bytes() const { return entry().bytes; }  // weights and cache
   virtual int64_t n_ctx() const { return 0; }
+};
+
+// kNotFound: no model has this name.
+class UnknownModel : public Error {
+ public:
+  explicit UnknownModel(std::string_view name, const std::string& hint = {})
+      : Error(ErrorCode::kNotFound, fmt::format("model '{}' not found", name), hint) {}
 };
 
 class ModelPool;
@@ -103,6 +112,8 @@ class ModelPool {
   // False: it is not loaded. One in use goes when its last lease ends.
   bool unload(const std::string& name);
   const std::string& default_model() const;
+  // The context that a model which was trained on `n_ctx_train` positions is loaded with.
+  int64_t context_of(int64_t n_ctx_train) const;
 
  private:
   struct Impl;

@@ -1,6 +1,7 @@
 #include "serve/anthropic_blocks.h"
 
 #include <map>
+#include <utility>
 
 #include "base/limits.h"
 
@@ -45,7 +46,33 @@ class MessageReader {
 
   void read(const RequestFields& message) {
     const std::string role = message.required_text("role");
-    if (role != "user" && role != "assistant") message.refuse("role", "must be user or assistant", "a system prompt is the field \"system\"");
+    if (role == "system") return read_system(message);
+    if (role != "user" && role != "assistant") message.refuse("role", "must be user, assistant or system");
+    if (role == "assistant") add_late_text();
+    read_turn(message, role);
+    if (role == "user") add_late_text();
+    has_turns_ = true;
+  }
+
+  bool has_turns() const { return has_turns_; }
+  // What the system said behind the last turn.
+  void end() { add_late_text(); }
+
+ private:
+  void read_system(const RequestFields& message) {
+    message.required("content");
+    const std::string text = read_text_blocks(message, "content");
+    if (text.empty()) return;
+    if (!has_turns_) return add_text("system", text);
+    if (messages_.back()["role"] != "assistant") return add_text("user", text);
+    join(late_text_, text);  // results of the assistant's calls may follow, and come first
+  }
+
+  void add_late_text() {
+    if (!late_text_.empty()) add_text("user", std::exchange(late_text_, {}));
+  }
+
+  void read_turn(const RequestFields& message, const std::string& role) {
     const OrderedJson& content = message.required("content");
     if (content.is_string()) return add_text(role, content.get<std::string>());
     if (!content.is_array()) message.refuse("content", fmt::format("must be a string or an array of blocks, is {}", json_type_name(content)));
@@ -57,7 +84,6 @@ class MessageReader {
     }
   }
 
- private:
   // The message that a further block of this role belongs to.
   OrderedJson& current(const std::string& role) {
     if (messages_.empty() || messages_.back()["role"] != role) messages_.push_back({{"role", role}, {"content", ""}});
@@ -100,6 +126,8 @@ class MessageReader {
   }
 
   OrderedJson& messages_;
+  bool has_turns_ = false;
+  std::string late_text_;  // of the system, for the user's next turn
   std::map<std::string, std::string> names_;  // of the tools that were called, by the call's id
 };
 
@@ -111,13 +139,13 @@ OrderedJson read_anthropic_messages(const RequestFields& body) {
     messages.push_back({{"role", "system"}, {"content", std::move(system)}});
   }
   if (!body.has("messages")) throw RequestError("messages", "messages is required");
-  const std::size_t before = messages.size();
   MessageReader reader(messages);
   std::size_t index = 0;
   for (const OrderedJson& message : body.array("messages", limits::kMaxChatMessages)) {
     reader.read(RequestFields(message, element_path("messages", index++)));
   }
-  if (messages.size() == before) throw RequestError("messages", "messages is required", "give at least one");
+  reader.end();
+  if (!reader.has_turns()) throw RequestError("messages", "messages is required", "give at least one");
   return messages;
 }
 

@@ -6,7 +6,8 @@
 namespace minnow {
 
 // "system" and "messages": contents as text, tool_use blocks as calls, tool_result blocks as messages of the tool, thinking blocks as
-// reasoning_content; turns of the same role that follow each other are one. Throws RequestError for anything else: images and
+// reasoning_content; turns of the same role that follow each other are one. Messages of the system before
+// any other are part of the system text; later ones, which templates refuse, are text of the user's turn. Throws RequestError for anything else: images and
 // documents among them.
 OrderedJson read_anthropic_messages(const RequestFields& body);
 

@@ -35,6 +35,7 @@ Outcome messages(const HttpRequest& http, Services& services) {
   requests.push_back(std::move(fields.request));
   auto answer = prepare_answers(std::move(plan), std::move(requests));
   answer->headers.emplace_back("request-id", http.id);
+  add_unused(*answer, fields.unused);
   return answer;
 }
 

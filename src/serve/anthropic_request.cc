@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "serve/anthropic_blocks.h"
 #include "serve/openai_messages.h"
 #include "serve/response_format.h"
@@ -86,12 +87,15 @@ void set_thinking(ChatRequest& request, const RequestFields& body, const Anthrop
   const auto budget = thinking.optional_integer("budget_tokens", kMinThinkingBudget, kMaxInt);
   if (type == "enabled" && !budget) thinking.refuse("budget_tokens", "is required");
   if (budget && request.max_tokens >= 0 && *budget >= request.max_tokens) thinking.refuse("budget_tokens", "must be less than max_tokens");
-  if (!model.can.thinking) body.refuse("thinking", fmt::format("\"{}\" does not support thinking", model.name), "leave it out");
-  request.thinking = true;
+  if (!model.can.thinking && type == "enabled") {
+    body.refuse("thinking", fmt::format("\"{}\" does not support thinking", model.name), "leave it out");
+  }
+  request.thinking = model.can.thinking;  // adaptive: as the model decides
 }
 
 // output_config: {effort, format}; output_format is its older place.
-void set_output(ChatRequest& request, const RequestFields& body) {
+void set_output(AnthropicFields& fields, const RequestFields& body, const AnthropicModel& model) {
+  ChatRequest& request = fields.request;
   const RequestFields config = body.object("output_config");
   if (config.has("format") && body.has("output_format")) body.refuse("output_format", "cannot go together with output_config.format");
   const RequestFields& holder = config.has("format") ? config : body;
@@ -102,7 +106,12 @@ void set_output(ChatRequest& request, const RequestFields& body) {
     request.constraint = schema_constraint(format, "schema");
   }
   const std::string effort = config.choice("effort", "", {"low", "medium", "high", "xhigh", "max"});
-  if (!effort.empty()) request.template_variables["reasoning_effort"] = effort == "low" || effort == "medium" ? effort : "high";
+  if (effort.empty()) return;
+  if (!model.can.thinking) {
+    fields.unused.emplace_back("output_config.effort");
+    return;
+  }
+  request.template_variables["reasoning_effort"] = effort == "low" || effort == "medium" ? effort : "high";
 }
 
 void set_sampling(ChatRequest& request, const RequestFields& body, const SamplingParams& defaults) {
@@ -132,9 +141,23 @@ void set_continuation(ChatRequest& request, const RequestFields& body) {
 
 // Would change the answer.
 void refuse_unsupported(const RequestFields& body) {
-  for (const std::string_view name : {"mcp_servers", "container", "context_management"}) {
+  for (const std::string_view name : {"mcp_servers", "container"}) {
     const OrderedJson* value = body.find(name);
     if (value && !value->empty()) body.refuse(name, "is not supported", "leave it out");
+  }
+}
+
+// Edits that make room in a long conversation: there is no need of them, since one that is too long is refused.
+void read_context_management(AnthropicFields& fields, const RequestFields& body) {
+  const RequestFields management = body.object("context_management");
+  std::size_t index = 0;
+  for (const OrderedJson& item : management.array("edits", limits::kMaxContextEdits)) {
+    const RequestFields edit(item, element_path(management.path("edits"), index++));
+    const std::string type = edit.required_text("type");
+    if (type != "clear_thinking_20251015" && !type.starts_with("clear_tool_uses_")) {
+      edit.refuse("type", fmt::format("{} is not supported", to_valid_utf8(type)), "leave the edit out");
+    }
+    fields.unused.push_back("context_management." + type);
   }
 }
 
@@ -149,9 +172,10 @@ AnthropicFields read_anthropic(const RequestFields& body, const AnthropicModel& 
   request.messages = read_anthropic_messages(body);
   set_continuation(request, body);
   set_sampling(request, body, model.sampling);
-  set_output(request, body);
+  set_output(fields, body, model);
   set_tools(request, body, model);
   set_thinking(request, body, model);
+  read_context_management(fields, body);
   fields.stream = body.boolean("stream", false);
   // Without an effect on answers, but to be of their type.
   body.object("metadata").optional_text("user_id");

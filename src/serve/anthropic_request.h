@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "respond/responder.h"
 #include "serve/fields.h"
@@ -17,6 +18,7 @@ struct AnthropicModel {
 struct AnthropicFields {
   ChatRequest request;
   bool stream = false;
+  std::vector<std::string> unused;  // fields without an effect
 };
 
 // `with_answer`: max_tokens is required, as it is where there is to be one. Throws RequestError for what cannot be read, and for what

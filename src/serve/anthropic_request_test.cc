@@ -68,7 +68,9 @@ TEST(AnthropicMessages, that_cannot_be_read_are_refused_by_name) {
   EXPECT_EQ(refusal([] { const OrderedJson body = OrderedJson::object(); read_anthropic_messages(RequestFields(body)); }), "messages is required");
   EXPECT_TRUE(refused_messages("[]").starts_with("messages is required"));
   EXPECT_TRUE(refused_messages("7").starts_with("messages: "));
-  EXPECT_TRUE(refused_messages(R"([{"role": "system", "content": "x"}])").starts_with("messages[0].role: "));
+  EXPECT_TRUE(refused_messages(R"([{"role": "tool", "content": "x"}])").starts_with("messages[0].role: "));
+  EXPECT_TRUE(refused_messages(R"([{"role": "system", "content": "x"}])").starts_with("messages is required"));
+  EXPECT_TRUE(refused_messages(R"([{"role": "system"}])").starts_with("messages[0].content: "));
   EXPECT_TRUE(refused_messages(R"([{"role": "user"}])").starts_with("messages[0].content: "));
   EXPECT_TRUE(refused_messages(R"([{"role": "user", "content": 7}])").starts_with("messages[0].content: "));
   EXPECT_TRUE(refused_messages(R"([{"role": "user", "content": [{"type": "image", "source": {}}]}])").starts_with("messages[0].content[0].type: is image"));
@@ -154,7 +156,7 @@ TEST(AnthropicRequest, thinks_only_when_asked_to) {
   EXPECT_TRUE(refused(R"("thinking": {})").starts_with("thinking.type: "));
   AnthropicModel model = able();
   model.can.thinking = false;
-  EXPECT_TRUE(refused(R"("thinking": {"type": "adaptive"})", model).starts_with("thinking: \"tiny\" does not"));
+  EXPECT_TRUE(refused(R"("max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024})", model).starts_with("thinking: \"tiny\" does not"));
 }
 
 TEST(AnthropicRequest, holds_the_answer_to_a_schema) {
@@ -194,6 +196,44 @@ TEST(AnthropicMessages, may_have_many_blocks_behind_a_long_text) {
 TEST(AnthropicMessages, join_what_was_thought) {
   const OrderedJson chat = messages(R"([{"role": "assistant", "content": [{"type": "thinking", "thinking": "a"}, {"type": "thinking", "thinking": "b"}]}])");
   EXPECT_EQ(chat[0]["reasoning_content"], "a\nb");
+}
+
+TEST(AnthropicMessages, of_the_system_are_system_text_at_the_beginning_and_text_of_the_user_later) {
+  EXPECT_EQ(messages(R"([{"role": "system", "content": "b"}, {"role": "user", "content": "Hi"}])", R"(, "system": "a")").dump(),
+            R"([{"role":"system","content":"a\nb"},{"role":"user","content":"Hi"}])");
+  EXPECT_EQ(messages(R"([{"role": "system", "content": [{"type": "text", "text": "b"}]}, {"role": "user", "content": "Hi"}])").dump(),
+            R"([{"role":"system","content":"b"},{"role":"user","content":"Hi"}])");
+  EXPECT_EQ(messages(R"([{"role": "user", "content": "Hi"}, {"role": "system", "content": "s"}])").dump(), R"([{"role":"user","content":"Hi\ns"}])");
+  EXPECT_EQ(messages(R"([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}, {"role": "system", "content": "s"}])").dump(),
+            R"([{"role":"user","content":"Hi"},{"role":"assistant","content":"Ho"},{"role":"user","content":"s"}])");
+}
+
+TEST(AnthropicMessages, of_the_system_do_not_come_between_calls_and_results) {
+  const OrderedJson chat = messages(R"([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]},
+    {"role": "system", "content": "s"}, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "r"}]}])");
+  ASSERT_EQ(chat.size(), 4u);
+  EXPECT_EQ(chat[2]["role"], "tool");
+  EXPECT_EQ(chat[3].dump(), R"({"role":"user","content":"s"})");
+}
+
+TEST(AnthropicRequest, names_edits_that_there_is_no_need_of_and_refuses_others) {
+  const AnthropicFields f = with(R"("context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}, {"type": "clear_tool_uses_20250919"}]})");
+  EXPECT_EQ(f.unused, (std::vector<std::string>{"context_management.clear_thinking_20251015", "context_management.clear_tool_uses_20250919"}));
+  EXPECT_TRUE(with(R"("context_management": {"edits": []})").unused.empty());
+  const std::string other = refused(R"("context_management": {"edits": [{"type": "compact_20260112"}]})");
+  EXPECT_TRUE(other.starts_with("context_management.edits[0].type: compact_20260112 is not supported")) << other;
+  EXPECT_TRUE(refused(R"("context_management": {"edits": [{}]})").starts_with("context_management.edits[0].type: "));
+  EXPECT_TRUE(refused(R"("context_management": 7)").starts_with("context_management: "));
+}
+
+TEST(AnthropicRequest, lets_a_model_that_does_not_think_decide_not_to) {
+  AnthropicModel plain = able();
+  plain.can.thinking = false;
+  const AnthropicFields f = with(R"("thinking": {"type": "adaptive"}, "output_config": {"effort": "high"})", plain);
+  EXPECT_EQ(f.request.thinking, false);
+  EXPECT_EQ(f.unused, std::vector<std::string>{"output_config.effort"});
+  EXPECT_FALSE(f.request.template_variables.contains("reasoning_effort"));
+  EXPECT_EQ(with(R"("thinking": {"type": "adaptive"})").request.thinking, true);
 }
 
 }  // namespace

@@ -173,8 +173,7 @@ void Connection::begin_facts(const HttpRequest& request) {
   facts_.number = ++core_.n_requests;
   facts_.id = is_request_id(sent) ? std::string(sent) : core_.new_id();
   facts_.method = request.method;
-  facts_.dialect = request.path.empty() ? Dialect::kOpenAi : dialect_of_path(request.path);
-  if (facts_.dialect == Dialect::kOpenAi && !request.header("anthropic-version").empty()) facts_.dialect = Dialect::kAnthropic;
+  facts_.dialect = dialect_of(request, request.path.empty() ? Dialect::kOpenAi : dialect_of_path(request.path));
   facts_.peer = ends_.peer;
   in_request_ = true;
 }
@@ -200,7 +199,7 @@ Connection::Admission Connection::admit(HttpRequest& request) {
   if (everything) return {.response = HttpResponse{.status = 204, .content_type = ""}};
   if (match.same_path == nullptr) return refuse({404, "there is nothing at this path"});
   const Route& route = match.route != nullptr ? *match.route : *match.same_path;
-  facts_.dialect = route.dialect;
+  facts_.dialect = dialect_of(request, route.dialect);
   facts_.route = route.path;
   request.path_values = std::move(match.values);
   core_.observer.request_started(facts_);

@@ -40,6 +40,7 @@ Routes test_routes(std::shared_ptr<Script> script) {
   };
   return {{"GET", "/health", Dialect::kLlamaServer, Scope::kOpen, say},   {"GET", "/v1/say", Dialect::kOpenAi, Scope::kInfer, say},
           {"POST", "/v1/say", Dialect::kOpenAi, Scope::kInfer, say},      {"POST", "/api/fail", Dialect::kOllama, Scope::kInfer, fail_it},
+          {"GET", "/v1/fail", Dialect::kOpenAi, Scope::kInfer, fail_it},
           {"POST", "/v1/manage", Dialect::kOpenAi, Scope::kManage, say},  {"POST", "/v1/slow", Dialect::kOpenAi, Scope::kInfer, slow},
           {"POST", "/v1/stream", Dialect::kOpenAi, Scope::kInfer, answer(true)}, {"POST", "/v1/whole", Dialect::kOpenAi, Scope::kInfer, answer(false)}};
 }
@@ -408,6 +409,18 @@ TEST_F(ConnectionTest, IdsOfClientsAreKeptWhenTheyAreOnes) {
   EXPECT_TRUE(has(client.response(), "x-request-id: my-id_1.2\r\n"));
   client.send(get("/health", "X-Request-Id: a b\r\n"));
   EXPECT_TRUE(has(client.response(), "x-request-id: req_"));
+}
+
+TEST_F(ConnectionTest, ErrorsOfOpenAiPathsAreInTheWordsOfAnthropicForItsClients) {
+  TestClient client = connect();
+  const std::string version = "anthropic-version: 2023-06-01\r\n";
+  for (const std::string& request : {get("/v1/fail", version), get("/v1/nothing", version)}) {
+    client.send(request);
+    const std::string response = client.response();
+    EXPECT_TRUE(has(response, R"({"type":"error","error":{"type":)")) << response;
+  }
+  client.send(get("/v1/fail"));
+  EXPECT_TRUE(has(client.response(), R"("param":)"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "respond/model_pool.h"
 #include "serve/fields.h"
 #include "serve/http_types.h"
 
@@ -75,6 +76,7 @@ HttpResponse error_response(Dialect dialect, int status, std::string_view messag
 HttpResponse error_response(Dialect dialect, const Error& error, std::string_view request_id) {
   const int status = status_of(error);
   OrderedJson body = document(dialect, status, to_valid_utf8(error.what()), request_id);
+  if (dialect == Dialect::kOpenAi && dynamic_cast<const UnknownModel*>(&error) != nullptr) body["error"]["code"] = "model_not_found";
   const auto* named = dynamic_cast<const RequestError*>(&error);
   if (named != nullptr && dialect == Dialect::kOpenAi) {
     if (!named->param().empty()) body["error"]["param"] = to_valid_utf8(named->param());

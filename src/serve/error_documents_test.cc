@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "respond/model_pool.h"
 #include "serve/fields.h"
 #include "serve/http_types.h"
 
@@ -49,6 +50,12 @@ TEST(ErrorDocuments, ClientsAreNotToldToTryAgainWhatCannotWork) {
 
 TEST(ErrorDocuments, HoldAnyText) {
   EXPECT_NO_THROW(body(error_response(Dialect::kOllama, 400, "\xff\"\n")));
+}
+
+TEST(ErrorDocuments, OpenAiClientsKnowAnUnknownModelByItsCode) {
+  EXPECT_EQ(body(error_response(Dialect::kOpenAi, UnknownModel("x"), ""))["error"]["code"], "model_not_found");
+  EXPECT_EQ(error_response(Dialect::kOpenAi, UnknownModel("x"), "").status, 404);
+  EXPECT_TRUE(body(error_response(Dialect::kOpenAi, Error(ErrorCode::kNotFound, "no"), ""))["error"]["code"].is_null());
 }
 
 }  // namespace

@@ -182,6 +182,19 @@ void RequestFields::refuse(std::string_view name, std::string_view what, const s
   refuse_at(path(name), what, hint);
 }
 
+std::string unused_options_text(const std::vector<std::string>& names) {
+  constexpr std::size_t kMaxNames = 32, kMaxLength = 64;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMaxNames); ++i) {
+    if (!text.empty()) text += ", ";
+    for (const char c : names[i].substr(0, kMaxLength)) {
+      const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+      text += is_plain ? c : '?';
+    }
+  }
+  return text;
+}
+
 std::string element_path(std::string_view path, std::size_t index) { return fmt::format("{}[{}]", path, index); }
 
 std::vector<TokenId> read_token_ids(const OrderedJson& value, const std::string& path, std::size_t max_items) {

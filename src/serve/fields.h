@@ -83,4 +83,10 @@ std::string element_path(std::string_view path, std::size_t index);
 // An array of token ids: whole numbers from 0 to 2^31 - 1. Whether the vocabulary has them is the engine's to say.
 std::vector<TokenId> read_token_ids(const OrderedJson& value, const std::string& path, std::size_t max_items);
 
+
+// What a request gave without an effect on its answer is named in this header of the response.
+inline constexpr std::string_view kUnusedOptionsHeader = "minnow-unused-options";
+// Its value; empty when there is nothing to say.
+std::string unused_options_text(const std::vector<std::string>& names);
+
 }  // namespace minnow

@@ -17,4 +17,10 @@ bool Caller::may_use(std::string_view model) const { return models.empty() || st
 std::string_view HttpRequest::header(std::string_view lower_case_name) const { return find(headers, lower_case_name); }
 std::string_view HttpRequest::query_value(std::string_view name) const { return find(query, name); }
 
+
+Dialect dialect_of(const HttpRequest& request, Dialect dialect) {
+  const bool is_anthropic = dialect == Dialect::kOpenAi && !request.header("anthropic-version").empty();
+  return is_anthropic ? Dialect::kAnthropic : dialect;
+}
+
 }  // namespace minnow

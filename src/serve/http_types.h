@@ -77,6 +77,9 @@ struct Route {
 };
 using Routes = std::vector<Route>;
 
+// Whose words an answer of a route of `dialect` is in: Anthropic's clients ask for some of OpenAI's paths, and say who they are.
+Dialect dialect_of(const HttpRequest& request, Dialect dialect);
+
 // The error document of a dialect.
 HttpResponse error_response(Dialect dialect, int status, std::string_view message, std::string_view request_id = {});
 // The same for what was thrown: with its status, and the field that it names (RequestError) where the dialect has room for it.

@@ -32,7 +32,7 @@ JobResult run_handler(const Route& route, const HttpRequest& request, Services& 
     if (out.answer->start) out.answer->start(on_event);
     return out;
   } catch (const std::exception& error) {
-    return error_result(route.dialect, error, request.id);
+    return error_result(dialect_of(request, route.dialect), error, request.id);
   }
 }
 

@@ -8,7 +8,6 @@
 #include "serve/llama_prompts.h"
 #include "serve/llama_routes.h"
 #include "serve/llama_sampling.h"
-#include "serve/ollama_fields.h"
 #include "serve/prepare_answer.h"
 #include "serve/response_format.h"
 #include "serve/services.h"
@@ -105,7 +104,7 @@ std::unique_ptr<PreparedAnswer> answer(Completion c, std::vector<TextRequest> pr
   AnswerPlan plan{.model = std::move(c.model), .stream = c.format.stream, .prompt_field = "prompt"};
   plan.format = std::make_unique<LlamaFormat>(std::move(c.format));
   auto prepared = prepare_answers(std::move(plan), std::move(requests));
-  if (!c.unused.empty()) prepared->headers.emplace_back(kUnusedOptionsHeader, unused_options_text(c.unused));
+  add_unused(*prepared, c.unused);
   return prepared;
 }
 

@@ -41,7 +41,7 @@ std::vector<TokenId> fit(const OllamaTurn& turn, const Responder& responder, Req
 }
 
 std::unique_ptr<PreparedAnswer> with_headers(std::unique_ptr<PreparedAnswer> answer, const std::vector<std::string>& unused) {
-  if (!unused.empty()) answer->headers.emplace_back(kUnusedOptionsHeader, unused_options_text(unused));
+  add_unused(*answer, unused);
   return answer;
 }
 

@@ -7,7 +7,7 @@
 namespace minnow {
 namespace {
 
-ChatRequest read_request(const RequestFields& body, const OllamaTurn& turn, OrderedJson messages) {
+ChatRequest read_request(const RequestFields& body, OllamaTurn& turn, OrderedJson messages) {
   const ResponderCapabilities can = turn.model->responder().capabilities();
   const std::string& model = turn.call.model;
   if (!can.chat) throw RequestError("model", fmt::format("\"{}\" does not support chat", model), "it has no chat template; use /api/generate");
@@ -16,6 +16,7 @@ ChatRequest read_request(const RequestFields& body, const OllamaTurn& turn, Orde
   set_options(request, turn);
   set_thinking(request, turn, can);
   ToolFields tools = read_tools(body);
+  turn.options.unused.insert(turn.options.unused.end(), tools.unused.begin(), tools.unused.end());
   request.tool_choice = tools.choice;
   request.tool_name = std::move(tools.name);
   request.parallel_tool_calls = tools.parallel;

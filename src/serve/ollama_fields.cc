@@ -254,19 +254,6 @@ OllamaOptions read_ollama_options(const RequestFields& body, SamplingParams defa
   return options;
 }
 
-std::string unused_options_text(const std::vector<std::string>& names) {
-  constexpr std::size_t kMaxNames = 32, kMaxLength = 64;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kMaxNames); ++i) {
-    if (!text.empty()) text += ", ";
-    for (const char c : names[i].substr(0, kMaxLength)) {
-      const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-      text += is_plain ? c : '?';
-    }
-  }
-  return text;
-}
-
 OllamaThink read_ollama_think(const RequestFields& body) {
   const OrderedJson* value = body.find("think");
   if (!value) return {};

@@ -32,12 +32,9 @@ struct OllamaOptions {
   // them; the response says which they were (kUnusedOptionsHeader).
   std::vector<std::string> unused;
 };
-inline constexpr std::string_view kUnusedOptionsHeader = "minnow-unused-options";
 
 // "options". Wrong types are refused in Ollama's words: option "top_k" must be of type integer.
 OllamaOptions read_ollama_options(const RequestFields& body, SamplingParams defaults);
-// The value of that header; empty when there is nothing to say.
-std::string unused_options_text(const std::vector<std::string>& names);
 
 struct OllamaThink {
   std::optional<bool> on;  // nullopt: as the model does

@@ -13,8 +13,8 @@ Outcome chat_completions(const HttpRequest& http, Services& services) {
   const RequestFields body(json);
   ModelLease model = model_for(http, body.text("model"), services);
   ChatFields fields = read_chat(body, openai_facts(*model));
-  fields.request.cache_salt = cache_salt(http, fields.request.cache_salt);
-  fields.format.id = random_id("chatcmpl-");
+  fields.request.cache_salt = cache_salt(http, fields.use_cache ? fields.request.cache_salt : random_id(""));
+  fields.format.id = fields.request_id.empty() ? random_id("chatcmpl-") : "chatcmpl-" + fields.request_id;
   fields.format.created = unix_now();
   fields.format.model = model->entry().name;
   if (fields.format.logprobs) fields.format.is_end = end_test(*model);
@@ -22,8 +22,10 @@ Outcome chat_completions(const HttpRequest& http, Services& services) {
     fields.format.prompt_tokens = static_cast<int64_t>(model->responder().prompt(fields.request).size());
   }
   AnswerPlan plan{.model = std::move(model), .format = std::make_unique<ChatFormat>(fields.format), .stream = fields.stream};
-  return prepare_choices(std::move(plan), static_cast<std::size_t>(fields.n),
-                         [request = std::move(fields.request)](std::size_t i) { return choice_of(request, i); });
+  auto answer = prepare_choices(std::move(plan), static_cast<std::size_t>(fields.n),
+                                [request = std::move(fields.request)](std::size_t i) { return choice_of(request, i); });
+  add_unused(*answer, fields.unused);
+  return answer;
 }
 
 Outcome count_tokens(const HttpRequest& http, Services& services) {

@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "base/limits.h"
-#include "serve/openai_messages.h"
 #include "serve/response_format.h"
 
 namespace minnow {
@@ -22,8 +21,11 @@ void refuse_unsupported(const RequestFields& body) {
   for (const std::string& modality : body.texts("modalities", 8)) {
     if (modality != "text") body.refuse("modalities", "must be text alone: models here write nothing else");
   }
-  if (body.text("verbosity", "medium") != "medium") {
-    body.refuse("verbosity", "is not supported", "say in the messages how long the answer is to be");
+  for (const std::string_view name : {"return_token_ids", "timings_per_token", "return_progress"}) {
+    if (body.boolean(name, false)) body.refuse(name, "is not supported for chats", "leave it out");
+  }
+  if (body.integer("n_probs", 0, 0, kMaxTopLogprobs) != 0) {
+    body.refuse("n_probs", "is not supported for chats", "use logprobs and top_logprobs");
   }
   if (body.integer("priority", 0, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()) != 0) {
     body.refuse("priority", "is not supported: requests are answered in the order in which they come");
@@ -80,12 +82,12 @@ void set_sampling(ChatRequest& request, SamplingFields fields) {
   request.ignore_end = fields.ignore_end;
 }
 
-void set_tools(ChatRequest& request, const RequestFields& body, const ModelFacts& model) {
+ToolFields set_tools(ChatRequest& request, const RequestFields& body, const ModelFacts& model) {
   ToolFields tools = read_tools(body);
   request.tool_choice = tools.choice;
   request.tool_name = std::move(tools.name);
   request.parallel_tool_calls = tools.parallel;
-  if (tools.choice == ToolChoice::kNone || tools.tools.is_null()) return;
+  if (tools.choice == ToolChoice::kNone || tools.tools.is_null()) return tools;
   if (tools.choice == ToolChoice::kAuto && !model.can.tools) {
     body.refuse("tools", "this model's chat template does not show tools to it", "tool_choice can force a call all the same");
   }
@@ -93,6 +95,7 @@ void set_tools(ChatRequest& request, const RequestFields& body, const ModelFacts
     body.refuse("tools", "an answer that is held to a format cannot call tools", "leave out one of them, or set tool_choice to none");
   }
   request.tools = std::move(tools.tools);
+  return tools;
 }
 
 void set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model) {
@@ -140,7 +143,7 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
   fields.format.include_stop = sampling.include_stop;
   set_sampling(request, std::move(sampling));
   request.constraint = read_response_format(body);
-  set_tools(request, body, model);
+  fields.unused = set_tools(request, body, model).unused;
   set_effort(request, body, "reasoning_effort", model);
   set_template_variables(request, body);
   read_continuation(request, body);
@@ -153,7 +156,13 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
   // Without an effect on answers, but to be of their type.
   read_metadata(body);
   for (const std::string_view name : {"user", "service_tier", "safety_identifier", "prompt_cache_key"}) body.optional_text(name);
-  for (const std::string_view name : {"store", "cache_prompt"}) body.optional_boolean(name);
+  if (body.choice("verbosity", "medium", {"low", "medium", "high"}) != "medium") fields.unused.emplace_back("verbosity");
+  if (body.boolean("store", false)) fields.unused.emplace_back("store");
+  fields.use_cache = body.boolean("cache_prompt", true);
+  fields.request_id = body.text("request_id");
+  if (fields.request_id.size() > limits::kMaxRequestIdBytes) {
+    body.refuse("request_id", fmt::format("has {} bytes, allowed: {}", fields.request_id.size(), limits::kMaxRequestIdBytes));
+  }
   return fields;
 }
 

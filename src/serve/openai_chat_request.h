@@ -4,6 +4,7 @@
 #include "respond/model_pool.h"
 #include "respond/responder.h"
 #include "serve/openai_chat_format.h"
+#include "serve/openai_messages.h"
 #include "serve/sampling_fields.h"
 
 namespace minnow {
@@ -18,6 +19,9 @@ ModelFacts openai_facts(LoadedModel& model);
 
 struct ChatFields {
   ChatRequest request;
+  std::vector<std::string> unused;  // fields without an effect
+  bool use_cache = true;            // false: nothing of the prompt is to be found in the prefix cache
+  std::string request_id;           // vLLM's: part of the answer's id
   int64_t n = 1;
   bool stream = false;
   ChatFormatOptions format;  // what the request says of it
@@ -31,7 +35,8 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model);
 // Sampling, length and ends. Control tokens cannot be shown in chats: their marks are what an answer is taken apart by.
 void set_sampling(ChatRequest& request, SamplingFields fields);
 // Tools and how they are to be called; with `can` of a model whose template does not show them, tools are refused.
-void set_tools(ChatRequest& request, const RequestFields& body, const ModelFacts& model);
+// Gives what else was read: names of groups, and what was left out.
+ToolFields set_tools(ChatRequest& request, const RequestFields& body, const ModelFacts& model);
 // "none" to "max", under `name`: whether the model thinks, and for templates that know of efforts, how much.
 void set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model);
 // chat_template_kwargs and documents.

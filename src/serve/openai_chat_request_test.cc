@@ -116,5 +116,25 @@ TEST(ChatRequestFields, accept_what_has_no_effect_and_name_what_is_wrong) {
   EXPECT_EQ(refused_field(R"("skip_special_tokens": false)"), "skip_special_tokens");
 }
 
+TEST(ChatRequestFields, name_what_has_no_effect) {
+  EXPECT_EQ(read(R"("store": true, "verbosity": "low", "tools": [{"type": "web_search"}])").unused,
+            (std::vector<std::string>{"tools.web_search", "verbosity", "store"}));
+  EXPECT_TRUE(read(R"("store": false, "verbosity": "medium")").unused.empty());
+  EXPECT_EQ(refused_field(R"("verbosity": "much")"), "verbosity");
+}
+
+TEST(ChatRequestFields, of_other_servers_are_honoured_or_refused) {
+  EXPECT_TRUE(read("").use_cache);
+  EXPECT_FALSE(read(R"("cache_prompt": false)").use_cache);
+  EXPECT_EQ(read(R"("request_id": "r1")").request_id, "r1");
+  EXPECT_EQ(refused_field(R"("request_id": ")" + std::string(100, 'x') + "\""), "request_id");
+  for (const char* name : {"return_token_ids", "timings_per_token", "return_progress"}) {
+    EXPECT_EQ(refused_field(fmt::format(R"("{}": true)", name)), name);
+    EXPECT_EQ(refused_field(fmt::format(R"("{}": false)", name)), "nothing");
+  }
+  EXPECT_EQ(refused_field(R"("n_probs": 3)"), "n_probs");
+  EXPECT_EQ(refused_field(R"("n_probs": 0)"), "nothing");
+}
+
 }  // namespace
 }  // namespace minnow

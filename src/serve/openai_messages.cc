@@ -80,14 +80,13 @@ OrderedJson read_message(const RequestFields& message, const CalledNames& called
   return out;
 }
 
-OrderedJson read_tool(const RequestFields& tool) {
-  const std::string type = tool.text("type", "function");
-  if (type != "function") tool.refuse("type", "must be function: there are no built-in tools");
-  const bool is_flat = !tool.has("function") && tool.has("name");
-  if (!is_flat) tool.required("function");
-  OrderedJson out = {{"type", "function"}};
-  out["function"] = read_function(is_flat ? tool : tool.object("function"));
-  return out;
+// Tools of OpenAI's service, with or without a version behind an underscore.
+bool is_built_in(std::string_view type) {
+  for (const std::string_view kind : {"web_search", "file_search", "computer", "code_interpreter", "image_generation", "mcp", "local_shell", "shell",
+                                      "apply_patch", "tool_search"}) {
+    if (type.starts_with(kind) && (type.size() == kind.size() || type[kind.size()] == '_')) return true;
+  }
+  return type == "computer-preview";
 }
 
 bool has_tool(const OrderedJson& tools, std::string_view name) {
@@ -95,25 +94,95 @@ bool has_tool(const OrderedJson& tools, std::string_view name) {
   return tools.is_array() && std::any_of(tools.begin(), tools.end(), has_name);
 }
 
-OrderedJson read_tool_list(const RequestFields& body) {
-  if (body.has("functions")) body.refuse("functions", "is not supported", "use tools");
-  if (body.has("function_call")) body.refuse("function_call", "is not supported", "use tool_choice");
-  OrderedJson tools = OrderedJson::array();
-  for (const OrderedJson& tool : body.array("tools", limits::kMaxTools)) {
-    const RequestFields fields(tool, element_path(body.path("tools"), tools.size()));
-    OrderedJson read = read_tool(fields);
-    const std::string name = read["function"]["name"].get<std::string>();
-    if (has_tool(tools, name)) fields.refuse({}, "has the name of another tool");
-    tools.push_back(std::move(read));
+class ToolReader {
+ public:
+  explicit ToolReader(ToolFields& fields) : fields_(fields) {}
+
+  void read(const RequestFields& body) {
+    OrderedJson tools = OrderedJson::array();
+    std::size_t index = 0;
+    for (const OrderedJson& item : body.array("tools", limits::kMaxTools)) {
+      const RequestFields tool(item, element_path(body.path("tools"), index++));
+      const std::string type = tool.text("type", "function");
+      if (type == "namespace") {
+        read_group(tool, tools);
+      } else if (is_built_in(type)) {
+        if (built_in_.empty()) built_in_ = tool.path("type");
+        fields_.unused.push_back("tools." + type);
+      } else {
+        add_function(tool, {}, tools);
+      }
+    }
+    if (tools.size() > limits::kMaxTools) body.refuse("tools", fmt::format("has {} functions, allowed: {}", tools.size(), limits::kMaxTools));
+    if (!tools.empty()) fields_.tools = std::move(tools);
   }
-  if (tools.empty()) return nullptr;
-  return tools;
-}
+
+  // The model might have called one of those that are not here.
+  void refuse_built_in() const {
+    if (!built_in_.empty()) throw RequestError(built_in_, built_in_ + ": must be function where a call is required: there are no built-in tools");
+  }
+
+ private:
+  void read_group(const RequestFields& group, OrderedJson& tools) {
+    const std::string name = group.required_text("name");
+    std::size_t index = 0;
+    for (const OrderedJson& item : group.array("tools", limits::kMaxTools)) {
+      add_function(RequestFields(item, element_path(group.path("tools"), index++)), name, tools);
+    }
+  }
+
+  void add_function(const RequestFields& tool, const std::string& group, OrderedJson& tools) {
+    if (tool.text("type", "function") != "function") tool.refuse("type", "must be function");
+    const bool is_flat = !tool.has("function") && tool.has("name");
+    if (!is_flat) tool.required("function");
+    OrderedJson function = read_function(is_flat ? tool : tool.object("function"));
+    if (!group.empty()) {
+      const GroupedName name{group, function["name"].get<std::string>()};
+      function["name"] = joined_name(name);
+      if (joined_name(name).size() > limits::kMaxToolNameBytes) {
+        tool.refuse("name", fmt::format("has with its namespace more than {} bytes", limits::kMaxToolNameBytes));
+      }
+      fields_.grouped[joined_name(name)] = name;
+    }
+    if (has_tool(tools, function["name"].get_ref<const std::string&>())) tool.refuse({}, "has the name of another tool");
+    tools.push_back({{"type", "function"}, {"function", std::move(function)}});
+  }
+
+  ToolFields& fields_;
+  std::string built_in_;  // the path of the first one's type
+};
 
 // {"type": "function", "function": {"name": f}} or {"type": "function", "name": f}.
 std::string chosen_name(const RequestFields& choice) {
-  if (choice.text("type", "function") != "function") choice.refuse("type", "must be function", "other kinds of choices are not supported");
-  return choice.has("function") ? choice.object("function").required_text("name") : choice.required_text("name");
+  if (choice.text("type", "function") != "function") choice.refuse("type", "must be function or allowed_tools", "other kinds of choices are not supported");
+  const std::string name = choice.has("function") ? choice.object("function").required_text("name") : choice.required_text("name");
+  return joined_name({choice.text("namespace"), name});
+}
+
+// {"type": "allowed_tools", "mode", "tools"}, or, as chats have it, these two within another "allowed_tools".
+void allow_tools(ToolFields& fields, const RequestFields& choice) {
+  const RequestFields allowed = choice.has("allowed_tools") ? choice.object("allowed_tools") : choice;
+  allowed.required("mode");
+  if (allowed.choice("mode", "", {"auto", "required"}) == "required") fields.choice = ToolChoice::kRequired;
+  allowed.required("tools");
+  OrderedJson kept = OrderedJson::array();
+  std::size_t index = 0;
+  for (const OrderedJson& item : allowed.array("tools", limits::kMaxTools)) {
+    const RequestFields tool(item, element_path(allowed.path("tools"), index++));
+    const std::string type = tool.text("type", "function");
+    if (is_built_in(type) && fields.choice == ToolChoice::kAuto) {
+      fields.unused.push_back("tools." + type);
+      continue;
+    }
+    const std::string name = chosen_name(tool);
+    if (!has_tool(fields.tools, name)) tool.refuse({}, "names a tool that is not in tools");
+    if (has_tool(kept, name)) continue;
+    for (const OrderedJson& known : fields.tools) {
+      if (known["function"]["name"] == name) kept.push_back(known);
+    }
+  }
+  fields.tools = kept.empty() ? OrderedJson() : std::move(kept);
+  if (fields.tools.is_null() && fields.choice == ToolChoice::kRequired) allowed.refuse("tools", "must have at least one tool where a call is required");
 }
 
 }  // namespace
@@ -170,6 +239,20 @@ OrderedJson read_arguments(std::string_view text, const std::string& path) {
   throw RequestError(path, path + ": must be the JSON text of an object");
 }
 
+bool are_arguments(std::string_view text) {
+  try {
+    read_arguments(text, "arguments");
+    return true;
+  } catch (const RequestError&) {
+    return false;
+  }
+}
+
+std::string joined_name(const GroupedName& tool) {
+  if (tool.group.empty()) return tool.name;
+  return tool.group + (tool.group.ends_with("__") ? "" : "__") + tool.name;
+}
+
 OrderedJson read_function(const RequestFields& function) {
   OrderedJson out = OrderedJson::object();
   const std::string name = function.required_text("name");
@@ -186,9 +269,17 @@ OrderedJson read_function(const RequestFields& function) {
 }
 
 ToolFields read_tools(const RequestFields& body) {
-  ToolFields fields{.tools = read_tool_list(body), .parallel = body.boolean("parallel_tool_calls", true)};
+  if (body.has("functions")) body.refuse("functions", "is not supported", "use tools");
+  if (body.has("function_call")) body.refuse("function_call", "is not supported", "use tool_choice");
+  ToolFields fields{.parallel = body.boolean("parallel_tool_calls", true)};
+  ToolReader reader(fields);
+  reader.read(body);
   const OrderedJson* choice = body.find("tool_choice");
   if (!choice) return fields;
+  if (choice->is_object() && body.object("tool_choice").text("type") == "allowed_tools") {
+    allow_tools(fields, body.object("tool_choice"));
+    return fields;
+  }
   if (choice->is_object()) {
     fields.choice = ToolChoice::kNamed;
     fields.name = chosen_name(body.object("tool_choice"));
@@ -196,6 +287,7 @@ ToolFields read_tools(const RequestFields& body) {
     return fields;
   }
   const std::string word = body.choice("tool_choice", "auto", {"none", "auto", "required"});
+  if (word == "required") reader.refuse_built_in();
   if (word == "required" && fields.tools.is_null()) body.refuse("tool_choice", "is required, but there are no tools");
   if (word == "required") fields.choice = ToolChoice::kRequired;
   if (word == "none") fields.choice = ToolChoice::kNone;

@@ -36,16 +36,28 @@ class CalledNames {
 
 // JSON text of an object, as calls carry it; empty is {}. Throws RequestError naming `path`.
 OrderedJson read_arguments(std::string_view text, const std::string& path);
+// Whether it can be read so.
+bool are_arguments(std::string_view text);
+
+// A tool of a group of tools ({"type": "namespace"}) as clients know it; models know it by one name.
+struct GroupedName {
+  std::string group, name;
+};
+std::string joined_name(const GroupedName& tool);
 
 struct ToolFields {
   OrderedJson tools;  // null: none, or none may be called
   ToolChoice choice = ToolChoice::kAuto;
   std::string name;  // of kNamed
   bool parallel = true;
+  std::map<std::string, GroupedName> grouped = {};  // by their names in `tools`
+  std::vector<std::string> unused = {};             // built-in tools that were left out: "tools.web_search"
 };
 
 // "tools", "tool_choice" and "parallel_tool_calls". Tools are those of /v1/chat/completions ({"type": "function", "function": {...}})
-// or of /v1/responses ({"type": "function", "name": ...}); either way the result has the former. Throws RequestError.
+// or of /v1/responses ({"type": "function", "name": ...}); either way the result has the former. Tools of groups are functions as well.
+// Tools that are built into OpenAI's service are left out, unless a call is required. Of tool_choice "allowed_tools" the tools that it
+// names are left. Throws RequestError.
 ToolFields read_tools(const RequestFields& body);
 
 // {"name", "description", "parameters"} with an object schema where the request has none. Throws RequestError.

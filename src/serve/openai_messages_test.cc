@@ -104,7 +104,9 @@ TEST(Tools, name_what_is_wrong) {
   EXPECT_EQ(refused(list + R"(, "tool_choice": {"type": "function", "function": {"name": "other"}}})"), "tool_choice");
   EXPECT_EQ(refused(R"({"tool_choice": "required"})"), "tool_choice");
   EXPECT_EQ(refused(R"({"tools": {}})"), "tools");
-  EXPECT_EQ(refused(R"({"tools": [{"type": "web_search"}]})"), "tools[0].type");
+  EXPECT_EQ(refused(R"({"tools": [{"type": "custom", "name": "f"}]})"), "tools[0].type");
+  EXPECT_EQ(refused(R"({"tools": [{"type": "namespace", "tools": []}]})"), "tools[0].name");
+  EXPECT_EQ(refused(R"({"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "function"}]}]})"), "tools[0].tools[0].function");
   EXPECT_EQ(refused(R"({"tools": [{"type": "function", "function": {}}]})"), "tools[0].function.name");
   EXPECT_EQ(refused(R"({"tools": [{"type": "function", "function": {"name": "f", "parameters": 3}}]})"), "tools[0].function.parameters");
   EXPECT_EQ(refused(R"({"tools": [{"type": "function", "name": "f"}, {"type": "function", "name": "f"}]})"), "tools[1]");
@@ -130,6 +132,49 @@ TEST(Messages, may_have_many_calls_and_many_results) {
   for (int i = 0; i < 3600; ++i) list += R"({"role": "tool", "tool_call_id": "x", "content": ""},)";
   list.back() = ']';
   EXPECT_EQ(messages(list.c_str()).size(), 4000u);
+}
+
+constexpr const char* kCodexTools = R"("tools": [{"type": "function", "name": "f"}, {"type": "web_search"}, {"type": "image_generation"},
+  {"type": "namespace", "name": "mcp__docs", "description": "d", "tools": [{"type": "function", "name": "f"}, {"type": "function", "name": "g"}]}])";
+
+TEST(Tools, that_are_built_in_are_left_out_and_groups_are_functions) {
+  for (const char* choice : {"", R"(, "tool_choice": "auto")", R"(, "tool_choice": "none")", R"(, "tool_choice": {"type": "function", "name": "f"})"}) {
+    const ToolFields fields = tools(("{" + std::string(kCodexTools) + choice + "}").c_str());
+    ASSERT_EQ(fields.tools.size(), 3u);
+    EXPECT_EQ(fields.tools[1]["function"]["name"], "mcp__docs__f");
+    EXPECT_EQ(fields.unused, (std::vector<std::string>{"tools.web_search", "tools.image_generation"}));
+    EXPECT_EQ(fields.grouped.at("mcp__docs__g").group, "mcp__docs");
+    EXPECT_EQ(fields.grouped.at("mcp__docs__g").name, "g");
+  }
+  EXPECT_TRUE(tools(R"({"tools": [{"type": "web_search_preview_2025_03_11"}]})").tools.is_null());
+  const std::string named = "{" + std::string(kCodexTools) + R"(, "tool_choice": {"type": "function", "namespace": "mcp__docs", "name": "g"}})";
+  EXPECT_EQ(tools(named.c_str()).name, "mcp__docs__g");
+}
+
+TEST(Tools, that_are_built_in_are_refused_where_a_call_is_required) {
+  const auto refused = [](const std::string& choice) { return refused_field([&] { tools(("{" + std::string(kCodexTools) + ", " + choice + "}").c_str()); }); };
+  EXPECT_EQ(refused(R"("tool_choice": "required")"), "tools[1].type");
+  EXPECT_EQ(refused(R"("tool_choice": {"type": "web_search"})"), "tool_choice.type");
+  EXPECT_EQ(refused(R"("tool_choice": {"type": "allowed_tools", "mode": "required", "tools": [{"type": "web_search"}]})"), "tool_choice.tools[0].type");
+}
+
+TEST(Tools, are_those_that_are_allowed) {
+  const std::string list = R"({"tools": [{"type": "function", "name": "f"}, {"type": "function", "name": "g"}, {"type": "function", "name": "h"}])";
+  const ToolFields chat = tools((list + R"(, "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "required",
+    "tools": [{"type": "function", "function": {"name": "g"}}, {"type": "function", "function": {"name": "g"}}]}}})").c_str());
+  ASSERT_EQ(chat.tools.size(), 1u);
+  EXPECT_EQ(chat.tools[0]["function"]["name"], "g");
+  EXPECT_EQ(chat.choice, ToolChoice::kRequired);
+  const ToolFields flat = tools((list + R"(, "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "h"},
+    {"type": "function", "name": "f"}, {"type": "web_search"}]}})").c_str());
+  EXPECT_EQ(flat.tools.size(), 2u);
+  EXPECT_EQ(flat.choice, ToolChoice::kAuto);
+  EXPECT_EQ(flat.unused, std::vector<std::string>{"tools.web_search"});
+  const auto refused = [&](const std::string& choice) { return refused_field([&] { tools((list + R"(, "tool_choice": {"type": "allowed_tools", )" + choice + "}}").c_str()); }); };
+  EXPECT_EQ(refused(R"("mode": "auto", "tools": [{"type": "function", "name": "x"}])"), "tool_choice.tools[0]");
+  EXPECT_EQ(refused(R"("mode": "maybe", "tools": [])"), "tool_choice.mode");
+  EXPECT_EQ(refused(R"("tools": [])"), "tool_choice.mode");
+  EXPECT_EQ(refused(R"("mode": "required", "tools": [])"), "tool_choice.tools");
 }
 
 }  // namespace

@@ -1,23 +1,49 @@
-// GET /v1/models: which models there are.
+// GET /v1/models: which models there are, in OpenAI's words, or in Anthropic's for its clients.
 #include "base/error.h"
 #include "base/utf8.h"
 #include "serve/answer_format.h"
+#include "serve/model_summary.h"
 #include "serve/openai_objects.h"
 #include "serve/routes.h"
 #include "serve/services.h"
+#include "serve/timestamp.h"
 
 namespace minnow {
 namespace {
 
-OrderedJson model_json(const ModelEntry& entry) {
-  return {{"id", entry.name}, {"object", "model"}, {"created", entry.modified_unix}, {"owned_by", "minnow"}};
+bool is_anthropic(const HttpRequest& http) { return dialect_of(http, Dialect::kOpenAi) == Dialect::kAnthropic; }
+
+OrderedJson anthropic_json(const ModelEntry& entry) {
+  return {{"type", "model"}, {"id", entry.name}, {"display_name", entry.name}, {"created_at", utc_text(entry.modified_unix)}};
 }
 
-Outcome list_models(const HttpRequest& http, Services& services) {
+// With what vLLM (max_model_len) and llama-server (meta) say of its context.
+OrderedJson openai_json(const ModelEntry& entry, ModelSummaries& summaries, const ModelPool& models) {
+  OrderedJson model = {{"id", entry.name}, {"object", "model"}, {"created", entry.modified_unix}, {"owned_by", "minnow"}};
+  const int64_t n_ctx_train = summaries.of(entry)->n_ctx_train;
+  if (n_ctx_train <= 0) return model;
+  model["max_model_len"] = models.context_of(n_ctx_train);
+  model["meta"] = {{"n_ctx_train", n_ctx_train}};
+  return model;
+}
+
+OrderedJson model_json(const HttpRequest& http, const ModelEntry& entry, ModelSummaries& summaries, const ModelPool& models) {
+  return is_anthropic(http) ? anthropic_json(entry) : openai_json(entry, summaries, models);
+}
+
+// All on one page.
+OrderedJson anthropic_page(OrderedJson data) {
+  const bool is_empty = data.empty();
+  OrderedJson first = is_empty ? OrderedJson() : data.front()["id"], last = is_empty ? OrderedJson() : data.back()["id"];
+  return {{"data", std::move(data)}, {"has_more", false}, {"first_id", std::move(first)}, {"last_id", std::move(last)}};
+}
+
+Outcome list_models(ModelSummaries& summaries, const HttpRequest& http, Services& services) {
   OrderedJson data = OrderedJson::array();
   for (const ModelEntry& entry : services.models.list()) {
-    if (http.caller.may_use(entry.name)) data.push_back(model_json(entry));
+    if (http.caller.may_use(entry.name)) data.push_back(model_json(http, entry, summaries, services.models));
   }
+  if (is_anthropic(http)) return HttpResponse{.body = json_text(anthropic_page(std::move(data)))};
   return HttpResponse{.body = json_text({{"object", "list"}, {"data", std::move(data)}})};
 }
 
@@ -27,18 +53,24 @@ ModelEntry entry_for(const Caller& caller, const std::string& name, const ModelP
   for (const ModelEntry& entry : models.list()) {
     if (entry.name == name && caller.may_use(name)) return entry;
   }
-  fail(ErrorCode::kNotFound, "model '{}' not found", to_valid_utf8(name));
+  throw UnknownModel(to_valid_utf8(name));
 }
 
-Outcome show_model(const HttpRequest& http, Services& services) {
-  return HttpResponse{.body = json_text(model_json(entry_for(http.caller, http.path_values.at(0), services.models)))};
+Outcome show_model(ModelSummaries& summaries, const HttpRequest& http, Services& services) {
+  const ModelEntry entry = entry_for(http.caller, http.path_values.at(0), services.models);
+  return HttpResponse{.body = json_text(model_json(http, entry, summaries, services.models))};
 }
 
 }  // namespace
 
 void add_openai_model_routes(Routes& routes) {
-  routes.push_back({"GET", "/v1/models", Dialect::kOpenAi, Scope::kInfer, list_models});
-  routes.push_back({"GET", "/v1/models/{model}", Dialect::kOpenAi, Scope::kInfer, show_model});
+  const auto summaries = std::make_shared<ModelSummaries>();
+  const auto add = [&](const char* path, Outcome (*handler)(ModelSummaries&, const HttpRequest&, Services&)) {
+    routes.push_back({"GET", path, Dialect::kOpenAi, Scope::kInfer,
+                      [summaries, handler](const HttpRequest& http, Services& services) { return handler(*summaries, http, services); }});
+  };
+  add("/v1/models", list_models);
+  add("/v1/models/{model}", show_model);
 }
 
 }  // namespace minnow

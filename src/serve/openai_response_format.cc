@@ -74,10 +74,19 @@ void ResponseFormat::close_message(std::string_view status, std::string& out) {
   response_["output"].push_back(std::move(item));
 }
 
+// With the name that the client knows.
+OrderedJson ResponseFormat::call_json(const std::string& id, std::string_view status, const ToolCall& call) const {
+  const auto grouped = options_.grouped.find(call.name);
+  if (grouped == options_.grouped.end()) return call_item(id, status, call);
+  OrderedJson item = call_item(id, status, {.id = call.id, .name = grouped->second.name, .arguments = call.arguments});
+  item["namespace"] = grouped->second.group;
+  return item;
+}
+
 void ResponseFormat::close_call(std::string_view status, std::string& out) {
+  OrderedJson item = call_json(item_id_, status, call_);
   send("response.function_call_arguments.done",
-       fmt::format(R"({},"name":{},"arguments":{})", place({}), json_text(call_.name), json_text(call_.arguments)), out);
-  OrderedJson item = call_item(item_id_, status, call_);
+       fmt::format(R"({},"name":{},"arguments":{})", place({}), json_text(item["name"]), json_text(call_.arguments)), out);
   send_item("response.output_item.done", item, out);
   response_["output"].push_back(std::move(item));
 }
@@ -111,7 +120,7 @@ void ResponseFormat::content(std::string_view text, std::string& out) {
 void ResponseFormat::call_begin(const ChatOutputEvent& event, std::string& out) {
   open(Open::kCall, "fc_", out);
   call_ = {.id = event.id.empty() ? options_.make_id("call_") : event.id, .name = event.text, .arguments = {}};
-  send_item("response.output_item.added", call_item(item_id_, "in_progress", call_), out);
+  send_item("response.output_item.added", call_json(item_id_, "in_progress", call_), out);
 }
 
 void ResponseFormat::output(const ChatOutputEvent& event, std::string& out) {
@@ -179,9 +188,8 @@ OrderedJson ResponseFormat::output_of(const ChatReply& reply, std::string_view s
   }
   for (ToolCall call : reply.calls) {
     if (call.id.empty()) call.id = options_.make_id("call_");
-    // The room may have ended within the last one.
-    const bool ended = OrderedJson::accept(call.arguments);
-    output.push_back(call_item(options_.make_id("fc_"), ended ? "completed" : status, call));
+    // The room may have ended within the last one, or the model.
+    output.push_back(call_json(options_.make_id("fc_"), are_arguments(call.arguments) ? "completed" : "incomplete", call));
   }
   return output;
 }

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "serve/answer_format.h"
+#include "serve/openai_messages.h"
 #include "serve/openai_objects.h"
 
 namespace minnow {
@@ -17,6 +19,7 @@ struct ResponseFormatOptions {
   bool include_reasoning = true;
   bool encode_reasoning = false;  // include "reasoning.encrypted_content"
   bool include_stop = false;
+  std::map<std::string, GroupedName> grouped = {};  // tools that have a group, by the names that the model knows
   MakeId make_id = random_id;
   std::function<int64_t()> now;                             // seconds since 1970
   std::function<void(const OrderedJson& response)> ended = {};  // of answers that did not fail: to store them
@@ -53,6 +56,7 @@ class ResponseFormat final : public AnswerFormat {
   void call_begin(const ChatOutputEvent& event, std::string& out);
 
   void finish(FinishReason reason, const Usage& usage);
+  OrderedJson call_json(const std::string& id, std::string_view status, const ToolCall& call) const;
   OrderedJson output_of(const ChatReply& reply, std::string_view status);
 
   ResponseFormatOptions options_;

@@ -232,5 +232,28 @@ TEST(ResponseObject, marks_the_call_that_is_not_whole) {
   EXPECT_EQ(whole["status"], "incomplete");
 }
 
+TEST(ResponseEvents, name_tools_of_groups_as_the_client_does) {
+  ResponseFormatOptions grouped = options();
+  grouped.grouped["n__f"] = {"n", "f"};
+  const auto events = parsed(stream(grouped, {said(Kind::kCallBegin, "n__f"), said(Kind::kCallArguments, "{}"), said(Kind::kCallEnd, ""), ended()}));
+  int n = 0;
+  for (const OrderedJson& event : events) {
+    if (event["type"] == "response.function_call_arguments.done") {
+      EXPECT_EQ(event["name"], "f");
+    }
+    if (!event.contains("item")) continue;
+    EXPECT_EQ(event["item"]["name"], "f");
+    EXPECT_EQ(event["item"]["namespace"], "n");
+    ++n;
+  }
+  EXPECT_EQ(n, 2);
+  ChatReply reply;
+  reply.calls = {{.id = "c", .name = "n__f", .arguments = "{}"}, {.id = "d", .name = "g", .arguments = "{"}};
+  const OrderedJson output = parse_ordered_json(ResponseFormat(grouped).whole({reply}).body, "body")["output"];
+  EXPECT_EQ(output[0]["namespace"], "n");
+  EXPECT_FALSE(output[1].contains("namespace"));
+  EXPECT_EQ(output[1]["status"], "incomplete");
+}
+
 }  // namespace
 }  // namespace minnow

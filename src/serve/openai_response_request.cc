@@ -21,13 +21,7 @@ void refuse_unsupported(const RequestFields& body) {
   for (const std::string_view name : {"conversation", "prompt", "context_management", "moderation", "messages"}) {
     if (body.has(name)) body.refuse(name, "is not supported", name == "messages" ? "use input, or /v1/chat/completions" : "leave it out");
   }
-  if (body.choice("truncation", "disabled", {"auto", "disabled"}) == "auto") {
-    body.refuse("truncation", "must be disabled: a conversation that is too long is refused, never cut");
-  }
   if (body.integer("n", 1, 1, kMaxInt) != 1) body.refuse("n", "must be 1", "use /v1/chat/completions for more choices");
-  if (body.object("text").text("verbosity", "medium") != "medium") {
-    body.refuse("text", "verbosity is not supported", "say in the instructions how long the answer is to be");
-  }
 }
 
 // What came before, by previous_response_id.
@@ -93,6 +87,10 @@ OrderedJson tools_json(const RequestFields& body) {
   OrderedJson tools = OrderedJson::array();
   for (const OrderedJson& tool : body.array("tools", limits::kMaxTools)) {
     const RequestFields fields(tool, element_path(body.path("tools"), tools.size()));
+    if (fields.text("type", "function") != "function") {
+      tools.push_back(tool);
+      continue;
+    }
     const RequestFields holder = fields.has("function") ? fields.object("function") : fields;
     const OrderedJson function = read_function(holder);
     const OrderedJson* strict = holder.find("strict");
@@ -126,7 +124,7 @@ OrderedJson response_json(const ResponseFields& fields, const RequestFields& bod
       {"tool_choice", given(body, "tool_choice", "auto")}, {"tools", tools_json(body)},
       {"top_logprobs", std::max(0, fields.request.n_logprobs)}, {"top_p", given(body, "top_p", sampling.top_p)},
       {"presence_penalty", given(body, "presence_penalty", 0)}, {"frequency_penalty", given(body, "frequency_penalty", 0)},
-      {"truncation", "disabled"}, {"metadata", read_metadata(body)}};
+      {"truncation", body.choice("truncation", "disabled", {"auto", "disabled"})}, {"metadata", read_metadata(body)}};
   if (body.has("user")) response["user"] = body.text("user");
   return response;
 }
@@ -144,7 +142,10 @@ ResponseFields read_response(const RequestFields& body, const ModelFacts& model,
   set_sampling(request, std::move(sampling));
   const RequestFields text = body.object("text");
   request.constraint = text.has("format") ? read_format_object(text.object("format")) : read_response_format(body);
-  set_tools(request, body, model);
+  if (text.choice("verbosity", "medium", {"low", "medium", "high"}) != "medium") fields.unused.emplace_back("text.verbosity");
+  ToolFields tools = set_tools(request, body, model);
+  fields.unused.insert(fields.unused.end(), tools.unused.begin(), tools.unused.end());
+  fields.format.grouped = std::move(tools.grouped);
   const RequestFields reasoning = body.object("reasoning");
   set_effort(request, reasoning, "effort", model);
   // What the model thinks is shown whole.

@@ -13,6 +13,7 @@ struct ResponseFields {
   OrderedJson items;               // of the conversation: those before, then the request's own
   std::size_t input_begin = 0;     // where its own begin
   bool stream = false, store = false;
+  std::vector<std::string> unused;  // fields without an effect
   ResponseFormatOptions format;    // what the request says of it; response has no id, time and model yet
 };
 

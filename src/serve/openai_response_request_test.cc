@@ -107,8 +107,9 @@ TEST(ResponseRequest, asks_for_logprobs_by_include) {
 TEST(ResponseRequest, refuses_what_it_cannot_do) {
   EXPECT_EQ(refused_field(R"("background": true)"), "background");
   EXPECT_EQ(refused_field(R"("conversation": "c")"), "conversation");
-  EXPECT_EQ(refused_field(R"("truncation": "auto")"), "truncation");
-  EXPECT_EQ(refused_field(R"("tools": [{"type": "web_search"}])"), "tools[0].type");
+  EXPECT_EQ(refused_field(R"("truncation": "always")"), "truncation");
+  EXPECT_EQ(refused_field(R"("text": {"verbosity": "none"})"), "text.verbosity");
+  EXPECT_EQ(refused_field(R"("tools": [{"type": "web_search"}], "tool_choice": "required")"), "tools[0].type");
   EXPECT_EQ(refused_field(R"("max_output_tokens": 0)"), "max_output_tokens");
   EXPECT_EQ(refused_field(R"("reasoning": {"effort": "utmost"})"), "reasoning.effort");
   EXPECT_EQ(refused_field(R"("text": {"format": {"type": "yaml"}})"), "text.format.type");
@@ -121,6 +122,27 @@ TEST(ResponseRequest, refers_to_several_items_of_one_response) {
   put_earlier(store);
   const ResponseFields fields = read(R"({"input": [{"type": "item_reference", "id": "msg_a"}, {"type": "item_reference", "id": "msg_b"}]})", store);
   EXPECT_EQ(fields.request.messages.dump(), R"([{"role":"user","content":"hi"},{"role":"assistant","content":"ho"}])");
+}
+
+TEST(ResponseRequest, names_what_has_no_effect) {
+  const ResponseFields fields = read(R"({"input": "hi", "truncation": "auto", "text": {"verbosity": "low"}, "tools": [{"type": "web_search"},
+    {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]}]})");
+  EXPECT_EQ(fields.unused, (std::vector<std::string>{"text.verbosity", "tools.web_search"}));
+  EXPECT_EQ(fields.format.response["truncation"], "auto");
+  EXPECT_EQ(fields.format.response["tools"].size(), 2u);
+  EXPECT_EQ(fields.format.response["tools"][0]["type"], "web_search");
+  EXPECT_EQ(fields.request.tools[0]["function"]["name"], "n__f");
+  EXPECT_EQ(fields.format.grouped.at("n__f").name, "f");
+  EXPECT_TRUE(read(R"({"input": "hi", "text": {"verbosity": "medium"}})").unused.empty());
+}
+
+TEST(ResponseRequest, goes_on_after_a_call_whose_room_ended) {
+  ResponseStore store;
+  OrderedJson items = read(R"({"input": [{"role": "user", "content": "hi", "id": "msg_a"}]})").items;
+  items.push_back(call_item("fc_b", "incomplete", {.id = "call_1", .name = "f", .arguments = R"({"city": "Os)"}));
+  store.put(kTenant, {.id = "resp_1", .response = "{}", .items = items.dump(), .input_begin = 0, .input_end = 1, .item_ids = {"msg_a", "fc_b"}});
+  const ResponseFields fields = read(R"({"input": "go on", "previous_response_id": "resp_1"})", store);
+  EXPECT_EQ(fields.request.messages.dump(), R"([{"role":"user","content":"hi"},{"role":"user","content":"go on"}])");
 }
 
 }  // namespace

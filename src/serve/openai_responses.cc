@@ -63,7 +63,9 @@ Outcome create_response(const HttpRequest& http, Services& services) {
     format.ended = StoreAnswer{services.responses, http.caller.tenant, std::move(fields.items), fields.input_begin};
   }
   plan.format = std::make_unique<ResponseFormat>(std::move(format));
-  return prepare_answers(std::move(plan), std::move(requests));
+  auto answer = prepare_answers(std::move(plan), std::move(requests));
+  add_unused(*answer, fields.unused);
+  return answer;
 }
 
 Outcome count_tokens(const HttpRequest& http, Services& services) {

@@ -201,5 +201,31 @@ TEST_F(OpenAiRoutes, start_no_answer_before_the_server_does) {
   EXPECT_EQ(prepared->answers.size(), 2u);
 }
 
+TEST_F(OpenAiRoutes, list_models_as_anthropic_does_for_its_clients) {
+  request_.headers = {{"anthropic-version", "2023-06-01"}};
+  EXPECT_EQ(document("GET", "/v1/models", "").dump(), R"({"data":[],"has_more":false,"first_id":null,"last_id":null})");
+  add_models();
+  const OrderedJson page = document("GET", "/v1/models", "");
+  EXPECT_EQ(page["data"][0].dump(), R"({"type":"model","id":"one","display_name":"one","created_at":"2023-11-14T22:13:20Z"})");
+  EXPECT_EQ(page["first_id"], "one");
+  EXPECT_EQ(page["last_id"], "two");
+  EXPECT_EQ(page["has_more"], false);
+  EXPECT_EQ(document("GET", "/v1/models/{model}", "", {"two"})["type"], "model");
+}
+
+TEST_F(OpenAiRoutes, name_what_had_no_effect_in_a_header) {
+  add_models();
+  const auto headers = [&](const std::string& path, const std::string& body) { return std::get<std::unique_ptr<PreparedAnswer>>(call("POST", path, body))->headers; };
+  const auto chat = headers("/v1/chat/completions", R"({"model": "one", "messages": [{"role": "user", "content": "hi"}], "store": true})");
+  EXPECT_EQ(chat, (std::vector<std::pair<std::string, std::string>>{{"minnow-unused-options", "store"}}));
+  const auto response = headers("/v1/responses", R"({"model": "one", "input": "hi", "tools": [{"type": "web_search"}], "text": {"verbosity": "low"}})");
+  EXPECT_EQ(response, (std::vector<std::pair<std::string, std::string>>{{"minnow-unused-options", "text.verbosity, tools.web_search"}}));
+}
+
+TEST_F(OpenAiRoutes, give_an_answer_the_id_of_its_request) {
+  add_models();
+  EXPECT_EQ(answer("/v1/chat/completions", R"({"model": "one", "messages": [{"role": "user", "content": "hi"}], "request_id": "r1"})")["id"], "chatcmpl-r1");
+}
+
 }  // namespace
 }  // namespace minnow

@@ -80,6 +80,10 @@ ChatRequest choice_of(const ChatRequest& request, std::size_t index) {
   return choice;
 }
 
+void add_unused(PreparedAnswer& answer, const std::vector<std::string>& names) {
+  if (!names.empty()) answer.headers.emplace_back(kUnusedOptionsHeader, unused_options_text(names));
+}
+
 std::string cache_salt(const HttpRequest& request, std::string_view own) {
   std::string salt = request.caller.tenant;
   if (own.empty()) return salt;

@@ -36,6 +36,9 @@ ChatRequest choice_of(const ChatRequest& request, std::size_t index);
 // As in GenerateRequest, for each choice. A whole answer is taken as it is made, whether its client reads or not.
 std::size_t max_unread_bytes(bool stream, std::size_t n_choices);
 
+// Names what had no effect in the header for it, if anything.
+void add_unused(PreparedAnswer& answer, const std::vector<std::string>& names);
+
 // The tenant's part of the prefix cache, and within it the client's own salt.
 std::string cache_salt(const HttpRequest& request, std::string_view own);
 

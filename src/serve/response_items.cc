@@ -52,8 +52,11 @@ class ItemReader {
 
   OrderedJson call(const RequestFields& item) const {
     const ToolCall call{.id = item.required_text("call_id"), .name = item.required_text("name"), .arguments = item.text("arguments", "{}")};
-    read_arguments(call.arguments, item.path("arguments"));
-    return call_item(id(item, "fc_"), "completed", call);
+    const bool is_whole = item.text("status") != "incomplete";
+    if (is_whole) read_arguments(call.arguments, item.path("arguments"));
+    OrderedJson out = call_item(id(item, "fc_"), is_whole ? "completed" : "incomplete", call);
+    if (const std::string group = item.text("namespace"); !group.empty()) out["namespace"] = group;
+    return out;
   }
 
   OrderedJson call_output(const RequestFields& item) const {
@@ -144,13 +147,19 @@ class MessageWriter {
     return messages_.back();
   }
   void call(const OrderedJson& item) {
+    const auto& arguments = item["arguments"].get_ref<const std::string&>();
+    if (item["status"] == "incomplete" && !are_arguments(arguments)) {  // the room ended within it: templates have no place for a part
+      reasoning_.clear();
+      return;
+    }
+    const std::string name = joined_name({item.contains("namespace") ? item["namespace"].get<std::string>() : std::string(), item["name"].get<std::string>()});
     const bool goes_on = !messages_.empty() && messages_.back()["role"] == "assistant" && reasoning_.empty();
     OrderedJson& message = goes_on ? messages_.back() : assistant();
     message["tool_calls"].push_back(
         {{"id", item["call_id"]},
          {"type", "function"},
-         {"function", {{"name", item["name"]}, {"arguments", read_arguments(item["arguments"].get<std::string>(), "arguments")}}}});
-    called_.add(item["call_id"].get<std::string>(), item["name"].get<std::string>());
+         {"function", {{"name", name}, {"arguments", read_arguments(arguments, "arguments")}}}});
+    called_.add(item["call_id"].get<std::string>(), name);
   }
   void call_output(const OrderedJson& item) {
     const std::string id = item["call_id"].get<std::string>();

@@ -19,7 +19,8 @@ struct ItemSources {
 // references are replaced by what they refer to. Throws RequestError for other kinds, and for images and files.
 OrderedJson read_items(const RequestFields& body, const ItemSources& sources);
 
-// Messages as read_messages gives them. `instructions` is the first, with a system message that follows; empty: there are none.
+// Messages as read_messages gives them. `instructions` is the first, with a system message that follows; empty: there are none. A call
+// that is incomplete and whose arguments are but a part of JSON is left out.
 OrderedJson messages_of_items(const OrderedJson& items, const std::string& instructions);
 
 // Items of answers; `status` is in_progress, completed or incomplete.

@@ -103,5 +103,23 @@ TEST(ResponseItems, have_instructions_of_many_messages) {
   EXPECT_EQ(read.dump(), R"([{"role":"system","content":"a\n\nb"},{"role":"user","content":"c"}])");
 }
 
+TEST(ResponseItems, leave_out_calls_that_are_but_a_part) {
+  EXPECT_EQ(messages(R"([{"role": "user", "content": "w?"}, {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]},
+      {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"a\": ", "status": "incomplete"}, {"role": "assistant", "content": "so"}])"),
+            R"([{"role":"user","content":"w?"},{"role":"assistant","content":"so"}])");
+  EXPECT_EQ(messages(R"([{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "status": "incomplete"}])"),
+            R"([{"role":"assistant","content":"","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":{}}}]}])");
+}
+
+TEST(ResponseItems, know_tools_of_groups_by_one_name) {
+  const OrderedJson read = items(R"([{"type": "function_call", "call_id": "c", "name": "f", "namespace": "mcp__docs", "arguments": "{}"},
+                                     {"type": "function_call_output", "call_id": "c", "output": "o"}])");
+  EXPECT_EQ(read[0]["name"], "f");
+  EXPECT_EQ(read[0]["namespace"], "mcp__docs");
+  const OrderedJson chat = messages_of_items(read, {});
+  EXPECT_EQ(chat[0]["tool_calls"][0]["function"]["name"], "mcp__docs__f");
+  EXPECT_EQ(chat[1]["name"], "mcp__docs__f");
+}
+
 }  // namespace
 }  // namespace minnow

@@ -20,7 +20,7 @@ ModelLease model_for(const HttpRequest& request, const std::string& name, Servic
   const std::string wanted = name.empty() ? default_name(services.models) : name;
   if (request.caller.models.empty()) return services.models.acquire(wanted, keep_alive);
   // Whoever may use some models only learns nothing of others: neither that they exist nor what they are called.
-  const auto refuse = [&] { fail(ErrorCode::kNotFound, "model '{}' not found", to_valid_utf8(wanted)); };
+  const auto refuse = [&] { throw UnknownModel(to_valid_utf8(wanted)); };
   std::string found;
   try {
     found = services.models.find(wanted).name;

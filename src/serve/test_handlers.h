@@ -115,7 +115,7 @@ class Handlers {
       try {
         return answer_of(route.handler(request, services_));
       } catch (const Error& error) {
-        return to_answer(error_response(route.dialect, error, request.id));
+        return to_answer(error_response(dialect_of(request, route.dialect), error, request.id));
       }
     }
     return {.status = 404, .content_type = {}, .body = "no such route"};

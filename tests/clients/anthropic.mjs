@@ -141,6 +141,25 @@ await check("system prompts are texts or blocks", async () => {
   }
 });
 
+await check("models are listed and found by name", async () => {
+  const listed = [];
+  for await (const model of client.models.list()) listed.push(model);
+  const chat = listed.find((m) => m.id === CHAT);
+  assert.equal(chat.type, "model");
+  assert.equal(chat.display_name, CHAT);
+  assert.ok(Date.parse(chat.created_at) > 0);
+  assert.deepEqual(await client.models.retrieve(CHAT), chat);
+  assert.ok((await fails(client.models.retrieve("nowhere"), { status: 404, says: /nowhere/ })).error.error.type === "not_found_error");
+});
+
+await check("what Claude Code sends beside messages is taken", async () => {
+  const messages = [{ role: "system", content: "first" }, ...says("hi"), { role: "system", content: "later" }];
+  const { data, response } = await client.messages.create({ model: CHAT, max_tokens: 200, messages, thinking: { type: "adaptive" },
+    context_management: { edits: [{ type: "clear_thinking_20251015", keep: "all" }] } }).withResponse();
+  assert.equal(data.type, "message");
+  assert.match(response.headers.get("minnow-unused-options"), /clear_thinking_20251015/);
+});
+
 await check("wrong requests are refused with an error that the library knows", async () => {
   const error = await fails(ask("hi", { temperature: "hot" }), { status: 400, says: /temperature/ });
   assert.ok(error instanceof Anthropic.BadRequestError);

@@ -166,6 +166,20 @@ await check("a response calls a tool and reads its result", async () => {
   assert.deepEqual(JSON.parse(events.filter((e) => e.type === "response.function_call_arguments.delta").map((e) => e.delta).join("")), { city: "Paris" });
 });
 
+await check("tools that are built in are left out, those of a namespace are called by it, and allowed_tools is held to", async () => {
+  const tool = (name) => ({ type: "function", name, parameters: { type: "object", properties: {}, additionalProperties: false } });
+  const tools = [tool("now"), { type: "namespace", name: "mcp__sky", description: "d", tools: [tool("now")] }, { type: "web_search" }];
+  const choose = (tool_choice) => client.responses.create({ model: RANDOM, input: "a", max_output_tokens: 400, parallel_tool_calls: false, tools, tool_choice }).withResponse();
+  const { data, response } = await choose({ type: "function", namespace: "mcp__sky", name: "now" });
+  const call = data.output.find((item) => item.type === "function_call");
+  assert.deepEqual([call.namespace, call.name], ["mcp__sky", "now"]);
+  assert.equal(response.headers.get("minnow-unused-options"), "tools.web_search");
+  const allowed = (await choose({ type: "allowed_tools", mode: "required", tools: [{ type: "function", name: "now" }] })).data;
+  const only = allowed.output.find((item) => item.type === "function_call");
+  assert.deepEqual([only.namespace, only.name], [undefined, "now"]);
+  await fails(client.responses.create({ model: CHAT, input: "a", tools, tool_choice: "required" }), { status: 400, says: /built-in/ });
+});
+
 await check("text.format holds a response to a schema", async () => {
   const answer = await client.responses.create({ model: RANDOM, input: "a", max_output_tokens: 400, text: { format: { type: "json_schema", name: "person", schema: PERSON, strict: true } } });
   assert.equal(answer.status, "completed");

@@ -90,6 +90,18 @@ OrderedJson read_tool(const RequestFields& tool) {
   return out;
 }
 
+// Names of strict tools.
+std::vector<std::string> read_strict(const RequestFields& body) {
+  std::vector<std::string> names;
+  const OrderedJson& tools = body.array("tools", limits::kMaxTools);
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const RequestFields fields(tools[i], element_path(body.path("tools"), i));
+    const RequestFields function = fields.has("function") ? fields.object("function") : fields;
+    if (function.boolean("strict", false)) names.push_back(function.required_text("name"));
+  }
+  return names;
+}
+
 bool has_tool(const OrderedJson& tools, std::string_view name) {
   const auto has_name = [&](const OrderedJson& tool) { return tool["function"]["name"] == name; };
   return tools.is_array() && std::any_of(tools.begin(), tools.end(), has_name);
@@ -181,12 +193,17 @@ OrderedJson read_function(const RequestFields& function) {
   const RequestFields parameters = function.object("parameters");
   out["parameters"] = parameters.json();
   if (parameters.json().empty()) out["parameters"] = {{"type", "object"}, {"properties", OrderedJson::object()}};
-  function.optional_boolean("strict");  // calls that are forced are held to the schema either way
+  function.optional_boolean("strict");  // see read_strict
   return out;
 }
 
+bool is_strict_unused(const ChatRequest& request, const ResponderCapabilities& can) {
+  return request.tool_choice == ToolChoice::kAuto && !request.strict_tools.empty() && !can.held_calls;
+}
+
 ToolFields read_tools(const RequestFields& body) {
-  ToolFields fields{.tools = read_tool_list(body), .parallel = body.boolean("parallel_tool_calls", true)};
+  ToolFields fields{.tools = read_tool_list(body), .parallel = body.boolean("parallel_tool_calls", true), .strict = {}};
+  if (!fields.tools.is_null()) fields.strict = read_strict(body);
   const OrderedJson* choice = body.find("tool_choice");
   if (!choice) return fields;
   if (choice->is_object()) {

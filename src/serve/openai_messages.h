@@ -42,11 +42,15 @@ struct ToolFields {
   ToolChoice choice = ToolChoice::kAuto;
   std::string name;  // of kNamed
   bool parallel = true;
+  std::vector<std::string> strict;  // names of those that say so
 };
 
 // "tools", "tool_choice" and "parallel_tool_calls". Tools are those of /v1/chat/completions ({"type": "function", "function": {...}})
 // or of /v1/responses ({"type": "function", "name": ...}); either way the result has the former. Throws RequestError.
 ToolFields read_tools(const RequestFields& body);
+
+// Whether the request's strict tools are called as if they were not: the answer says so, "strict" being an option without an effect.
+bool is_strict_unused(const ChatRequest& request, const ResponderCapabilities& can);
 
 // {"name", "description", "parameters"} with an object schema where the request has none. Throws RequestError.
 OrderedJson read_function(const RequestFields& function);

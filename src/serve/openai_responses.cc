@@ -3,6 +3,8 @@
 #include <charconv>
 
 #include "base/limits.h"
+#include "serve/ollama_fields.h"
+#include "serve/openai_messages.h"
 #include "serve/openai_response_request.h"
 #include "serve/prepare_answer.h"
 #include "serve/routes.h"
@@ -63,7 +65,10 @@ Outcome create_response(const HttpRequest& http, Services& services) {
     format.ended = StoreAnswer{services.responses, http.caller.tenant, std::move(fields.items), fields.input_begin};
   }
   plan.format = std::make_unique<ResponseFormat>(std::move(format));
-  return prepare_answers(std::move(plan), std::move(requests));
+  const bool strict_is_unused = is_strict_unused(requests.front(), plan.model->responder().capabilities());
+  auto answer = prepare_answers(std::move(plan), std::move(requests));
+  if (strict_is_unused) answer->headers.emplace_back(kUnusedOptionsHeader, "strict");
+  return answer;
 }
 
 Outcome count_tokens(const HttpRequest& http, Services& services) {

@@ -219,6 +219,12 @@ def chat_tools(c):
     c.check(len(many["message"].get("tool_calls", [])) >= 1, f"tool_choice required: {many}")
     ids = [call["id"] for call in many["message"].get("tool_calls", [])]
     c.check(len(set(ids)) == len(ids), f"every call has its own id: {ids}")
+    for seed in range(4):
+        form = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
+        strict = {"type": "function", "function": {**WEATHER["function"], "strict": True}}
+        answer = c.ask("/v1/chat/completions", chat(tools=[strict], response_format=form, seed=seed, max_tokens=300))["choices"][0]
+        texts = [call["function"]["arguments"] for call in answer["message"].get("tool_calls") or []] or [answer["message"]["content"]]
+        c.check(answer["finish_reason"] == "length" or all(matches_schema(t) for t in texts), f"a format and tools are either: {answer}")
     for choice in ("auto", "none"):
         message = c.ask("/v1/chat/completions", chat(tools=both, tool_choice=choice))["choices"][0]["message"]
         c.check("content" in message and (choice == "auto" or not message.get("tool_calls")), f"tool_choice {choice}: {message}")
@@ -262,7 +268,7 @@ def chat_refusals(c):
     for param, body in (("messages", {"model": "tiny"}), ("messages", {"model": "tiny", "messages": []}), ("messages[0].role", {"model": "tiny", "messages": [{"role": "x"}]}),
                         ("messages[0].content[0].type", {"model": "tiny", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]}),
                         ("temperature", chat(temperature="hot")), ("max_tokens", chat(max_tokens=1.5)), ("n", chat(n=0)), ("top_logprobs", chat(top_logprobs=2)),
-                        ("stop", chat(stop=["a"] * 100)), ("stop", chat(stop="a" * 5000)), ("tools", chat(tools=[WEATHER], response_format={"type": "json_object"})),
+                        ("stop", chat(stop=["a"] * 100)), ("stop", chat(stop="a" * 5000)), ("tools", chat(tools=[WEATHER], structured_outputs={"regex": "a+"})),
                         ("tool_choice", chat(tool_choice="required")), ("logit_bias", chat(logit_bias=5)), ("bad_words", chat(bad_words=["x"]))):
         c.refused(path, body, param)
     long = c.refused(path, chat(messages=[{"role": "user", "content": "a b " * CONTEXT}]), "messages", code="context_length_exceeded")

@@ -15,6 +15,7 @@ class AnswerGateOf : public testing::Test {
     TokenId next = 600;
     for (const char* piece : {"</", "think", ">\n\n", ">a", "\n\n"}) spec.tokens[static_cast<std::size_t>(next++)].text = piece;
     spec.tokens[static_cast<std::size_t>(next)] = {"<think>", 0, TokenType::kControl};
+    for (const char* mark : {"<call>", "</call>"}) spec.tokens[static_cast<std::size_t>(++next)] = {mark, 0, TokenType::kControl};
     return Tokenizer::build(std::move(spec));
   }
   TokenId id(std::string_view piece) const { return tokenizer_->find(piece); }
@@ -23,6 +24,14 @@ class AnswerGateOf : public testing::Test {
     request.constraint = compiler_.compile({.kind = ConstraintSpec::Kind::kRegex, .text = regex, .choices = {}});
     request.constraint_after = mark;
     request.constraint_waits_for = waits_for;
+    return AnswerGate(request, *tokenizer_);
+  }
+  // Calls are "ab" between <call> and </call>; with a regex, that is the held text.
+  AnswerGate calls_gate(const std::string& regex = "") {
+    GenerateRequest request{.prompt = {1}};
+    const auto compiled = [&](const std::string& r) { return compiler_.compile({.kind = ConstraintSpec::Kind::kRegex, .text = r, .choices = {}}); };
+    if (!regex.empty()) request.constraint = compiled(regex);
+    request.calls = HeldCalls{.call = compiled("ab"), .opens = "<call>", .closes = "</call>", .asides = {{"<think>", "</think>"}}};
     return AnswerGate(request, *tokenizer_);
   }
   std::vector<TokenId> allowed(const AnswerGate& gate) const {
@@ -110,6 +119,67 @@ TEST_F(AnswerGateOf, AnAnswerThatDoesNotBeginWithTheOpeningIsHeldAtOnce) {
   EXPECT_TRUE(thinks.accept(id("<think>")));
   EXPECT_TRUE(thinks.is_free());
   EXPECT_TRUE(thinks.accept(id("x")));
+}
+
+TEST_F(AnswerGateOf, CallsAreHeldWhereverTheyComeAndTextIsFree) {
+  AnswerGate gate = calls_gate();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(gate.is_free() && gate.may_end()) << i;
+    EXPECT_TRUE(gate.accept(id("x")));
+    EXPECT_TRUE(gate.accept(id("<call>")));
+    EXPECT_FALSE(gate.is_free() || gate.may_end());
+    EXPECT_TRUE(allows(gate, id("a")));
+    EXPECT_TRUE(allows(gate, id("\n\n")));
+    EXPECT_FALSE(allows(gate, id("b")));
+    EXPECT_FALSE(allows(gate, 2)) << "the end";
+    EXPECT_FALSE(gate.accept(id("x")));
+    EXPECT_TRUE(gate.accept(id("\n\n")));
+    EXPECT_EQ(gate.dropped(), 0u);
+    EXPECT_TRUE(gate.accept(id("a")));
+    EXPECT_FALSE(allows(gate, id("\n\n"))) << "white space within a call";
+    EXPECT_TRUE(gate.accept(id("b")));
+  }
+  EXPECT_TRUE(gate.is_free());
+  EXPECT_FALSE(gate.is_finished());
+  EXPECT_TRUE(gate.accept(2));
+}
+
+TEST_F(AnswerGateOf, NoCallIsLookedForInAnAside) {
+  AnswerGate gate = calls_gate();
+  for (const char* piece : {"<think>", "<call>", "x", "</", "think"}) EXPECT_TRUE(gate.accept(id(piece))) << piece;
+  EXPECT_TRUE(gate.is_free());
+  EXPECT_TRUE(gate.accept(id(">\n\n")));
+  EXPECT_TRUE(gate.is_free());
+  EXPECT_TRUE(gate.accept(id("<call>")));
+  EXPECT_FALSE(gate.is_free());
+}
+
+TEST_F(AnswerGateOf, TheAnswerIsTheHeldTextOrNothingButCalls) {
+  AnswerGate text = calls_gate("ba");
+  EXPECT_TRUE(allows(text, id("b")));
+  EXPECT_TRUE(allows(text, id("<call>")));
+  EXPECT_FALSE(allows(text, id("a")));
+  EXPECT_FALSE(allows(text, 2));
+  EXPECT_TRUE(text.accept(id("b")));
+  EXPECT_FALSE(allows(text, id("<call>")));
+  EXPECT_TRUE(text.accept(id("a")));
+  EXPECT_TRUE(text.is_finished());
+
+  AnswerGate call = calls_gate("ba");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(call.accept(id("<call>")));
+    EXPECT_FALSE(allows(call, id("</call>")));
+    EXPECT_TRUE(call.accept(id("ab")));
+    EXPECT_FALSE(call.is_free() || call.is_finished());
+    EXPECT_TRUE(allows(call, id("</call>")));
+    EXPECT_TRUE(allows(call, id("\n\n")));
+    EXPECT_FALSE(allows(call, id("b")));
+    EXPECT_FALSE(call.accept(id("b")));
+    EXPECT_TRUE(call.accept(id("</call>")));
+    EXPECT_FALSE(allows(call, id("</call>")));
+    EXPECT_TRUE(allows(call, 2));
+  }
+  EXPECT_TRUE(call.accept(2));
 }
 
 }  // namespace

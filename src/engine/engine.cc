@@ -352,6 +352,11 @@ void Engine::check_request(const GenerateRequest& request) const {
     fail(ErrorCode::kInvalidInput, "log probabilities of {} tokens, at most {} are given", request.n_logprobs, limits::kMaxLogprobs);
   }
   if (request.min_tokens < 0) fail(ErrorCode::kInvalidInput, "min_tokens is {}, it must not be negative", request.min_tokens);
+  if (request.calls) {
+    if (!has_tokenizer() || !request.calls->call || request.calls->call->n_vocab() > n_vocab || request.calls->opens.empty()) {
+      fail(ErrorCode::kInvalidInput, "calls that are held need a mark and a constraint of this model's vocabulary");
+    }
+  }
   if (!request.constraint) {
     if (!request.constraint_after.empty()) fail(ErrorCode::kInvalidInput, "there is a mark to hold the answer after, but no constraint");
     return;

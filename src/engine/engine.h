@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cpu/isa.h"
@@ -67,6 +68,17 @@ struct TokenLogprob {
 };
 inline constexpr float kMinLogprob = -9999.0f;
 
+// What an answer's calls of tools are held to.
+struct HeldCalls {
+  std::shared_ptr<const TokenConstraint> call;  // what stands between the marks; nothing can follow where it is whole
+  std::string opens;                            // the mark before a call; not empty
+  std::string closes;                           // the mark behind it; empty: there is none
+  // Without GenerateRequest::constraint: no call is looked for between the two texts of such a pair ("<think>", "</think>").
+  std::vector<std::pair<std::string, std::string>> asides = {};
+  std::string aside_until = {};  // not empty: the answer begins in an aside that this ends
+  bool is_open = false;          // the answer begins behind the mark of a call
+};
+
 struct GenerateRequest {
   std::vector<TokenId> prompt;  // not empty
   SamplingParams sampling;
@@ -81,6 +93,9 @@ struct GenerateRequest {
   // With constraint_after: only an answer that begins with this token ("<think>") is free at first; any other is held from its
   // first token on. kNoToken: every answer is free at first.
   TokenId constraint_waits_for = kNoToken;
+  // Without a constraint: the answer is free but for its calls, each of which is held from its mark on. White space may come between.
+  // With one: where the held text would begin, calls may come in its place, and nothing but calls then.
+  std::optional<HeldCalls> calls = {};
   bool ignore_end = false;      // go on after an end-of-text token, whose probability counts as any other's
   bool show_special = false;    // control tokens appear in the text
   // Before so many tokens were made the model cannot end its answer nor say a stop token, and stop strings are not looked for.

@@ -81,7 +81,7 @@ Sequence::Sequence(GenerateRequest r, std::shared_ptr<Generation::State> s, cons
       ends_(context.ends) {
   for (const TokenId t : tokens) sampler.accept(t);
   stats.prompt_tokens = n_prompt;
-  if (request.constraint) gate.emplace(request, *context.tokenizer);
+  if (request.constraint || request.calls) gate.emplace(request, *context.tokenizer);
 }
 
 bool Sequence::is_stop_token(TokenId token) const {
@@ -105,7 +105,7 @@ bool Sequence::mask() {
       if (i < allowed_.size() * 32) allowed_[i / 32] &= ~(1u << (i % 32));
     }
   };
-  if ((gate && is_free) || (must_go_on() && !request.ignore_end)) forbid(*ends_);
+  if ((gate && is_free && !gate->may_end()) || (must_go_on() && !request.ignore_end)) forbid(*ends_);
   if (must_go_on()) forbid(request.stop_tokens);
   const auto any = [&] { return std::any_of(allowed_.begin(), allowed_.end(), [](uint32_t word) { return word != 0; }); };
   return any() || is_free || gate->mask(allowed_);  // whole by its constraint

@@ -70,7 +70,7 @@ struct Sequence {
   GenerateRequest request;
   std::shared_ptr<Generation::State> state;
   Sampler sampler;
-  std::optional<AnswerGate> gate;  // absent without a constraint
+  std::optional<AnswerGate> gate;  // absent where nothing is held
   AnswerText text;
   TokenLogprobs logprobs;
 

@@ -92,7 +92,43 @@ class HeldReader final : public AnswerReader {
   std::string tail_;   // of the free text: less than a mark
 };
 
+class ChoiceReader final : public AnswerReader {
+ public:
+  ChoiceReader(std::string mark, std::unique_ptr<AnswerReader> family, std::unique_ptr<AnswerReader> other)
+      : mark_(std::move(mark)), family_(std::move(family)), other_(std::move(other)) {}
+
+  Events feed(std::string_view piece) override {
+    if (chosen_ != nullptr) return chosen_->feed(piece);
+    first_ += piece;
+    if (first_.size() < mark_.size() && mark_.starts_with(first_)) return {};
+    return choose();
+  }
+
+  Events finish() override {
+    Events out;
+    if (chosen_ == nullptr) out = choose();
+    Events rest = chosen_->finish();
+    std::move(rest.begin(), rest.end(), std::back_inserter(out));
+    return out;
+  }
+
+ private:
+  Events choose() {
+    chosen_ = first_.starts_with(mark_) ? family_.get() : other_.get();
+    return chosen_->feed(std::exchange(first_, {}));
+  }
+
+  const std::string mark_;
+  std::unique_ptr<AnswerReader> family_, other_;
+  AnswerReader* chosen_ = nullptr;
+  std::string first_;  // while it may still become the mark
+};
+
 }  // namespace
+
+std::unique_ptr<AnswerReader> choice_reader(std::string mark, std::unique_ptr<AnswerReader> family, std::unique_ptr<AnswerReader> other) {
+  return std::make_unique<ChoiceReader>(std::move(mark), std::move(family), std::move(other));
+}
 
 std::unique_ptr<AnswerReader> plain_reader() { return std::make_unique<PlainReader>(); }
 

@@ -91,10 +91,16 @@ class CallSchema {
     return {{"type", "object"}, {"$ref", place}};
   }
 
-  std::shared_ptr<const TokenConstraint> compile(ConstraintCompiler& compiler, OrderedJson schema) {
+  // A schema to refer to by the name.
+  OrderedJson define(const std::string& name, OrderedJson schema) {
+    parameters_[name] = std::move(schema);
+    return {{"$ref", std::string(kPlaces) + name}};
+  }
+
+  std::shared_ptr<const TokenConstraint> compile(ConstraintCompiler& compiler, OrderedJson schema, bool compact = true) {
     schema["$defs"] = std::move(parameters_);
     try {
-      return compiler.compile({.kind = ConstraintSpec::Kind::kSchema, .text = schema.dump(), .choices = {}, .compact = true});
+      return compiler.compile({.kind = ConstraintSpec::Kind::kSchema, .text = schema.dump(), .choices = {}, .compact = compact});
     } catch (const Error& e) {
       throw Error(e.code(), told_of_tool(e.what()));
     }
@@ -239,6 +245,31 @@ std::shared_ptr<const TokenConstraint> hold_to_calls(ConstraintCompiler& compile
   if (!several) list["maxItems"] = 1;
   list["items"] = {{"anyOf", std::move(calls)}};
   return schema.compile(compiler, std::move(list));
+}
+
+std::shared_ptr<const TokenConstraint> hold_to_family_calls(ConstraintCompiler& compiler, const CallSyntax& syntax, const OrderedJson& tools,
+                                                            const std::vector<std::string>& strict, bool several) {
+  const std::string name_key(syntax.name_key), arguments_key(syntax.arguments_key), id_key(syntax.id_key);
+  const OrderedJson any_object = {{"type", "object"}};
+  CallSchema schema;
+  OrderedJson calls = OrderedJson::array();
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const std::string name = name_of(tools[i], i);
+    const bool is_strict = std::find(strict.begin(), strict.end(), name) != strict.end();
+    OrderedJson call = {{"type", "object"}, {"properties", OrderedJson::object()}};
+    if (!id_key.empty()) call["properties"][id_key] = {{"type", "string"}, {"maxLength", limits::kMaxToolNameBytes}};
+    call["properties"][name_key] = {{"const", name}};
+    call["properties"][arguments_key] = any_object;
+    if (is_strict) call["properties"][arguments_key] = schema.add(tools[i], name);
+    call["required"] = {name_key, arguments_key};
+    call["additionalProperties"] = false;
+    calls.push_back(std::move(call));
+  }
+  const OrderedJson call = schema.define("call", {{"anyOf", std::move(calls)}});
+  OrderedJson list = {{"type", "array"}, {"minItems", 1}, {"items", call}};
+  if (!several) list["maxItems"] = 1;
+  OrderedJson either = {{"anyOf", OrderedJson::array({call, std::move(list)})}};
+  return schema.compile(compiler, std::move(either), /*compact=*/false);
 }
 
 std::unique_ptr<AnswerReader> call_reader(const std::string& name) { return std::make_unique<CallReader>(name); }

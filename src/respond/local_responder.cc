@@ -96,8 +96,14 @@ ResponderCapabilities capabilities_of(const Model& model, const std::string& tem
   can.chat = !text.empty();
   can.tools = text.find("tools") != std::string::npos;
   can.thinking = can.chat && knows_thinking(output_format_for_template(text), text);
+  can.held_calls = can.tools && marked_json_calls(output_format_for_template(text)) != nullptr;
   can.insert = model.tokenizer && can_fill(*model.tokenizer, model.metadata);
   return can;
+}
+
+bool may_call_instead(const ResponderCapabilities& can, const ConstraintSpec& format) {
+  using Kind = ConstraintSpec::Kind;
+  return can.held_calls && (format.kind == Kind::kSchema || format.kind == Kind::kObject || format.kind == Kind::kJson);
 }
 
 LocalResponder::LocalResponder(Engine& engine, const std::string& template_override, ChatTemplateNeed need)
@@ -168,6 +174,19 @@ std::vector<TokenId> LocalResponder::prompt(const TextRequest& request) const {
   return tokenizer.encode(*text, {.add_special = request.add_special, .parse_special = request.parse_special});
 }
 
+// Calls as the model's family writes them, none of them within its thinking.
+HeldCalls LocalResponder::held_calls(const CallSyntax& syntax, const ChatRequest& request, const std::string& rendered) {
+  HeldCalls held{.call = hold_to_family_calls(constraints_, syntax, request.tools, request.strict_tools, request.parallel_tool_calls),
+                 .opens = std::string(syntax.open),
+                 .closes = std::string(syntax.close),
+                 .is_open = rendered.ends_with(syntax.open)};
+  for (const ReasoningTags& tags : chat().format.reasoning) {
+    held.asides.emplace_back(tags.open, tags.close);
+    if (held.aside_until.empty() && ends_with_mark(rendered, tags.open)) held.aside_until = tags.close;
+  }
+  return held;
+}
+
 // Holds the answer to what the request asks for, after the model's thinking where it has any; and says how to read it.
 std::unique_ptr<AnswerReader> LocalResponder::hold(GenerateRequest& generate, const ChatRequest& request, const std::string& rendered) {
   std::unique_ptr<AnswerReader> reader;
@@ -180,6 +199,12 @@ std::unique_ptr<AnswerReader> LocalResponder::hold(GenerateRequest& generate, co
   } else {
     generate.constraint = compiled(request);
     reader = plain_reader();
+    if (has_tools(request)) {
+      const CallSyntax& syntax = *marked_json_calls(chat().format);
+      generate.calls = held_calls(syntax, request, rendered);
+      ChatOutputParser parser(chat().format, {.tools = request.tools, .reasoning = false});
+      reader = choice_reader(std::string(syntax.open), family_reader(std::move(parser)), std::move(reader));
+    }
   }
   const OutputFormat& format = chat().format;
   const bool begun_only = request.continue_last || request.thinking == false;
@@ -207,12 +232,19 @@ std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
     generate.sampling.temperature = 0;
   }
   const bool is_held = request.constraint.kind != ConstraintSpec::Kind::kNone;
-  if (is_held && with_tools && !is_forced(request)) {
-    throw Error(ErrorCode::kUnsupported, "an answer held to a format cannot call tools", "leave out the tools or the format, or require a call");
+  const bool may_call = with_tools && !is_forced(request);
+  if (is_held && may_call && !may_call_instead(capabilities_, request.constraint)) {
+    throw Error(ErrorCode::kUnsupported, "this model's calls of tools cannot be told from an answer held to this format",
+                "leave out the tools or the format, or require a call");
   }
   if (is_held || is_forced(request)) {
     auto reader = hold(generate, request, rendered);
-    return std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), std::move(reader));
+    auto answer = std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), std::move(reader));
+    if (may_call && !request.parallel_tool_calls) answer->end_after_first_call();
+    return answer;
+  }
+  if (may_call && !request.strict_tools.empty() && capabilities_.held_calls) {
+    generate.calls = held_calls(*marked_json_calls(chat().format), request, rendered);
   }
   ChatOutputOptions options;
   options.calls = with_tools || speaks_in_channels(chat().format);

@@ -222,6 +222,81 @@ TEST(LocalResponder, ToolsThatMayNotBeCalledAreNotShown) {
   EXPECT_THROW(responder.respond(request), Error);
 }
 
+// ---- Calls that the model decides on ----
+
+ChatRequest question_for_count() {
+  ChatRequest request = greedy("how many?");
+  request.tools = count_tool();
+  return request;
+}
+
+TEST(LocalResponder, AStrictToolIsCalledAsItsSchemaHasIt) {
+  const auto engine = test::engine_that_says({R"(fish"}})", "<tool_call>", R"({"name": "count", "arguments": {"of": )", "3}}", "</tool_call>"}, kThinks);
+  LocalResponder responder(*engine);
+  EXPECT_TRUE(responder.capabilities().held_calls);
+  ChatRequest request = question_for_count();
+  request.parallel_tool_calls = false;
+  const ChatReply loose = responder.respond(request)->wait();
+  ASSERT_EQ(loose.calls.size(), 1u);
+  EXPECT_EQ(loose.calls[0].arguments, R"({"of": 3})");
+  request.strict_tools = {"count"};
+  const ChatReply reply = responder.respond(request)->wait();
+  EXPECT_EQ(reply.content, R"(fish"}})") << "text before a call is free";
+  EXPECT_EQ(reply.reason, FinishReason::kEndOfText);
+  ASSERT_EQ(reply.calls.size(), 1u);
+  EXPECT_EQ(reply.calls[0].name, "count");
+  const Json arguments = Json::parse(reply.calls[0].arguments);
+  EXPECT_TRUE(arguments.size() == 1 && arguments.at("of").is_string()) << arguments;
+}
+
+TEST(LocalResponder, StrictToolsLeaveTextAndThinkingAsTheyAre) {
+  ChatRequest request = question_for_count();
+  request.strict_tools = {"count"};
+  const auto engine = test::engine_that_says({"<think>", "<tool_call>", "Hm.", "</think>", "One."}, kThinks);
+  const ChatReply reply = LocalResponder(*engine).respond(request)->wait();
+  EXPECT_EQ(reply.reasoning, "<tool_call>Hm.");
+  EXPECT_EQ(reply.content, "One.");
+  EXPECT_TRUE(reply.calls.empty());
+  EXPECT_EQ(reply.reason, FinishReason::kEndOfText);
+}
+
+TEST(LocalResponder, AnAnswerWithAFormatAndToolsIsEither) {
+  ChatRequest request = question_for_count();
+  request.constraint = {.kind = ConstraintSpec::Kind::kObject, .text = "", .choices = {}};
+  const auto reply_of = [&](const std::vector<std::string>& pieces) {
+    const auto engine = test::engine_that_says(pieces, kThinks);
+    return LocalResponder(*engine).respond(request)->wait();
+  };
+  const std::string call = R"({"name": "count", "arguments": {"of": "fish"}})";
+  const ChatReply text = reply_of({R"({"a": "<tool_call>"})", "more"});
+  EXPECT_EQ(text.content, R"({"a": "<tool_call>"})");
+  EXPECT_TRUE(text.calls.empty());
+  EXPECT_EQ(text.reason, FinishReason::kEndOfText);
+  const ChatReply called = reply_of({"<tool_call>", call, "</tool_call>"});
+  EXPECT_EQ(called.content, "");
+  ASSERT_EQ(called.calls.size(), 1u);
+  EXPECT_EQ(called.calls[0].arguments, R"({"of": "fish"})");
+  EXPECT_EQ(called.reason, FinishReason::kEndOfText);
+  const ChatReply thought = reply_of({"<think>", "Count.", "</think>", "\n\n", "<tool_call>", call, "</tool_call>"});
+  EXPECT_EQ(thought.reasoning, "Count.");
+  EXPECT_EQ(thought.content, "");
+  EXPECT_EQ(thought.calls.size(), 1u);
+  const ChatReply talks = reply_of({"<tool_call>", call, "And more."});
+  EXPECT_EQ(talks.content, "") << "nothing but calls beside a call";
+  EXPECT_GE(talks.calls.size(), 1u);
+}
+
+TEST(LocalResponder, AFormatThatACallCannotBeToldFromIsRefusedWithTools) {
+  ChatRequest request = question_for_count();
+  request.constraint = {.kind = ConstraintSpec::Kind::kRegex, .text = ".*", .choices = {}};
+  const auto marked = tiny_engine(kThinks);
+  EXPECT_NE(test::refusal([&] { LocalResponder(*marked).respond(request); }).find("cannot be told"), std::string::npos);
+  request.constraint = {.kind = ConstraintSpec::Kind::kObject, .text = "", .choices = {}};
+  const auto bare = tiny_engine("{{ tools }}<|python_tag|>");
+  EXPECT_FALSE(LocalResponder(*bare).capabilities().held_calls);
+  EXPECT_NE(test::refusal([&] { LocalResponder(*bare).respond(request); }).find("cannot be told"), std::string::npos);
+}
+
 // ---- Prompts ----
 
 TEST(LocalResponder, GoesOnFromTheLastMessage) {

@@ -31,14 +31,16 @@ struct ChatRequest {
   int64_t max_tokens = -1;
   std::vector<std::string> stop;
   // What the answer is held to: all of it is content then, but for the thinking before it. Where the model thinks, it is held
-  // from the end of that on. Not together with tools that it may call (kAuto); where a call is forced, the format is that of
-  // an answer that does not come. An answer that ends for another reason than kEndOfText is a beginning of what it should be.
+  // from the end of that on. With tools that it may call (kAuto) it is this or calls, where may_call_instead(); where a call is
+  // forced, the format is that of an answer that does not come. An answer that ends for another reason than kEndOfText is a beginning of what it should be.
   ConstraintSpec constraint;
 
   // Tokens before the chat's own, of an earlier conversation; the chat's BOS is left out then.
   std::vector<TokenId> before = {};
   ToolChoice tool_choice = ToolChoice::kAuto;
   std::string tool_name;               // for kNamed
+  // Tools whose calls are held to their schemas with kAuto as well, where ResponderCapabilities::held_calls; elsewhere without effect.
+  std::vector<std::string> strict_tools = {};
   bool parallel_tool_calls = true;     // false: at most one call
   // Whether the model is to think before it answers, if its template has a switch for that (enable_thinking, thinking);
   // template_variables that say so themselves win. nullopt: as the template has it.
@@ -84,7 +86,11 @@ struct ResponderCapabilities {
   bool tools = false;     // its template shows tools to the model
   bool thinking = false;  // its template or family knows of thinking before the answer
   bool insert = false;    // complete() with a suffix
+  bool held_calls = false;  // calls that the model decides on can be held to schemas: its family marks where one begins
 };
+
+// Whether an answer can be held to this or to calls in its place: a call has to differ from the format's texts in its first byte.
+bool may_call_instead(const ResponderCapabilities& can, const ConstraintSpec& format);
 
 // Those of a responder for this model, without an engine; `template_override` as for LocalResponder.
 ResponderCapabilities capabilities_of(const Model& model, const std::string& template_override = {});
@@ -120,7 +126,7 @@ class LocalResponder final : public Responder {
 
   // Throws kInvalidInput for messages that the template refuses, a tool_name that no tool has, calls forced without tools and
   // a continue_last without a message of the assistant; kUnsupported for formats, and for parameters of tools whose calls are
-  // forced, that cannot be held to (naming the tool and the keyword); kLimit when the prompt does not fit the context.
+  // forced or strict, that cannot be held to (naming the tool and the keyword); kLimit when the prompt does not fit the context.
   std::unique_ptr<ChatAnswer> respond(ChatRequest request) override;
   std::unique_ptr<ChatAnswer> complete(TextRequest request) override;
   std::vector<TokenId> prompt(const ChatRequest& request) const override;
@@ -134,6 +140,7 @@ class LocalResponder final : public Responder {
   std::string rendered(const ChatRequest& request) const;  // with the encoder's guards
   std::vector<TokenId> tokens_of(const ChatRequest& request, const std::string& rendered) const;
   std::unique_ptr<AnswerReader> hold(GenerateRequest& generate, const ChatRequest& request, const std::string& rendered);
+  HeldCalls held_calls(const CallSyntax& syntax, const ChatRequest& request, const std::string& rendered);
   std::shared_ptr<const TokenConstraint> compiled(const ChatRequest& request);
 
   Engine& engine_;

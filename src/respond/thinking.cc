@@ -23,10 +23,6 @@ std::optional<Thinking> before_final_channel(const OutputFormat& format, const C
   return std::nullopt;  // the prompt ends within it
 }
 
-bool ends_with_mark(std::string_view prompt, std::string_view mark) {
-  return !mark.empty() && chat_output::trimmed(prompt).ends_with(chat_output::trimmed(mark));
-}
-
 // Only a token that nothing else is written with tells at once that the model is going to think.
 bool is_mark(const Tokenizer& tokenizer, const std::vector<TokenId>& ids, std::string_view text) {
   if (ids.empty() || !tokenizer.is_valid(ids[0]) || !text.starts_with(tokenizer.piece(ids[0], /*show_special=*/true))) return false;
@@ -35,6 +31,10 @@ bool is_mark(const Tokenizer& tokenizer, const std::vector<TokenId>& ids, std::s
 }
 
 }  // namespace
+
+bool ends_with_mark(std::string_view prompt, std::string_view mark) {
+  return !mark.empty() && chat_output::trimmed(prompt).ends_with(chat_output::trimmed(mark));
+}
 
 bool speaks_in_channels(const OutputFormat& format) { return channel_syntax(format) != nullptr; }
 

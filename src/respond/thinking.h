@@ -26,6 +26,9 @@ enum class MayThink : uint8_t {
 // nullopt: the model answers at once. `prompt` is the rendered chat, or its end.
 std::optional<Thinking> thinking_before_answer(const OutputFormat& format, const Tokenizer& tokenizer, std::string_view prompt, MayThink may);
 
+// Whether the prompt closes with the mark, white space aside.
+bool ends_with_mark(std::string_view prompt, std::string_view mark);
+
 // Whether answers in this format begin with a header that says what follows: then all of it has to be parsed, tools or not.
 bool speaks_in_channels(const OutputFormat& format);
 

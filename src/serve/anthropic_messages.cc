@@ -1,6 +1,7 @@
 // POST /v1/messages, and how many tokens its prompt has. The header anthropic-version may say anything, or nothing.
 #include "serve/anthropic_format.h"
 #include "serve/anthropic_request.h"
+#include "serve/openai_messages.h"
 #include "serve/prepare_answer.h"
 #include "serve/routes.h"
 #include "serve/sampling_fields.h"
@@ -31,10 +32,12 @@ Outcome messages(const HttpRequest& http, Services& services) {
   AnthropicFormatOptions format{.id = random_id("msg_"), .model = name, .request_id = http.id};
   if (fields.stream) format.prompt_tokens = static_cast<int64_t>(model->responder().prompt(fields.request).size());
   AnswerPlan plan{.model = std::move(model), .format = std::make_unique<AnthropicFormat>(std::move(format)), .stream = fields.stream};
+  const bool strict_is_unused = is_strict_unused(fields.request, plan.model->responder().capabilities());
   std::vector<ChatRequest> requests;
   requests.push_back(std::move(fields.request));
   auto answer = prepare_answers(std::move(plan), std::move(requests));
   answer->headers.emplace_back("request-id", http.id);
+  if (strict_is_unused) fields.unused.emplace_back("strict");
   add_unused(*answer, fields.unused);
   return answer;
 }

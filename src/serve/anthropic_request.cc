@@ -69,9 +69,14 @@ void set_tools(ChatRequest& request, const RequestFields& body, const AnthropicM
       body.refuse("tools", fmt::format("\"{}\" does not support tools: its chat template does not show them to it", model.name),
                   "tool_choice any or tool forces a call all the same");
     }
-    if (request.constraint.kind != ConstraintSpec::Kind::kNone) {
-      body.refuse("tools", "an answer that is held to a format cannot call tools", "leave out the tools or the format");
+    if (request.constraint.kind != ConstraintSpec::Kind::kNone && !may_call_instead(model.can, request.constraint)) {
+      body.refuse("tools", "an answer that is held to this format cannot call tools of this model", "leave out the tools or the format");
     }
+  }
+  const OrderedJson& all = body.array("tools", limits::kMaxTools);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const RequestFields fields(all[i], element_path("tools", i));
+    if (fields.boolean("strict", false)) request.strict_tools.push_back(fields.required_text("name"));
   }
   request.tools = std::move(tools);
 }

@@ -119,6 +119,8 @@ TEST(AnthropicRequest, shows_tools_as_functions) {
   EXPECT_EQ(r.tools[0].dump(), R"({"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"z":{},"a":{}}}}})");
   EXPECT_EQ(r.tool_choice, ToolChoice::kAuto);
   EXPECT_TRUE(r.parallel_tool_calls);
+  EXPECT_TRUE(r.strict_tools.empty());
+  EXPECT_EQ(with(R"("tools": [{"name": "f", "strict": true, "input_schema": {}}])").request.strict_tools, std::vector<std::string>{"f"});
 }
 
 TEST(AnthropicRequest, forces_calls_as_it_is_told) {

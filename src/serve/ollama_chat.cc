@@ -22,9 +22,10 @@ ChatRequest read_request(const RequestFields& body, OllamaTurn& turn, OrderedJso
   request.parallel_tool_calls = tools.parallel;
   if (tools.tools.is_null() || tools.choice == ToolChoice::kNone) return request;
   if (!can.tools && tools.choice == ToolChoice::kAuto) throw RequestError("tools", fmt::format("\"{}\" does not support tools", model));
-  if (tools.choice == ToolChoice::kAuto && request.constraint.kind != ConstraintSpec::Kind::kNone) {
-    body.refuse("tools", "an answer that is held to a format cannot call tools", "leave out the tools or the format");
+  if (tools.choice == ToolChoice::kAuto && request.constraint.kind != ConstraintSpec::Kind::kNone && !may_call_instead(can, request.constraint)) {
+    body.refuse("tools", "an answer that is held to this format cannot call tools of this model", "leave out the tools or the format");
   }
+  request.strict_tools = std::move(tools.strict);
   request.tools = std::move(tools.tools);
   return request;
 }
@@ -40,6 +41,7 @@ Outcome ollama_chat(const HttpRequest& http, Services& services) {
   OllamaTurn turn = begin_turn(http, body, std::move(call), services);
   turn.is_chat = true;
   ChatRequest request = read_request(body, turn, std::move(messages));
+  if (is_strict_unused(request, turn.model->responder().capabilities())) turn.options.unused.emplace_back("strict");
   return answer_turn(std::move(turn), std::move(request));
 }
 

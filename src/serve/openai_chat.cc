@@ -1,5 +1,7 @@
 // POST /v1/chat/completions, and how many tokens its prompt has.
+#include "serve/ollama_fields.h"
 #include "serve/openai_chat_request.h"
+#include "serve/openai_messages.h"
 #include "serve/prepare_answer.h"
 #include "serve/routes.h"
 #include "serve/services.h"
@@ -22,6 +24,7 @@ Outcome chat_completions(const HttpRequest& http, Services& services) {
     fields.format.prompt_tokens = static_cast<int64_t>(model->responder().prompt(fields.request).size());
   }
   AnswerPlan plan{.model = std::move(model), .format = std::make_unique<ChatFormat>(fields.format), .stream = fields.stream};
+  if (is_strict_unused(fields.request, plan.model->responder().capabilities())) fields.unused.emplace_back("strict");
   auto answer = prepare_choices(std::move(plan), static_cast<std::size_t>(fields.n),
                                 [request = std::move(fields.request)](std::size_t i) { return choice_of(request, i); });
   add_unused(*answer, fields.unused);

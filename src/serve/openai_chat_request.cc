@@ -91,9 +91,10 @@ ToolFields set_tools(ChatRequest& request, const RequestFields& body, const Mode
   if (tools.choice == ToolChoice::kAuto && !model.can.tools) {
     body.refuse("tools", "this model's chat template does not show tools to it", "tool_choice can force a call all the same");
   }
-  if (tools.choice == ToolChoice::kAuto && request.constraint.kind != ConstraintSpec::Kind::kNone) {
-    body.refuse("tools", "an answer that is held to a format cannot call tools", "leave out one of them, or set tool_choice to none");
+  if (tools.choice == ToolChoice::kAuto && request.constraint.kind != ConstraintSpec::Kind::kNone && !may_call_instead(model.can, request.constraint)) {
+    body.refuse("tools", "an answer that is held to this format cannot call tools of this model", "leave out one of them, or set tool_choice");
   }
+  request.strict_tools = std::move(tools.strict);
   request.tools = std::move(tools.tools);
   return tools;
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "serve/openai_messages.h"
+
 namespace minnow {
 namespace {
 
@@ -61,6 +63,21 @@ TEST(ChatRequestFields, refuse_a_format_together_with_tools_that_may_be_called) 
   const std::string format = R"(, "response_format": {"type": "json_object"})";
   EXPECT_EQ(refused_field(kTools + format), "tools");
   EXPECT_EQ(read(kTools + format + R"(, "tool_choice": "none")").request.constraint.kind, ConstraintSpec::Kind::kObject);
+  ResponderCapabilities marks_calls = kAll;
+  marks_calls.held_calls = true;
+  EXPECT_EQ(refused_field(kTools + format, marks_calls), "nothing");
+  EXPECT_EQ(refused_field(kTools + std::string(R"(, "structured_outputs": {"regex": "a"})"), marks_calls), "tools");
+}
+
+TEST(ChatRequestFields, say_which_tools_are_strict) {
+  const ChatRequest request = read(R"("tools": [{"type": "function", "function": {"name": "f", "strict": true}}, {"type": "function", "name": "g", "strict": true},
+    {"type": "function", "function": {"name": "h", "strict": false}}])").request;
+  EXPECT_EQ(request.strict_tools, (std::vector<std::string>{"f", "g"}));
+  EXPECT_TRUE(is_strict_unused(request, kAll));
+  EXPECT_FALSE(request.tools[0]["function"].contains("strict")) << "the model is shown the same either way";
+  ResponderCapabilities marks_calls = kAll;
+  marks_calls.held_calls = true;
+  EXPECT_FALSE(is_strict_unused(request, marks_calls));
 }
 
 TEST(ChatRequestFields, refuse_what_the_model_cannot_do) {

@@ -135,7 +135,8 @@ class ToolReader {
     if (tool.text("type", "function") != "function") tool.refuse("type", "must be function");
     const bool is_flat = !tool.has("function") && tool.has("name");
     if (!is_flat) tool.required("function");
-    OrderedJson function = read_function(is_flat ? tool : tool.object("function"));
+    const RequestFields source = is_flat ? tool : tool.object("function");
+    OrderedJson function = read_function(source);
     if (!group.empty()) {
       const GroupedName name{group, function["name"].get<std::string>()};
       function["name"] = joined_name(name);
@@ -145,6 +146,7 @@ class ToolReader {
       fields_.grouped[joined_name(name)] = name;
     }
     if (has_tool(tools, function["name"].get_ref<const std::string&>())) tool.refuse({}, "has the name of another tool");
+    if (source.boolean("strict", false)) fields_.strict.push_back(function["name"].get<std::string>());
     tools.push_back({{"type", "function"}, {"function", std::move(function)}});
   }
 
@@ -182,6 +184,7 @@ void allow_tools(ToolFields& fields, const RequestFields& choice) {
     }
   }
   fields.tools = kept.empty() ? OrderedJson() : std::move(kept);
+  std::erase_if(fields.strict, [&](const std::string& name) { return !has_tool(fields.tools, name); });
   if (fields.tools.is_null() && fields.choice == ToolChoice::kRequired) allowed.refuse("tools", "must have at least one tool where a call is required");
 }
 
@@ -264,8 +267,11 @@ OrderedJson read_function(const RequestFields& function) {
   const RequestFields parameters = function.object("parameters");
   out["parameters"] = parameters.json();
   if (parameters.json().empty()) out["parameters"] = {{"type", "object"}, {"properties", OrderedJson::object()}};
-  function.optional_boolean("strict");  // calls that are forced are held to the schema either way
   return out;
+}
+
+bool is_strict_unused(const ChatRequest& request, const ResponderCapabilities& can) {
+  return request.tool_choice == ToolChoice::kAuto && !request.strict_tools.empty() && !can.held_calls;
 }
 
 ToolFields read_tools(const RequestFields& body) {

@@ -52,6 +52,7 @@ struct ToolFields {
   bool parallel = true;
   std::map<std::string, GroupedName> grouped = {};  // by their names in `tools`
   std::vector<std::string> unused = {};             // built-in tools that were left out: "tools.web_search"
+  std::vector<std::string> strict = {};               // names of those that say so
 };
 
 // "tools", "tool_choice" and "parallel_tool_calls". Tools are those of /v1/chat/completions ({"type": "function", "function": {...}})
@@ -59,6 +60,9 @@ struct ToolFields {
 // Tools that are built into OpenAI's service are left out, unless a call is required. Of tool_choice "allowed_tools" the tools that it
 // names are left. Throws RequestError.
 ToolFields read_tools(const RequestFields& body);
+
+// Whether the request's strict tools are called as if they were not: the answer says so, "strict" being an option without an effect.
+bool is_strict_unused(const ChatRequest& request, const ResponderCapabilities& can);
 
 // {"name", "description", "parameters"} with an object schema where the request has none. Throws RequestError.
 OrderedJson read_function(const RequestFields& function);

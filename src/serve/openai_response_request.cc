@@ -82,8 +82,8 @@ void read_logprobs(ResponseFields& fields, const RequestFields& body) {
   fields.format.encode_reasoning = has("reasoning.encrypted_content");
 }
 
-// Tools as /v1/responses shows them.
-OrderedJson tools_json(const RequestFields& body) {
+// Tools as /v1/responses shows them; none is strict where that has no effect.
+OrderedJson tools_json(const RequestFields& body, bool strict_is_unused) {
   OrderedJson tools = OrderedJson::array();
   for (const OrderedJson& tool : body.array("tools", limits::kMaxTools)) {
     const RequestFields fields(tool, element_path(body.path("tools"), tools.size()));
@@ -98,7 +98,7 @@ OrderedJson tools_json(const RequestFields& body) {
                      {"name", function["name"]},
                      {"description", function.contains("description") ? function["description"] : OrderedJson()},
                      {"parameters", function["parameters"]},
-                     {"strict", strict ? *strict : OrderedJson()}});
+                     {"strict", strict && strict_is_unused ? OrderedJson(false) : strict ? *strict : OrderedJson()}});
   }
   return tools;
 }
@@ -109,7 +109,7 @@ OrderedJson given(const RequestFields& body, std::string_view name, OrderedJson 
 }
 
 // What the response says of its request.
-OrderedJson response_json(const ResponseFields& fields, const RequestFields& body) {
+OrderedJson response_json(const ResponseFields& fields, const RequestFields& body, bool strict_is_unused) {
   const RequestFields reasoning = body.object("reasoning"), text = body.object("text");
   const SamplingParams& sampling = fields.request.sampling;
   OrderedJson response = {
@@ -121,7 +121,7 @@ OrderedJson response_json(const ResponseFields& fields, const RequestFields& bod
       {"reasoning", {{"effort", given(reasoning, "effort")}, {"summary", given(reasoning, "summary")}}},
       {"safety_identifier", given(body, "safety_identifier")}, {"service_tier", "default"}, {"store", fields.store},
       {"temperature", given(body, "temperature", sampling.temperature)}, {"text", {{"format", given(text, "format", {{"type", "text"}})}}},
-      {"tool_choice", given(body, "tool_choice", "auto")}, {"tools", tools_json(body)},
+      {"tool_choice", given(body, "tool_choice", "auto")}, {"tools", tools_json(body, strict_is_unused)},
       {"top_logprobs", std::max(0, fields.request.n_logprobs)}, {"top_p", given(body, "top_p", sampling.top_p)},
       {"presence_penalty", given(body, "presence_penalty", 0)}, {"frequency_penalty", given(body, "frequency_penalty", 0)},
       {"truncation", body.choice("truncation", "disabled", {"auto", "disabled"})}, {"metadata", read_metadata(body)}};
@@ -159,7 +159,7 @@ ResponseFields read_response(const RequestFields& body, const ModelFacts& model,
   body.optional_integer("max_tool_calls", 1, kMaxInt);  // of built-in tools, which there are none of
   for (const std::string_view name : {"user", "service_tier", "safety_identifier", "prompt_cache_key"}) body.optional_text(name);
   body.object("stream_options").optional_boolean("include_obfuscation");
-  fields.format.response = response_json(fields, body);
+  fields.format.response = response_json(fields, body, is_strict_unused(request, model.can));
   return fields;
 }
 

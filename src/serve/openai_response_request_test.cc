@@ -45,6 +45,12 @@ TEST(ResponseRequest, has_every_key_of_the_response_object) {
   EXPECT_EQ(response["metadata"].dump(), "{}");
 }
 
+TEST(ResponseRequest, says_that_no_tool_is_strict_where_calls_are_not_held) {
+  const std::string tools = R"("tools": [{"type": "function", "name": "f", "strict": true}])";
+  EXPECT_EQ(read(R"({"input": "hi", )" + tools + "}").format.response["tools"][0]["strict"], false);
+  EXPECT_EQ(read(R"({"input": "hi", "tool_choice": "required", )" + tools + "}").format.response["tools"][0]["strict"], true);
+}
+
 TEST(ResponseRequest, says_again_what_it_was_asked) {
   const ResponseFields fields = read(R"({"input": "hi", "instructions": "be kind", "max_output_tokens": 20, "temperature": 0.7, "metadata": {"a": "b"},
     "reasoning": {"effort": "low", "summary": "auto"}, "parallel_tool_calls": false, "tool_choice": "required", "store": false, "user": "u",

@@ -3,6 +3,8 @@
 #include <charconv>
 
 #include "base/limits.h"
+#include "serve/ollama_fields.h"
+#include "serve/openai_messages.h"
 #include "serve/openai_response_request.h"
 #include "serve/prepare_answer.h"
 #include "serve/routes.h"
@@ -63,6 +65,7 @@ Outcome create_response(const HttpRequest& http, Services& services) {
     format.ended = StoreAnswer{services.responses, http.caller.tenant, std::move(fields.items), fields.input_begin};
   }
   plan.format = std::make_unique<ResponseFormat>(std::move(format));
+  if (is_strict_unused(requests.front(), plan.model->responder().capabilities())) fields.unused.emplace_back("strict");
   auto answer = prepare_answers(std::move(plan), std::move(requests));
   add_unused(*answer, fields.unused);
   return answer;

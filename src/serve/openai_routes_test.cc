@@ -96,6 +96,20 @@ TEST_F(OpenAiRoutes, answer_chats_with_as_many_choices_as_are_asked) {
   EXPECT_EQ(body["usage"]["completion_tokens"], 6);
 }
 
+TEST_F(OpenAiRoutes, say_that_strict_has_no_effect_where_calls_are_not_held) {
+  add_models();
+  const auto unused = [&](const std::string& path, const std::string& more) {
+    const std::string question = path.ends_with("responses") ? R"("input": "hi")" : R"("messages": [{"role": "user", "content": "hi"}])";
+    const std::string body = R"({"model": "one", "tools": [{"type": "function", "name": "f", "strict": true}], )" + question;
+    const auto prepared = std::get<std::unique_ptr<PreparedAnswer>>(call("POST", path, body + more + "}"));
+    return prepared->headers.empty() ? std::string() : prepared->headers[0].first + ": " + prepared->headers[0].second;
+  };
+  for (const char* path : {"/v1/chat/completions", "/v1/responses"}) {
+    EXPECT_EQ(unused(path, ""), "minnow-unused-options: strict") << path;
+    EXPECT_EQ(unused(path, R"(, "tool_choice": "required")"), "") << path;
+  }
+}
+
 TEST_F(OpenAiRoutes, count_the_tokens_of_a_chat) {
   add_models();
   const OrderedJson body = document("POST", "/v1/chat/completions/input_tokens", R"({"model": "one", "messages": [{"role": "user", "content": "hi"}]})");

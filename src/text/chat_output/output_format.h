@@ -44,6 +44,9 @@ struct CallSyntax {
   std::string_view id_separator = {};
   std::string_view content_name = {};  // a header with this name opens plain content
   ArgumentTags tags = {};
+  // Of kJson, as the family writes them.
+  std::string_view name_key = "name", arguments_key = "arguments";
+  std::string_view id_key = {};  // before the name; empty: calls have no id
 };
 
 struct ReasoningTags {
@@ -64,6 +67,9 @@ struct OutputFormat {
 
 // All formats; the last is `generic`, which knows those spellings that cannot be taken for something else.
 std::span<const OutputFormat> output_formats();
+
+// How calls are written where each is JSON behind one mark that can be nothing else; nullptr for other formats.
+const CallSyntax* marked_json_calls(const OutputFormat& format);
 
 // nullptr when unknown.
 const OutputFormat* find_output_format(std::string_view name);

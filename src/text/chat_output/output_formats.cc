@@ -66,7 +66,8 @@ constexpr CallSyntax kGemmaCalls[] = {
 
 constexpr ReasoningTags kCommandReasoning[] = {{"<|START_THINKING|>", "<|END_THINKING|>"}};
 constexpr CallSyntax kCommandCalls[] = {
-    {.open = "<|START_ACTION|>", .payload = Payload::kJson, .close = "<|END_ACTION|>"}};
+    {.open = "<|START_ACTION|>", .payload = Payload::kJson, .close = "<|END_ACTION|>", .name_key = "tool_name",
+     .arguments_key = "parameters", .id_key = "tool_call_id"}};
 constexpr Words kCommandDropped[] = {"<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>"};
 constexpr CallSyntax kCommandPlusCalls[] = {
     {.open = "Action:\n```json\n", .payload = Payload::kJson, .close = "```"},
@@ -120,7 +121,7 @@ constexpr Words kAprielDropped[] = {"[BEGIN FINAL RESPONSE]", "[END FINAL RESPON
 constexpr CallSyntax kNemotronCalls[] = {{.open = "<TOOLCALL>", .payload = Payload::kJson, .close = "</TOOLCALL>"}};
 
 constexpr CallSyntax kInternlmCalls[] = {
-    {.open = "<|action_start|><|plugin|>", .payload = Payload::kJson, .close = "<|action_end|>"}};
+    {.open = "<|action_start|><|plugin|>", .payload = Payload::kJson, .close = "<|action_end|>", .arguments_key = "parameters"}};
 
 constexpr CallSyntax kHermes = {.open = "<tool_call>", .payload = Payload::kJson, .close = "</tool_call>"};
 constexpr CallSyntax kHermesCalls[] = {kHermes};
@@ -218,6 +219,13 @@ constexpr Sign kSigns[] = {
 }  // namespace
 
 std::span<const OutputFormat> output_formats() { return kFormats; }
+
+const CallSyntax* marked_json_calls(const OutputFormat& format) {
+  if (format.calls.size() != 1 || !format.wrap_open.empty()) return nullptr;
+  const CallSyntax& syntax = format.calls.front();
+  const bool is_marked = syntax.open.starts_with('<') && syntax.open.ends_with('>');
+  return syntax.payload == Payload::kJson && is_marked ? &syntax : nullptr;
+}
 
 const OutputFormat* find_output_format(std::string_view name) {
   const auto* it = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const OutputFormat& f) { return f.name == name; });

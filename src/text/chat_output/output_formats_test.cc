@@ -128,6 +128,15 @@ TEST(OutputFormats, HaveTheWordsThatTheirPayloadsNeed) {
   }
 }
 
+TEST(OutputFormats, SayWhichHaveCallsBehindOneMark) {
+  std::set<std::string_view> names;
+  for (const OutputFormat& f : output_formats()) {
+    if (marked_json_calls(f) != nullptr) names.insert(f.name);
+  }
+  EXPECT_EQ(names, (std::set<std::string_view>{"command-r7b", "granite", "apriel", "nemotron", "internlm", "hermes"}));
+  EXPECT_EQ(marked_json_calls(*find_output_format("hermes"))->open, "<tool_call>");
+}
+
 TEST(OutputFormats, AreRecognizedByTheirTemplates) {
   EXPECT_EQ(output_format_for_template("").name, "generic");
   EXPECT_EQ(output_format_for_template("{{ '<tool_call>' }}").name, "hermes");

@@ -295,7 +295,7 @@ def completions(c):
     c.check("".join(x["choices"][0]["text"] for x in chunks if x["choices"]) == text and chunks[-1]["usage"]["completion_tokens"] == 6, f"stream: {chunks}")
     c.check(c.ask(path, {"model": "tiny", "prompt": "hi", "ignore_eos": True})["usage"]["completion_tokens"] == 16, "16 tokens unless a request says otherwise")
     c.check(c.ask(path, {**base, "prompt": "hi", "guided_choice": ["left", "right"], "max_tokens": 50, "ignore_eos": False})["choices"][0]["text"] in ("left", "right"), "held to a choice")
-    for param, more in (("best_of", {"best_of": 3}), ("logprobs", {"logprobs": 6}), ("prompt", {"prompt": {}}), ("prompt[1]", {"prompt": ["a", 5]}), ("prompt", {"prompt": []}),
+    for param, more in (("best_of", {"best_of": 3}), ("logprobs", {"logprobs": 21}), ("prompt", {"prompt": {}}), ("prompt[1]", {"prompt": ["a", 5]}), ("prompt", {"prompt": []}),
                         ("n", {"n": 10**6}), ("echo", {"echo": 1})):
         c.refused(path, {**base, "prompt": "hi", **more}, param)
     c.refused(path, base, "prompt")

@@ -119,12 +119,19 @@ TEST(LlamaServer, refuses_what_it_cannot_honour) {
   for (const char* fields : {R"("min_keep": 3)", R"("t_max_predict_ms": "x")", R"("n_indent": -2)", R"("t_max_prompt_ms": [])", R"("dynatemp_range": 0.5)", R"("lora": [{"id": 0, "scale": 1}])",
                              R"("post_sampling_probs": true)", R"("grammar": "root ::= nothing")", R"("json_schema": {"type": 7})",
                              R"("grammar": "root ::= \"a\"", "json_schema": {})", R"("n_probs": 1000)", R"("id_slot": -5)", R"("n_discard": -1)",
-                             R"("temperature": "hot")", R"("n_predict": "many")", R"("stop": [""])", R"("return_progress": true)"}) {
+                             R"("temperature": "hot")", R"("n_predict": "many")", R"("return_progress": true)"}) {
     EXPECT_EQ(status(server, "/completion", std::string(R"({"prompt": "x", )") + fields + "}"), 400) << fields;
   }
   EXPECT_EQ(status(server, "/completion", "{}"), 400);
   EXPECT_EQ(status(server, "/completion", R"({"prompt": "x", "model": "huge"})"), 404);
   EXPECT_EQ(status(server, "/infill", R"({"input_prefix": "a", "input_suffix": "b"})"), 400) << "the vocabulary has no tokens for it";
+}
+
+TEST(LlamaServer, takes_values_that_ask_for_nothing) {
+  Handlers server({"One"});
+  for (const char* fields : {R"("grammar": "")", R"("top_n_sigma": 0)", R"("adaptive_target": -0.5)", R"("t_max_predict_ms": -1)", R"("stop": [""])"}) {
+    EXPECT_EQ(status(server, "/completion", std::string(R"({"prompt": "x", )") + fields + "}"), 200) << fields;
+  }
 }
 
 TEST(LlamaServer, tokenizes_and_back) {

@@ -65,14 +65,13 @@ nanoseconds kept(double count) {
   refuse_option(name, fmt::format("must be from {} to {}", lo, hi));
 }
 
-// A whole number; 3.0 is one.
+// A number, of which what is behind the point is dropped, as Ollama does.
 int64_t whole_option(std::string_view name, const OrderedJson& value, int64_t lo, int64_t hi) {
   constexpr double kMax = 9.2e18;
   if (!value.is_number()) refuse_option(name, "must be of type integer");
   if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
     refuse_range(name, static_cast<double>(lo), static_cast<double>(hi));
   }
-  if (value.is_number_float() && std::floor(value.get<double>()) != value.get<double>()) refuse_option(name, "must be of type integer");
   if (value.is_number_float() && !(std::abs(value.get<double>()) < kMax)) refuse_range(name, static_cast<double>(lo), static_cast<double>(hi));
   const auto number = value.is_number_float() ? static_cast<int64_t>(value.get<double>()) : value.get<int64_t>();
   if (number < lo || number > hi) refuse_range(name, static_cast<double>(lo), static_cast<double>(hi));
@@ -143,7 +142,7 @@ std::vector<std::string> stop_option(const OrderedJson& value) {
   for (const OrderedJson& item : list) {
     if (!item.is_string()) refuse_option("stop", "must be of an array of strings");
     const auto& text = item.get_ref<const std::string&>();
-    if (text.empty()) refuse_option("stop", "must not hold an empty string: every text contains it");
+    if (text.empty()) continue;
     if (text.size() > limits::kMaxStopBytes) refuse_option("stop", fmt::format("has a string of {} bytes, allowed: {}", text.size(), limits::kMaxStopBytes));
     stop.push_back(text);
   }

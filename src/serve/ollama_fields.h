@@ -34,7 +34,7 @@ struct OllamaOptions {
 };
 inline constexpr std::string_view kUnusedOptionsHeader = "minnow-unused-options";
 
-// "options". Wrong types are refused in Ollama's words: option "top_k" must be of type integer.
+// "options". Whole numbers are cut at the point, empty stop strings are skipped. Wrong types are refused in Ollama's words: option "top_k" must be of type integer.
 OllamaOptions read_ollama_options(const RequestFields& body, SamplingParams defaults);
 // The value of that header; empty when there is nothing to say.
 std::string unused_options_text(const std::vector<std::string>& names);

@@ -15,7 +15,6 @@ namespace minnow {
 namespace {
 
 constexpr int64_t kDefaultMaxTokens = 16;  // OpenAI's
-constexpr int64_t kMaxLogprobs = 5;        // likewise
 
 using Prompt = std::variant<std::string, std::vector<TokenId>>;
 
@@ -66,7 +65,7 @@ void read_format(CompletionFields& fields, const RequestFields& body) {
   fields.format.continuous_usage = options.boolean("continuous_usage_stats", false);
   fields.format.include_usage = options.boolean("include_usage", false) || fields.format.continuous_usage;
   fields.format.n_choices = static_cast<int>(fields.n);
-  fields.format.logprobs = static_cast<int>(body.integer("logprobs", -1, 0, kMaxLogprobs));
+  fields.format.logprobs = static_cast<int>(body.integer("logprobs", -1, 0, limits::kMaxLogprobs));
   fields.request.n_logprobs = fields.format.logprobs;
   body.optional_text("user");
 }
@@ -84,7 +83,7 @@ CompletionFields read_completion(const RequestFields& body, const SamplingParams
   request.ignore_end = sampling.ignore_end;
   request.show_special = sampling.show_special;
   request.add_special = body.boolean("add_special_tokens", true);
-  request.suffix = body.optional_text("suffix");
+  if (std::string suffix = body.text("suffix"); !suffix.empty()) request.suffix = std::move(suffix);
   request.constraint = read_response_format(body);
   request.cache_salt = body.text("cache_salt");
   fields.format.include_stop = sampling.include_stop;

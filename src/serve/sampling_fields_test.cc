@@ -130,6 +130,18 @@ TEST(SamplingFields, refuse_what_they_cannot_honour_unless_it_asks_for_nothing) 
             "nothing");
 }
 
+TEST(SamplingFields, take_any_value_of_what_is_not_supported_that_switches_it_off) {
+  for (const char* off : {R"({"top_n_sigma": 0})", R"({"top_n_sigma": -0.5})", R"({"adaptive_target": -0.1})", R"({"adaptive_target": -7})",
+                          R"({"t_max_predict_ms": -1})", R"({"dynatemp_range": 0.0})"}) {
+    EXPECT_EQ(refused_field(off), "nothing") << off;
+  }
+  EXPECT_EQ(refused_field(R"({"top_n_sigma": 0.5})"), "top_n_sigma");
+  EXPECT_EQ(refused_field(R"({"adaptive_target": 0})"), "adaptive_target");
+  EXPECT_EQ(refused_field(R"({"t_max_predict_ms": 1})"), "t_max_predict_ms");
+  EXPECT_EQ(refused_field(R"({"dynatemp_range": 0.5})"), "dynatemp_range");
+  EXPECT_EQ(refused_field(R"({"top_n_sigma": "0"})"), "top_n_sigma");
+}
+
 TEST(SamplingFields, draw_a_seed_where_none_is_given) {
   EXPECT_NE(read("{}").sampling.seed, read("{}").sampling.seed);
   EXPECT_NE(read(R"({"seed": -1})").sampling.seed, read(R"({"seed": -1})").sampling.seed);

@@ -88,6 +88,7 @@ inline constexpr std::size_t kMaxToolCalls = 256;              // of one message
 inline constexpr int64_t kMaxChoices = 128;                    // n, and prompts times n of /v1/completions
 inline constexpr std::size_t kMaxPromptTokens = 4u << 20;      // ids that a request gives; the context's bound comes on top
 inline constexpr std::size_t kMaxLogitBias = 1024;             // entries
+inline constexpr std::size_t kMaxAllowedTokens = 16u << 10;    // allowed_token_ids
 inline constexpr std::size_t kMaxStopTokens = 64;
 inline constexpr std::size_t kMaxEmbeddingInputs = 2048;       // as OpenAI has it
 inline constexpr std::size_t kMaxRerankDocuments = 2048;

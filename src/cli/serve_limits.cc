@@ -58,6 +58,7 @@ constexpr ServeLimit kServeLimits[] = {
     {"kMaxChoices", static_cast<uint64_t>(kMaxChoices), "", "n; prompts times n of a completion"},
     {"kMaxPromptTokens", kMaxPromptTokens, "", "token ids that a request gives"},
     {"kMaxLogitBias", kMaxLogitBias, "", "entries of logit_bias"},
+    {"kMaxAllowedTokens", kMaxAllowedTokens, "", "allowed_token_ids"},
     {"kMaxStopStrings", kMaxStopStrings, "", "stop strings"},
     {"kMaxStopBytes", kMaxStopBytes, "bytes", "each of them"},
     {"kMaxStopTokens", kMaxStopTokens, "", "stop_token_ids"},

@@ -77,7 +77,6 @@ const std::vector<Unsupported>& unsupported_fields() {
       {"spaces_between_special_tokens", true},
       {"truncate_prompt_tokens", nullptr},
       {"prompt_logprobs", nullptr},
-      {"allowed_token_ids", OrderedJson::array()},
       {"bad_words", OrderedJson::array()},
       {"logits_processors", OrderedJson::array()},
       {"thinking_token_budget", nullptr},
@@ -202,6 +201,7 @@ SamplingParams read_params(const RequestFields& body, SamplingParams p) {
   p.mirostat_eta = number(body, "mirostat_eta", p.mirostat_eta, 0, 1);
   read_penalties(body, p);
   p.logit_bias = read_logit_bias(body);
+  p.allowed_tokens = body.token_ids("allowed_token_ids", limits::kMaxAllowedTokens);
   const auto seed = body.optional_integer("seed", std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max());
   p.seed = seed && *seed >= 0 ? static_cast<uint64_t>(*seed) : random_seed();
   return p;

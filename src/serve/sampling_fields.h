@@ -29,7 +29,7 @@ SamplingParams default_sampling(Dialect dialect, const GgufMetadata& metadata);
 
 // Of the fields max_completion_tokens, max_tokens and n_predict the first one given counts. A missing or negative seed is a
 // random one. Throws RequestError for wrong types and values out of range, and for fields that would change the answer but are
-// not supported (allowed_token_ids, use_beam_search, ...), unless their value asks for nothing.
+// not supported (bad_words, use_beam_search, ...), unless their value asks for nothing.
 SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults);
 
 // Stop strings alone: a string or an array of strings, each of 1 to limits::kMaxStopBytes bytes.

@@ -87,6 +87,13 @@ TEST(SamplingFields, take_the_bias_list_of_llama_server) {
   EXPECT_TRUE(std::isinf(fields.sampling.logit_bias[1].second));
 }
 
+TEST(SamplingFields, hold_to_tokens_that_are_named) {
+  EXPECT_EQ(read(R"({"allowed_token_ids": [7, 9]})").sampling.allowed_tokens, (std::vector<TokenId>{7, 9}));
+  EXPECT_TRUE(read(R"({"allowed_token_ids": []})").sampling.allowed_tokens.empty());
+  EXPECT_EQ(refused_field(R"({"allowed_token_ids": [-1]})"), "allowed_token_ids[0]");
+  EXPECT_EQ(refused_field(R"({"allowed_token_ids": "7"})"), "allowed_token_ids");
+}
+
 TEST(SamplingFields, keep_one_token_at_least_when_top_p_is_0) {
   const SamplingFields fields = read(R"({"top_p": 0})");
   EXPECT_GT(fields.sampling.top_p, 0);

@@ -59,6 +59,7 @@ inline constexpr std::size_t kMaxCachedConstraints = 32;       // compiled gramm
 inline constexpr std::size_t kMaxStopStrings = 16;
 inline constexpr std::size_t kMaxStopBytes = 4096;       // each of those of a request
 inline constexpr int kMaxLogprobs = 20;                  // alternatives of each token, as OpenAI has it
+inline constexpr int64_t kMaxPromptLogprobs = 2 << 20;   // of the prompts of one request, over tokens, alternatives and choices
 inline constexpr std::size_t kMaxDryBreakers = 64;       // dry_sequence_breakers of one request
 inline constexpr std::size_t kMaxDryBreakerBytes = 256;  // each of them
 

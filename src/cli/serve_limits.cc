@@ -62,6 +62,7 @@ constexpr ServeLimit kServeLimits[] = {
     {"kMaxStopStrings", kMaxStopStrings, "", "stop strings"},
     {"kMaxStopBytes", kMaxStopBytes, "bytes", "each of them"},
     {"kMaxStopTokens", kMaxStopTokens, "", "stop_token_ids"},
+    {"kMaxPromptLogprobs", static_cast<uint64_t>(kMaxPromptLogprobs), "", "log probabilities of prompts, alternatives included"},
     {"kMaxDryBreakers", kMaxDryBreakers, "", "dry_sequence_breakers"},
     {"kMaxDryBreakerBytes", kMaxDryBreakerBytes, "bytes", "each of them"},
     {"kMaxEmbeddingInputs", kMaxEmbeddingInputs, "", "texts of an embeddings request"},

@@ -98,10 +98,10 @@ const std::vector<Unsupported>& unsupported_fields() {
   return kFields;
 }
 
-void refuse_unsupported(const RequestFields& body) {
+void refuse_unsupported(const RequestFields& body, std::string_view own) {
   for (const auto& [name, neutral, is_off] : unsupported_fields()) {
     const OrderedJson* value = body.find(name);
-    if (!value || *value == neutral) continue;
+    if (!value || *value == neutral || name == own) continue;
     if (is_off != nullptr && value->is_number() && is_off(value->get<double>())) continue;
     body.refuse(name, "is not supported", neutral.is_null() ? "leave it out" : fmt::format("leave it out, or give {}", neutral.dump()));
   }
@@ -219,8 +219,8 @@ SamplingParams default_sampling(Dialect dialect, const GgufMetadata& metadata) {
   return params;
 }
 
-SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults) {
-  refuse_unsupported(body);
+SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults, std::string_view own) {
+  refuse_unsupported(body, own);
   SamplingFields fields;
   fields.sampling = read_params(body, std::move(defaults));
   for (const std::string_view name : {"n_predict", "max_tokens", "max_completion_tokens"}) {

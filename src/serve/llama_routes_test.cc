@@ -99,6 +99,14 @@ TEST(LlamaServer, fills_in_for_llama_vim) {
   EXPECT_EQ(answer.headers[0].second, "t_max_prompt_ms");
 }
 
+TEST(LlamaServer, tells_that_it_has_no_slots_to_choose) {
+  Handlers server({"One"});
+  const auto answer = [&](const char* slot) { return server.ask(routes(), "POST", "/completion", fmt::format(R"({{"prompt": "x", "id_slot": {}}})", slot)); };
+  EXPECT_TRUE(answer("-1").headers.empty());
+  ASSERT_EQ(answer("0").headers.size(), 1u);
+  EXPECT_EQ(answer("0").headers[0].second, "id_slot");
+}
+
 TEST(LlamaServer, reads_files_in_advance_for_llama_vim) {
   Handlers server({"One"}, test::kChatTemplate, {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"});
   EXPECT_EQ(post(server, "/infill", R"({"input_prefix": "", "input_suffix": "", "input_extra": [{"text": "int a;", "filename": "a.c"}], "prompt": "",

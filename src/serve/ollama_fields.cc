@@ -226,6 +226,11 @@ std::optional<nanoseconds> parse_go_duration(std::string_view text) {
   return nanoseconds(total > 0 ? std::min<int64_t>(-count, -1) : 0);
 }
 
+OrderedJson parse_ollama_body(const HttpRequest& request) {
+  if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) throw RequestError({}, "missing request body");
+  return parse_body(request);
+}
+
 KeepAlive read_keep_alive(const RequestFields& body) {
   const OrderedJson* value = body.find("keep_alive");
   if (!value) return {};

@@ -19,6 +19,9 @@ namespace minnow {
 // what is negative stays so: "-0.1ns" is -1 ns, of which Go makes 0. nullopt for anything else.
 std::optional<std::chrono::nanoseconds> parse_go_duration(std::string_view text);
 
+// parse_body, with Ollama's words for a body that is empty.
+OrderedJson parse_ollama_body(const HttpRequest& request);
+
 // "keep_alive": a number or a string of a number, which are seconds, or a duration. What is negative, or longer than a century, is
 // for ever.
 KeepAlive read_keep_alive(const RequestFields& body);

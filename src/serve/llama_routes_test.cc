@@ -223,6 +223,8 @@ TEST(LlamaServer, says_what_it_serves) {
   const OrderedJson slots = json(server.ask(routes(), "GET", "/slots"));
   EXPECT_EQ(slots.size(), props["total_slots"]);
   EXPECT_EQ(slots[0]["is_processing"], false);
+  EXPECT_EQ(slots[0]["id_task"], -1);
+  EXPECT_EQ(slots.back()["id"], slots.size() - 1);
   server.query = {{"model", "other"}};
   EXPECT_EQ(json(server.ask(routes(), "GET", "/slots")).size(), 0u);
   EXPECT_EQ(status(server, "/props", "{}"), 501);

@@ -1,5 +1,6 @@
 // minnow serve: what is to be served, from the command line and minnow.toml, put together and run.
 #include <fmt/core.h>
+#include <sys/prctl.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -235,6 +236,7 @@ void print_routes(bool json) {
 void serve(const Arguments& a) {
   if (a.show_limits) return print_serve_limits(a.json);
   if (a.show_routes) return print_routes(a.json);
+  ::prctl(PR_SET_DUMPABLE, 0);  // a core file would hold prompts and keys
   const auto overlay = [&a](ServeConfig& config) {
     for (const auto& change : a.overlay) change(config);
   };

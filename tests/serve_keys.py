@@ -309,6 +309,10 @@ def defaults(c, folder, model):
     r = minnow(c, folder, "serve", model, "--host", "0.0.0.0", "--port", free_port(), code=2)
     lines = r.stderr.splitlines()
     c.check(len(lines) == 1 and lines[0].startswith("error: ") and "minnow key add" in lines[0], f"beyond loopback without keys it does not start: {r.stderr!r}")
+    r = minnow(c, folder, "serve", model, "--port", free_port(), code=2, env={"OLLAMA_HOST": "0.0.0.0"})
+    c.check("0.0.0.0 without API keys" in r.stderr, f"nor where OLLAMA_HOST says so: {r.stderr!r}")
+    with Server(c.minnow, folder, model, "--host", "127.0.0.1", env={"OLLAMA_HOST": "0.0.0.0:1", "OLLAMA_KEEP_ALIVE": "-1"}) as server:
+        c.check(listening(server) == {"0100007F"}, "options win over OLLAMA_HOST")
     with Server(c.minnow, folder, model, "--host", "0.0.0.0", "--allow-open") as server:
         c.check("00000000" in listening(server), "a flag overrides that")
         c.check("warning" in server.log(), "which is written to the log")

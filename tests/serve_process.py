@@ -38,7 +38,8 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log_path, self.temporary = self.folder / "stderr", self.folder / "tmp"
         self.temporary.mkdir(exist_ok=True)
-        self.env = {**os.environ, "MINNOW_CONFIG_DIR": str(self.folder), "TMPDIR": str(self.temporary), **(env or {})}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("OLLAMA_")}
+        self.env = {**inherited, "MINNOW_CONFIG_DIR": str(self.folder), "TMPDIR": str(self.temporary), **(env or {})}
         self.env.pop("MINNOW_API_KEY", None)
         self.configure(config)
         self.process = self.connection = None

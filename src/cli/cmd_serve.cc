@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/serve_limits.h"
 #include "models/shipped.h"
+#include "serve/ollama_environment.h"
 #include "serve/operations.h"
 #include "serve/response_store.h"
 #include "serve/routes.h"
@@ -241,7 +242,7 @@ void serve(const Arguments& a) {
     for (const auto& change : a.overlay) change(config);
   };
   const auto file = config_path(a);
-  ServeConfig config = file.empty() ? ServeConfig{} : load_config(file);
+  ServeConfig config = file.empty() ? environment_config() : load_config(file);
   overlay(config);
   const Served served = what_to_serve(config, a);
   Operations operations(config, file, overlay);

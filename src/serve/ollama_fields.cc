@@ -231,18 +231,23 @@ OrderedJson parse_ollama_body(const HttpRequest& request) {
   return parse_body(request);
 }
 
+KeepAlive parse_ollama_keep_alive(std::string_view text) {
+  int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc() && end == text.data() + text.size()) return kept(static_cast<double>(seconds) * 1e9);
+  const auto duration = parse_go_duration(text);
+  if (!duration) return std::nullopt;
+  return kept(static_cast<double>(duration->count()));
+}
+
 KeepAlive read_keep_alive(const RequestFields& body) {
   const OrderedJson* value = body.find("keep_alive");
   if (!value) return {};
   if (value->is_number()) return kept(value->get<double>() * 1e9);
   if (!value->is_string()) body.refuse("keep_alive", "must be a number of seconds or a duration", "for example 300, \"5m\" or -1");
-  const auto text = value->get<std::string>();
-  int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc() && end == text.data() + text.size()) return kept(static_cast<double>(seconds) * 1e9);
-  const auto duration = parse_go_duration(text);
-  if (!duration) body.refuse("keep_alive", "is not a duration", "for example \"5m\", \"1h30m\" or \"-1s\", with units ns us ms s m h");
-  return kept(static_cast<double>(duration->count()));
+  const KeepAlive keep = parse_ollama_keep_alive(value->get_ref<const std::string&>());
+  if (!keep) body.refuse("keep_alive", "is not a duration", "for example \"5m\", \"1h30m\" or \"-1s\", with units ns us ms s m h");
+  return keep;
 }
 
 OllamaOptions read_ollama_options(const RequestFields& body, SamplingParams defaults) {

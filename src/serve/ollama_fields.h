@@ -22,8 +22,9 @@ std::optional<std::chrono::nanoseconds> parse_go_duration(std::string_view text)
 // parse_body, with Ollama's words for a body that is empty.
 OrderedJson parse_ollama_body(const HttpRequest& request);
 
-// "keep_alive": a number or a string of a number, which are seconds, or a duration. What is negative, or longer than a century, is
-// for ever.
+// A whole number of seconds, or a duration; nullopt for anything else. What is negative, or longer than a century, is for ever.
+KeepAlive parse_ollama_keep_alive(std::string_view text);
+// "keep_alive": a number or a string of a number, which are seconds, or a duration; likewise.
 KeepAlive read_keep_alive(const RequestFields& body);
 
 struct OllamaOptions {

@@ -416,6 +416,10 @@ def embeddings(c):
         c.refused(path, {"model": "tiny", **body}, param)
     c.ask(path, {"model": "tiny", "input": "a", "dimensions": DIM + 1}, 400)
     c.refused(path, {"model": "tiny", "input": "a b " * CONTEXT}, "input", code="context_length_exceeded")
+    # Ollama's route cuts them, and says which.
+    cut = c.server.post("/api/embed", {"model": "tiny", "input": ["a", "a b " * CONTEXT]})
+    c.check(cut.status == 200 and cut.json()["truncated_inputs"] == [1] and cut.headers.get("minnow-truncated-inputs") == "1", f"{str(cut.json())[-200:]}")
+    c.check("truncated_inputs" not in c.ask("/api/embed", {"model": "tiny", "input": "a"}), "nothing was cut")
 
 
 def rerank(c):

@@ -141,9 +141,11 @@ def bodies(entry):
 
 
 def as_documented(path, value):
-    """OpenAI's document describes whole answers of /v1/completions only, and no echo of a prompt: chunks have a finish_reason of
-    null until the last one, and the first token of all has no log probability. Nor does it know of embeddings in base64."""
+    """OpenAI's document describes whole answers of /v1/completions only, and no echo of a prompt: chunks have a finish_reason and
+    a usage of null until the last one, and the first token of all has no log probability. Nor does it know of embeddings in base64."""
     if path == "/v1/completions":
+        if value.get("usage", {}) is None:
+            del value["usage"]
         for choice in value.get("choices", []):
             if choice.get("finish_reason") is None:
                 choice["finish_reason"] = "stop"

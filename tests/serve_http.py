@@ -276,7 +276,7 @@ def streams(c, server):
 
 def aborts(c, server):
     """FIN or RST, before the first token and after, streaming and not: the engine is idle soon, and tokens were saved."""
-    descriptors = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    descriptors = server.descriptors()
     made = metric(server, "vllm:generation_tokens_total")
     n = 0
     for stream in (True, False):
@@ -293,7 +293,7 @@ def aborts(c, server):
                 c.check(wait_for(lambda: is_idle(server)), f"idle after an abort (stream {stream}, after the first token {after}, RST {reset})")
     made = metric(server, "vllm:generation_tokens_total") - made
     c.check(made < n * 3500 * 0.7, f"aborted answers end early: {made} tokens of {n * 3500}")
-    c.check(wait_for(lambda: len(os.listdir(f"/proc/{server.process.pid}/fd")) <= descriptors), "no descriptor is left open")
+    c.check(wait_for(lambda: server.descriptors() <= descriptors), "no descriptor is left open")
 
 
 def slow_clients(c, server):

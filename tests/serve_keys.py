@@ -262,10 +262,17 @@ def reloads(c, folder, model):
 # ---- defaults
 
 
-def listening(process):
-    """Addresses of its TCP sockets as the kernel has them."""
-    inodes = set()
-    for fd in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
+def descriptors_of(process):
+    try:
+        return list(pathlib.Path(f"/proc/{process.pid}/fd").iterdir())
+    except PermissionError:  # only root may look into a process that leaves no core file
+        return []
+
+
+def listening(server):
+    """Addresses of its TCP sockets as the kernel has them; of those at its port for whoever cannot see which are its."""
+    inodes, port = set(), f"{server.port:04X}"
+    for fd in descriptors_of(server.process):
         try:
             target = os.readlink(fd)
         except OSError:
@@ -274,16 +281,19 @@ def listening(process):
             inodes.add(target[8:-1])
     found = set()
     for table in ("tcp", "tcp6"):
-        for line in pathlib.Path(f"/proc/{process.pid}/net/{table}").read_text().splitlines()[1:]:
+        for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:
-                found.add(fields[1].split(":")[0])
+            address, at = fields[1].split(":")
+            if fields[3] == "0A" and (fields[9] in inodes if inodes else at == port):
+                found.add(address)
     return found
 
 
 def defaults(c, folder, model):
     with Server(c.minnow, folder, model) as server:
-        c.check(listening(server.process) == {"0100007F"}, f"it listens on 127.0.0.1 only: {listening(server.process)}")
+        c.check(listening(server) == {"0100007F"}, f"it listens on 127.0.0.1 only: {listening(server)}")
+        if os.getuid() != 0:
+            c.check(os.stat(f"/proc/{server.process.pid}/fd").st_uid == 0, "it leaves no core file, and its memory is closed to others")
         c.check(server.get("/v1/models").status == 200, "without keys it is open to this machine")
         c.check(server.get("/v1/models", key="ollama").status == 200, "whatever word a client sends as its key")
         for host in ("evil.example.org", f"evil.example.org:{server.port}", "127.0.0.1.evil.example.org", "localhost.evil.example.org"):
@@ -298,8 +308,12 @@ def defaults(c, folder, model):
     r = minnow(c, folder, "serve", model, "--host", "0.0.0.0", "--port", free_port(), code=2)
     lines = r.stderr.splitlines()
     c.check(len(lines) == 1 and lines[0].startswith("error: ") and "minnow key add" in lines[0], f"beyond loopback without keys it does not start: {r.stderr!r}")
+    r = minnow(c, folder, "serve", model, "--port", free_port(), code=2, env={"OLLAMA_HOST": "0.0.0.0"})
+    c.check("0.0.0.0 without API keys" in r.stderr, f"nor where OLLAMA_HOST says so: {r.stderr!r}")
+    with Server(c.minnow, folder, model, "--host", "127.0.0.1", env={"OLLAMA_HOST": "0.0.0.0:1", "OLLAMA_KEEP_ALIVE": "-1"}) as server:
+        c.check(listening(server) == {"0100007F"}, "options win over OLLAMA_HOST")
     with Server(c.minnow, folder, model, "--host", "0.0.0.0", "--allow-open") as server:
-        c.check("00000000" in listening(server.process), "a flag overrides that")
+        c.check("00000000" in listening(server), "a flag overrides that")
         c.check("warning" in server.log(), "which is written to the log")
     add_key(c, folder, "key")
     with Server(c.minnow, folder, model, "--host", "0.0.0.0") as server:

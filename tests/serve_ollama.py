@@ -144,10 +144,16 @@ def refusals(c):
             ("/api/chat", chat(options={"top_k": "x"}), 400, 'option "top_k" must be of type integer'), ("/api/chat", chat(keep_alive=[]), 400, "keep_alive"),
             ("/api/chat", chat(options={"stop": "x" * 5000}), 400, 'option "stop"'),
             ("/api/chat", chat(logprobs=True, top_logprobs=21), 400, "top_logprobs must be between 0 and 20"), ("/api/chat", chat(stream="no"), 400, "stream"),
-            ("/api/pull", {"model": "x"}, 501, "store"), ("/api/copy", {"source": MODEL, "destination": "x"}, 501, "store")]:
+            ("/api/pull", {"model": "x"}, 501, "store"), ("/api/copy", {"source": MODEL, "destination": "x"}, 501, "store"),
+            ("/api/copy", {"source": "none", "destination": "x"}, 404, "model 'none' not found")]:
         error = c.ask(path, body, status)
         c.check(list(error) == ["error"] and word in error["error"], f"{path} {str(body)[:100]}: {error}")
     c.ask("/api/delete", {"model": MODEL}, 501, method="DELETE")
+    c.ask("/api/delete", {"model": "none"}, 404, method="DELETE")
+    c.same(c.ask("/api/pull", {"model": MODEL, "stream": False}), {"status": "success"}, "pulling what is there")
+    lines = c.server.post("/api/pull", {"model": MODEL}).body.decode().splitlines()
+    c.same([json.loads(line)["status"] for line in lines], ["pulling manifest", "success"], "the same as a stream")
+    c.same(c.server.request("HEAD", "/api/blobs/sha256:" + 64 * "0").status, 404, "a blob that is not there")
     c.check(c.ask("/api/embed", {"model": MODEL, "input": [1]}, 400)["error"].startswith("invalid input type"), "embedding a number")
 
 

@@ -299,14 +299,22 @@ def completions(c):
     c.check(c.ask(path, {**base, "prompt": "hi the", "echo": True})["choices"][0]["text"] == "hi the" + text, "echo")
     scored = c.ask(path, {**base, "prompt": "hi the", "echo": True, "max_tokens": 0, "logprobs": 2})["choices"][0]["logprobs"]
     c.check({len(x) for x in scored.values()} == {len(ids)} and scored["token_logprobs"][0] is None and all(x <= 0 for x in scored["token_logprobs"][1:]), f"the prompt's logprobs: {scored}")
+    prompt = c.ask(path, {**base, "prompt": "hi the", "prompt_logprobs": 2})["choices"][0]["prompt_logprobs"]
+    c.check(len(prompt) == len(ids) and prompt[0] is None and abs(prompt[1][str(ids[1])]["logprob"] - scored["token_logprobs"][1]) < 1e-4, f"prompt_logprobs: {prompt}")
+    c.check([x for x in c.ask(path, {**base, "prompt": "hi the", "prompt_logprobs": 0})["choices"][0]["prompt_logprobs"][1]] == [str(ids[1])], "the token itself alone")
+    c.check(len(c.ask(path, {**base, "prompt": "hi", "logprobs": 20})["choices"][0]["logprobs"]["top_logprobs"][0]) == 20, "20 alternatives")
+    c.check(c.ask(path, {**base, "prompt": "hi", "suffix": ""})["usage"]["completion_tokens"] == 6, "an empty suffix is none")
+    named = c.ask(path, {**base, "prompt": "hi", "allowed_token_ids": ids[-1:], "temperature": 2})["choices"][0]["text"]
+    c.check(named == 6 * c.ask("/detokenize", {"tokens": ids[-1:]})["content"], f"allowed_token_ids: {named!r}")
     plain = c.ask(path, {**base, "prompt": "hi the", "logprobs": 0})["choices"][0]["logprobs"]
     c.check(set(plain) == {"tokens", "token_logprobs", "top_logprobs", "text_offset"} and len(plain["tokens"]) == 6, f"logprobs: {plain}")
     chunks = c.chunks(path, {**base, "prompt": "hi the", "stream_options": {"include_usage": True}})
     c.check("".join(x["choices"][0]["text"] for x in chunks if x["choices"]) == text and chunks[-1]["usage"]["completion_tokens"] == 6, f"stream: {chunks}")
+    c.check(all(x["usage"] is None for x in chunks[:-1]) and chunks[-2]["choices"][0]["stop_reason"] is None, f"chunks before the usage: {chunks}")
     c.check(c.ask(path, {"model": "tiny", "prompt": "hi", "ignore_eos": True})["usage"]["completion_tokens"] == 16, "16 tokens unless a request says otherwise")
     c.check(c.ask(path, {**base, "prompt": "hi", "guided_choice": ["left", "right"], "max_tokens": 50, "ignore_eos": False})["choices"][0]["text"] in ("left", "right"), "held to a choice")
-    for param, more in (("best_of", {"best_of": 3}), ("logprobs", {"logprobs": 6}), ("prompt", {"prompt": {}}), ("prompt[1]", {"prompt": ["a", 5]}), ("prompt", {"prompt": []}),
-                        ("n", {"n": 10**6}), ("echo", {"echo": 1})):
+    for param, more in (("best_of", {"best_of": 3}), ("logprobs", {"logprobs": 21}), ("prompt", {"prompt": {}}), ("prompt[1]", {"prompt": ["a", 5]}), ("prompt", {"prompt": []}),
+                        ("n", {"n": 10**6}), ("echo", {"echo": 1}), ("prompt_logprobs", {"prompt_logprobs": 1, "stream": True}), ("prompt_logprobs", {"prompt_logprobs": 21})):
         c.refused(path, {**base, "prompt": "hi", **more}, param)
     c.refused(path, base, "prompt")
     c.refused(path, {**base, "prompt": "a b " * CONTEXT}, "prompt", code="context_length_exceeded")
@@ -444,6 +452,10 @@ def embeddings(c):
         c.refused(path, {"model": "tiny", **body}, param)
     c.ask(path, {"model": "tiny", "input": "a", "dimensions": DIM + 1}, 400)
     c.refused(path, {"model": "tiny", "input": "a b " * CONTEXT}, "input", code="context_length_exceeded")
+    # Ollama's route cuts them, and says which.
+    cut = c.server.post("/api/embed", {"model": "tiny", "input": ["a", "a b " * CONTEXT]})
+    c.check(cut.status == 200 and cut.json()["truncated_inputs"] == [1] and cut.headers.get("minnow-truncated-inputs") == "1", f"{str(cut.json())[-200:]}")
+    c.check("truncated_inputs" not in c.ask("/api/embed", {"model": "tiny", "input": "a"}), "nothing was cut")
 
 
 def rerank(c):

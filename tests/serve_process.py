@@ -38,7 +38,8 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log_path, self.temporary = self.folder / "stderr", self.folder / "tmp"
         self.temporary.mkdir(exist_ok=True)
-        self.env = {**os.environ, "MINNOW_CONFIG_DIR": str(self.folder), "TMPDIR": str(self.temporary), **(env or {})}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("OLLAMA_")}
+        self.env = {**inherited, "MINNOW_CONFIG_DIR": str(self.folder), "TMPDIR": str(self.temporary), **(env or {})}
         self.env.pop("MINNOW_API_KEY", None)
         self.configure(config)
         self.process = self.connection = None
@@ -85,6 +86,14 @@ class Server:
             self.process.kill()
             self.process.wait()
             return -9
+
+    def descriptors(self):
+        """How many are open. Only root may look into a process that leaves no core file; to others the server tells it."""
+        try:
+            return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        except PermissionError:
+            lines = self.get("/metrics").body.decode().splitlines()
+            return int(float(next(line.split()[1] for line in lines if line.startswith("process_open_fds "))))
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

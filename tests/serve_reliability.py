@@ -52,7 +52,7 @@ def in_threads(n, work):
 
 
 def descriptors(server):
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    return server.descriptors()
 
 
 def resident_kilobytes(server):

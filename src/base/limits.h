@@ -59,6 +59,7 @@ inline constexpr std::size_t kMaxCachedConstraints = 32;       // compiled gramm
 inline constexpr std::size_t kMaxStopStrings = 16;
 inline constexpr std::size_t kMaxStopBytes = 4096;       // each of those of a request
 inline constexpr int kMaxLogprobs = 20;                  // alternatives of each token, as OpenAI has it
+inline constexpr int64_t kMaxPromptLogprobs = 2 << 20;   // of the prompts of one request, over tokens, alternatives and choices
 inline constexpr std::size_t kMaxDryBreakers = 64;       // dry_sequence_breakers of one request
 inline constexpr std::size_t kMaxDryBreakerBytes = 256;  // each of them
 
@@ -89,6 +90,7 @@ inline constexpr std::size_t kMaxToolCalls = 256;              // of one message
 inline constexpr int64_t kMaxChoices = 128;                    // n, and prompts times n of /v1/completions
 inline constexpr std::size_t kMaxPromptTokens = 4u << 20;      // ids that a request gives; the context's bound comes on top
 inline constexpr std::size_t kMaxLogitBias = 1024;             // entries
+inline constexpr std::size_t kMaxAllowedTokens = 16u << 10;    // allowed_token_ids
 inline constexpr std::size_t kMaxStopTokens = 64;
 inline constexpr std::size_t kMaxEmbeddingInputs = 2048;       // as OpenAI has it
 inline constexpr std::size_t kMaxRerankDocuments = 2048;

@@ -1,5 +1,6 @@
 // minnow serve: what is to be served, from the command line and minnow.toml, put together and run.
 #include <fmt/core.h>
+#include <sys/prctl.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/serve_limits.h"
 #include "models/shipped.h"
+#include "serve/ollama_environment.h"
 #include "serve/operations.h"
 #include "serve/response_store.h"
 #include "serve/routes.h"
@@ -235,11 +237,12 @@ void print_routes(bool json) {
 void serve(const Arguments& a) {
   if (a.show_limits) return print_serve_limits(a.json);
   if (a.show_routes) return print_routes(a.json);
+  ::prctl(PR_SET_DUMPABLE, 0);  // a core file would hold prompts and keys
   const auto overlay = [&a](ServeConfig& config) {
     for (const auto& change : a.overlay) change(config);
   };
   const auto file = config_path(a);
-  ServeConfig config = file.empty() ? ServeConfig{} : load_config(file);
+  ServeConfig config = file.empty() ? environment_config() : load_config(file);
   overlay(config);
   const Served served = what_to_serve(config, a);
   Operations operations(config, file, overlay);

@@ -157,6 +157,7 @@ struct Engine::Impl {
   std::mutex mutex;
   std::condition_variable wake;
   std::vector<std::unique_ptr<Sequence>> submitted;  // under mutex
+  int64_t n_submitted = 0;                           // under mutex; of all time
   bool stopping = false;                             // under mutex
   EngineStatus counted;    // of the worker
   std::mutex status_mutex;
@@ -184,6 +185,10 @@ void Engine::Impl::loop() {
 void Engine::Impl::publish() {
   const SchedulerCounts& counts = scheduler.counts();
   counted.running = scheduler.n_running();
+  counted.sequences.clear();
+  for (const auto& s : scheduler.running()) {
+    counted.sequences.push_back({s->number, s->n_prompt, s->stats.generated_tokens, s->request.max_tokens});
+  }
   counted.waiting = scheduler.n_waiting();
   counted.kv_pages = scheduler.pages().n_pages();
   counted.kv_pages_used = scheduler.pages().n_owned();
@@ -382,6 +387,7 @@ std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
   {
     const std::lock_guard lock(impl_->mutex);
     if (impl_->stopping) fail(ErrorCode::kCancelled, "the engine stops");
+    sequence->number = impl_->n_submitted++;
     impl_->submitted.push_back(std::move(sequence));
   }
   impl_->wake.notify_all();

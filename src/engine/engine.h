@@ -182,6 +182,12 @@ class Generation final : public AnswerSource {
 
 // What an engine does at present, and has done since it was made.
 struct EngineStatus {
+  struct Running {
+    int64_t number = 0;                                 // of the request in the engine's life, from 0
+    int64_t prompt_tokens = 0, generated_tokens = 0;
+    int64_t max_tokens = -1;                            // as in GenerateRequest
+  };
+  std::vector<Running> sequences;      // those that run, in order of arrival
   int running = 0, waiting = 0;        // sequences
   int64_t kv_pages = 0;                // of kv_page_tokens positions each
   int64_t kv_pages_used = 0;           // that running sequences own; others may remember prompts and are free

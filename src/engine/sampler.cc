@@ -50,10 +50,23 @@ void Sampler::rest() {
   masked_ = std::vector<float>();
 }
 
+// Copies the logits of tokens that may come.
+void Sampler::keep_allowed(std::span<const float> logits) {
+  if (params_.allowed_tokens.empty()) {
+    adjusted_.assign(logits.begin(), logits.end());
+    return;
+  }
+  adjusted_.assign(logits.size(), kMinusInfinity);
+  for (const TokenId token : params_.allowed_tokens) {
+    const auto at = static_cast<std::size_t>(token);
+    if (token >= 0 && at < logits.size()) adjusted_[at] = logits[at];
+  }
+}
+
 // The logits after the first three steps: the caller's own unless one of them has something to do.
 std::span<const float> Sampler::adjusted(std::span<const float> logits) {
-  if (params_.logit_bias.empty() && !penalties_.active() && !dry_.active()) return logits;
-  adjusted_.assign(logits.begin(), logits.end());
+  if (params_.allowed_tokens.empty() && params_.logit_bias.empty() && !penalties_.active() && !dry_.active()) return logits;
+  keep_allowed(logits);
   for (const auto& [token, bias] : params_.logit_bias) {
     if (token >= 0 && static_cast<std::size_t>(token) < adjusted_.size()) {
       adjusted_[static_cast<std::size_t>(token)] += bias;

@@ -57,6 +57,7 @@ class Sampler {
   const SamplingParams& params() const { return params_; }
 
  private:
+  void keep_allowed(std::span<const float> logits);
   std::span<const float> adjusted(std::span<const float> logits);
   double fill(std::span<const float> logits, float largest);
   void truncate(std::span<const float> logits, float largest);

@@ -250,6 +250,22 @@ TEST(Sampler, ForbiddenTokensAndNanNeverCome) {
   }
 }
 
+TEST(Sampler, TokensThatAreNotAllowedNeverCome) {
+  for (const bool top_k : {false, true}) {
+    SamplingParams params = plain();
+    params.top_k = top_k ? 2 : 0;
+    params.allowed_tokens = {0, 4};
+    const auto counts = draw_many(params, {1, 9, 9, 9, 1}, 2000);
+    EXPECT_GT(counts[0], 800);
+    EXPECT_EQ(counts[0] + counts[4], 2000);
+  }
+  SamplingParams greedy;
+  greedy.temperature = 0;
+  greedy.allowed_tokens = {1, 2};
+  greedy.logit_bias = {{2, 5.0f}};
+  EXPECT_EQ(make(greedy).sample(std::vector<float>{9, 3, 1}), 2) << "a bias counts among them";
+}
+
 TEST(Sampler, TakesTheFirstBestRawLogitWhenNothingIsLeft) {
   for (const float temperature : {0.0f, 1.0f}) {
     SamplingParams params;

@@ -72,6 +72,7 @@ void SamplingParams::validate(int32_t n_vocab) const {
   check_at_least("mirostat_tau", mirostat_tau, 0);
   check("mirostat_eta", mirostat_eta, 0, 1);
   check_bias(logit_bias, n_vocab);
+  for (const TokenId token : allowed_tokens) check("a token of allowed_token_ids", token, 0, n_vocab - 1.0);
 }
 
 }  // namespace minnow

@@ -44,6 +44,7 @@ struct SamplingParams {
   float mirostat_eta = 0.1f;
 
   std::vector<std::pair<TokenId, float>> logit_bias;  // added first; -infinity forbids
+  std::vector<TokenId> allowed_tokens;  // no others; empty: all
   uint64_t seed = 0;
 
   // Throws kInvalidInput naming the first field out of range.

@@ -81,6 +81,7 @@ TEST(SamplingParams, RefusesEveryFieldOutOfItsRange) {
        [](auto& p) {
          p.logit_bias = {{-1, 0.0f}};
        }},
+      {"allowed_token_ids", [](auto& p) { p.allowed_tokens = {3, 100}; }},
       {"logit_bias",
        [](auto& p) {
          p.logit_bias = {{5, kNan}};

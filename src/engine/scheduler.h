@@ -50,6 +50,7 @@ class Scheduler {
 
   // All sequences, running and waiting.
   std::vector<Sequence*> all() const;
+  const std::vector<std::unique_ptr<Sequence>>& running() const { return running_; }
   const PageTable& pages() const { return table_; }
   int n_running() const { return static_cast<int>(running_.size()); }
   int n_waiting() const { return static_cast<int>(waiting_.size()); }

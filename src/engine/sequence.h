@@ -67,6 +67,7 @@ struct Sequence {
     return request.on_prompt_logits && position < n_prompt && position >= request.first_logits;
   }
 
+  int64_t number = 0;  // as in EngineStatus
   GenerateRequest request;
   std::shared_ptr<Generation::State> state;
   Sampler sampler;

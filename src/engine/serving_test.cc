@@ -325,5 +325,29 @@ TEST(ServedEngine, StatusSaysWhatIsRunningAndWhatWaits) {
   EXPECT_EQ(engine.status().waiting + engine.status().running, 0);
 }
 
+TEST(ServedEngine, StatusSaysHowFarEachAnswerIs) {
+  EngineOptions options = small();
+  options.n_batch = 32;  // less than the prompt
+  Engine engine(tiny(), options);
+  engine.submit(request({1, 4}, 1))->wait();
+  std::atomic<bool> in_last_step = false, go = false;
+  GenerateRequest r = request(random_prompt(70, 1), 5);
+  r.on_prompt_logits = [&](int64_t position, std::span<const float>) {
+    in_last_step = position == 69;
+    while (position == 69 && !go) std::this_thread::yield();
+  };
+  const auto generation = engine.submit(std::move(r));
+  while (!in_last_step) std::this_thread::yield();
+  const EngineStatus status = engine.status();
+  go = true;
+  ASSERT_EQ(status.sequences.size(), 1u) << "as of the step before, which read the beginning of the prompt";
+  EXPECT_EQ(status.sequences[0].number, 1);
+  EXPECT_EQ(status.sequences[0].prompt_tokens, 70);
+  EXPECT_EQ(status.sequences[0].generated_tokens, 0);
+  EXPECT_EQ(status.sequences[0].max_tokens, 5);
+  generation->wait();
+  EXPECT_TRUE(engine.status().sequences.empty());
+}
+
 }  // namespace
 }  // namespace minnow

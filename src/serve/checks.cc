@@ -93,6 +93,9 @@ bool is_own_origin(const Origin& origin) {
                   is_loopback_address(host->host));
 }
 
+// Headers of answers that pages may read besides those that are safe.
+constexpr std::string_view kExposedHeaders = "x-request-id, retry-after, minnow-unused-options, minnow-truncated-inputs";
+
 // Headers that pages may send; the rest of them is safe by itself.
 constexpr std::string_view kAllowedHeaders[] = {"authorization", "content-type", "user-agent", "accept", "x-requested-with", "openai-beta",
                                                 "openai-organization", "openai-project", "x-api-key", "anthropic-version", "anthropic-beta",
@@ -181,7 +184,7 @@ void RequestChecks::add_cors(const HttpRequest& request, std::vector<std::pair<s
   const std::string_view origin = request.header("origin");
   if (origin.empty()) return;
   headers.emplace_back("access-control-allow-origin", origin);
-  headers.emplace_back("access-control-expose-headers", "x-request-id, retry-after");
+  headers.emplace_back("access-control-expose-headers", kExposedHeaders);
   headers.emplace_back("vary", "Origin");
 }
 

@@ -14,6 +14,7 @@
 #include "base/suggest.h"
 #include "serve/client_address.h"
 #include "serve/key_store.h"
+#include "serve/ollama_environment.h"
 #include "serve/timestamp.h"
 
 namespace minnow {
@@ -196,7 +197,7 @@ void read_log(Section s, ServeConfig& c) {
 
 }  // namespace
 
-ServeConfig parse_config(std::string_view text, const std::string& source) {
+ServeConfig parse_config(std::string_view text, const std::string& source, ServeConfig config) {
   toml::table file;
   try {
     file = toml::parse(text);
@@ -204,7 +205,6 @@ ServeConfig parse_config(std::string_view text, const std::string& source) {
     refuse(fmt::format("{}:{}", source, e.source().begin.line), "not valid TOML: " + std::string(e.description()));
   }
   check_sections(file, source);
-  ServeConfig config;
   read_server(Section(file, "server", source), config);
   read_keys_section(Section(file, "keys", source), config);
   read_models(Section(file, "models", source), config);
@@ -216,7 +216,7 @@ ServeConfig parse_config(std::string_view text, const std::string& source) {
 }
 
 ServeConfig load_config(const std::filesystem::path& file) {
-  return parse_config(read_text_file(file, limits::kMaxConfigBytes), file.string());
+  return parse_config(read_text_file(file, limits::kMaxConfigBytes), file.string(), environment_config());
 }
 
 std::filesystem::path default_config_file() { return config_folder() / "minnow.toml"; }

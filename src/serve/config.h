@@ -55,8 +55,9 @@ struct ServeConfig {
 
 // Defaults for what the file does not name. Throws kNotFound, kLimit, or kInvalidInput naming line and field: for what is not
 // TOML, of a wrong type, out of range, or not known (with the nearest name that is).
+// Those of load_config are what the environment says (ollama_environment.h).
 ServeConfig load_config(const std::filesystem::path& file);
-ServeConfig parse_config(std::string_view text, const std::string& source);
+ServeConfig parse_config(std::string_view text, const std::string& source, ServeConfig defaults = {});
 
 // config_folder()/minnow.toml.
 std::filesystem::path default_config_file();

@@ -26,6 +26,15 @@ TEST(ServeConfig, AnEmptyFileMeansTheDefaults) {
   EXPECT_TRUE(changes_that_need_a_restart(c, ServeConfig{}).empty());
 }
 
+TEST(ServeConfig, KeepsTheDefaultsThatItIsGivenWhereTheFileSaysNothing) {
+  ServeConfig defaults;
+  defaults.server.host = "0.0.0.0";
+  defaults.server.port = 1;
+  const ServeConfig c = parse_config("[server]\nhost = \"127.0.0.1\"\n", "minnow.toml", defaults);
+  EXPECT_EQ(c.server.host, "127.0.0.1");
+  EXPECT_EQ(c.server.port, 1);
+}
+
 TEST(ServeConfig, ReadsEverySetting) {
   const ServeConfig c = read(R"(
 [server]

@@ -170,7 +170,7 @@ std::vector<MetricFamily> llama_server_families(const std::vector<ModelStatus>& 
     cached += m.engine.kv_pages_used * m.engine.kv_page_tokens;
   }
   return {
-      single("llamacpp:prompt_tokens_total", "Prompt tokens, of all models.", kCounter, sums.prompt_tokens),
+      single("llamacpp:prompt_tokens_total", "Prompt tokens that were read, of all models: without those found in the cache.", kCounter, sums.prompt_tokens),
       single("llamacpp:prompt_seconds_total", "Time that reading prompts took.", kCounter, sums.prompt_seconds),
       single("llamacpp:tokens_predicted_total", "Tokens made.", kCounter, sums.generated_tokens),
       single("llamacpp:tokens_predicted_seconds_total", "Time that making tokens took.", kCounter, sums.generation_seconds),

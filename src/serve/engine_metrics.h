@@ -19,7 +19,8 @@ struct ModelStatus {
 
 // Sums that llama-server keeps for its one model; of requests that have ended.
 struct TokenSums {
-  double prompt_tokens = 0, prompt_seconds = 0, generated_tokens = 0, generation_seconds = 0;
+  double prompt_tokens = 0;  // without those found in the cache
+  double prompt_seconds = 0, generated_tokens = 0, generation_seconds = 0;
   double longest = 0;  // most tokens that one request had, prompt and answer together
 };
 

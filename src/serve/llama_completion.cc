@@ -28,15 +28,17 @@ struct Completion {
 };
 
 // Without an effect on answers, but to be of their type: nothing is kept when a context is full, and slots are the engine's business.
-// llama-server does not stop reading a prompt either, which the answer tells of here.
+// llama-server does not stop reading a prompt either. The answer tells of a slot and of such a time.
 std::vector<std::string> check_unused(const RequestFields& body) {
   body.integer("n_keep", 0, -1, kMaxInt);
   body.integer("n_discard", 0, 0, kMaxInt);
-  body.integer("id_slot", -1, -1, kMaxInt);
   body.integer("n_cache_reuse", 0, 0, kMaxInt);
   body.number("dynatemp_exponent", 1, 0, 1e6);  // of a range of 0
   if (body.boolean("return_progress", false)) body.refuse("return_progress", "is not supported", "leave it out");
-  return body.integer("t_max_prompt_ms", 0, -1, kMaxInt) > 0 ? std::vector<std::string>{"t_max_prompt_ms"} : std::vector<std::string>();
+  std::vector<std::string> unused;
+  if (body.integer("id_slot", -1, -1, kMaxInt) >= 0) unused.emplace_back("id_slot");
+  if (body.integer("t_max_prompt_ms", 0, -1, kMaxInt) > 0) unused.emplace_back("t_max_prompt_ms");
+  return unused;
 }
 
 LineLimits read_line_limits(const RequestFields& body) {

@@ -99,6 +99,14 @@ TEST(LlamaServer, fills_in_for_llama_vim) {
   EXPECT_EQ(answer.headers[0].second, "t_max_prompt_ms");
 }
 
+TEST(LlamaServer, tells_that_it_has_no_slots_to_choose) {
+  Handlers server({"One"});
+  const auto answer = [&](const char* slot) { return server.ask(routes(), "POST", "/completion", fmt::format(R"({{"prompt": "x", "id_slot": {}}})", slot)); };
+  EXPECT_TRUE(answer("-1").headers.empty());
+  ASSERT_EQ(answer("0").headers.size(), 1u);
+  EXPECT_EQ(answer("0").headers[0].second, "id_slot");
+}
+
 TEST(LlamaServer, reads_files_in_advance_for_llama_vim) {
   Handlers server({"One"}, test::kChatTemplate, {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"});
   EXPECT_EQ(post(server, "/infill", R"({"input_prefix": "", "input_suffix": "", "input_extra": [{"text": "int a;", "filename": "a.c"}], "prompt": "",
@@ -119,12 +127,19 @@ TEST(LlamaServer, refuses_what_it_cannot_honour) {
   for (const char* fields : {R"("min_keep": 3)", R"("t_max_predict_ms": "x")", R"("n_indent": -2)", R"("t_max_prompt_ms": [])", R"("dynatemp_range": 0.5)", R"("lora": [{"id": 0, "scale": 1}])",
                              R"("post_sampling_probs": true)", R"("grammar": "root ::= nothing")", R"("json_schema": {"type": 7})",
                              R"("grammar": "root ::= \"a\"", "json_schema": {})", R"("n_probs": 1000)", R"("id_slot": -5)", R"("n_discard": -1)",
-                             R"("temperature": "hot")", R"("n_predict": "many")", R"("stop": [""])", R"("return_progress": true)"}) {
+                             R"("temperature": "hot")", R"("n_predict": "many")", R"("return_progress": true)"}) {
     EXPECT_EQ(status(server, "/completion", std::string(R"({"prompt": "x", )") + fields + "}"), 400) << fields;
   }
   EXPECT_EQ(status(server, "/completion", "{}"), 400);
   EXPECT_EQ(status(server, "/completion", R"({"prompt": "x", "model": "huge"})"), 404);
   EXPECT_EQ(status(server, "/infill", R"({"input_prefix": "a", "input_suffix": "b"})"), 400) << "the vocabulary has no tokens for it";
+}
+
+TEST(LlamaServer, takes_values_that_ask_for_nothing) {
+  Handlers server({"One"});
+  for (const char* fields : {R"("grammar": "")", R"("top_n_sigma": 0)", R"("adaptive_target": -0.5)", R"("t_max_predict_ms": -1)", R"("stop": [""])"}) {
+    EXPECT_EQ(status(server, "/completion", std::string(R"({"prompt": "x", )") + fields + "}"), 200) << fields;
+  }
 }
 
 TEST(LlamaServer, tokenizes_and_back) {
@@ -208,6 +223,8 @@ TEST(LlamaServer, says_what_it_serves) {
   const OrderedJson slots = json(server.ask(routes(), "GET", "/slots"));
   EXPECT_EQ(slots.size(), props["total_slots"]);
   EXPECT_EQ(slots[0]["is_processing"], false);
+  EXPECT_EQ(slots[0]["id_task"], -1);
+  EXPECT_EQ(slots.back()["id"], slots.size() - 1);
   server.query = {{"model", "other"}};
   EXPECT_EQ(json(server.ask(routes(), "GET", "/slots")).size(), 0u);
   EXPECT_EQ(status(server, "/props", "{}"), 501);

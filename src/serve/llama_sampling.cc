@@ -161,9 +161,27 @@ OrderedJson logit_bias_of_ids(const RequestFields& body, const Tokenizer& tokeni
   return out;
 }
 
+namespace {
+
+// Empty stop strings ask for nothing here.
+void drop_empty_stops(OrderedJson& body) {
+  if (!body.contains("stop")) return;
+  OrderedJson& stop = body["stop"];
+  if (stop == "") stop = nullptr;
+  if (!stop.is_array()) return;
+  OrderedJson kept = OrderedJson::array();
+  for (OrderedJson& text : stop) {
+    if (text != "") kept.push_back(std::move(text));
+  }
+  stop = std::move(kept);
+}
+
+}  // namespace
+
 SamplingFields read_llama_sampling(const RequestFields& body, const Tokenizer& tokenizer, const GgufMetadata& metadata) {
   OrderedJson plain = body.json();
   for (const char* own : {"samplers", "n_indent", "t_max_predict_ms"}) plain.erase(own);
+  drop_empty_stops(plain);
   if (body.has("logit_bias")) plain["logit_bias"] = logit_bias_of_ids(body, tokenizer);
   SamplingFields fields = read_sampling(RequestFields(plain, body.path()), default_sampling(Dialect::kLlamaServer, metadata));
   apply_samplers(body, fields.sampling);

@@ -113,6 +113,13 @@ TEST(LlamaSampling, keeps_one_token_and_no_more) {
   EXPECT_TRUE(refused(R"({"min_keep": -1})").starts_with("min_keep: "));
 }
 
+TEST(LlamaSampling, skips_empty_stop_strings) {
+  EXPECT_EQ(read(R"({"stop": ["", "a", ""]})").stop, std::vector<std::string>{"a"});
+  EXPECT_TRUE(read(R"({"stop": [""]})").stop.empty());
+  EXPECT_TRUE(read(R"({"stop": ""})").stop.empty());
+  EXPECT_TRUE(refused(R"({"stop": ["", 7]})").starts_with("stop[0]: "));
+}
+
 TEST(LlamaSettings, say_what_was_read) {
   const SamplingFields fields = read(R"({"temperature": 0.5, "seed": 7, "n_predict": 9, "stop": ["a"], "logit_bias": [[97, false]]})");
   const OrderedJson settings = llama_settings_json(fields);

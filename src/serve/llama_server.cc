@@ -54,20 +54,31 @@ Outcome slot_action(const HttpRequest&, Services&) {
   return error_response(Dialect::kLlamaServer, 501, "slots are not saved, restored or erased here; what prompts have in common is remembered without that");
 }
 
-// Sequences have no fixed places here: the first so many slots stand for those that run. What they say is nobody's business.
+// Of a sequence that runs, or of none. What it has been asked is nobody's business: "params" are the defaults.
+OrderedJson slot_json(LoadedModel& model, const EngineStatus::Running* running, const OrderedJson& settings) {
+  OrderedJson next = {{"has_next_token", running != nullptr}, {"has_new_line", false}, {"n_remain", -1}, {"n_decoded", 0}, {"stopping_word", ""}};
+  if (running != nullptr) {
+    next["n_decoded"] = running->generated_tokens;
+    if (running->max_tokens >= 0) next["n_remain"] = std::max<int64_t>(0, running->max_tokens - running->generated_tokens);
+  }
+  return {{"id_task", running != nullptr ? running->number : -1},
+          {"model", model.entry().name},
+          {"n_ctx", model.engine().n_ctx()},
+          {"speculative", false},
+          {"is_processing", running != nullptr},
+          {"params", settings},
+          {"n_prompt_tokens", running != nullptr ? running->prompt_tokens : 0},
+          {"next_token", std::move(next)}};
+}
+
+// Sequences have no fixed places here: the first so many slots stand for those that run.
 void add_slots(OrderedJson& slots, LoadedModel& model) {
   const EngineStatus status = model.engine().status();
   const OrderedJson settings = default_settings(model);
-  for (int i = 0; i < model.engine().options().n_sequences; ++i) {
-    const bool is_busy = i < status.running;
-    slots.push_back({{"id", slots.size()},
-                     {"id_task", -1},
-                     {"model", model.entry().name},
-                     {"n_ctx", model.engine().n_ctx()},
-                     {"speculative", false},
-                     {"is_processing", is_busy},
-                     {"params", settings},
-                     {"next_token", {{"has_next_token", is_busy}, {"has_new_line", false}, {"n_remain", -1}, {"n_decoded", 0}, {"stopping_word", ""}}}});
+  for (std::size_t i = 0; i < static_cast<std::size_t>(model.engine().options().n_sequences); ++i) {
+    OrderedJson slot = {{"id", slots.size()}};
+    slot.update(slot_json(model, i < status.sequences.size() ? &status.sequences[i] : nullptr, settings));
+    slots.push_back(std::move(slot));
   }
 }
 

@@ -177,7 +177,7 @@ struct Metrics::Impl {
     series.prompt_tokens.Increment(prompt);
     series.generation_tokens.Increment(generated);
     series.prompt_sizes.Observe(prompt);
-    sums.prompt_tokens += prompt;
+    sums.prompt_tokens += static_cast<double>(facts.prompt_tokens - facts.reused_tokens);  // what the seconds were spent on
     sums.generated_tokens += generated;
     sums.longest = std::max(sums.longest, prompt + generated);
   }

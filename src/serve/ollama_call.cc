@@ -93,8 +93,9 @@ OllamaCall read_ollama_call(const HttpRequest& http, const RequestFields& body) 
   call.format = read_ollama_format(body);
   call.n_logprobs = read_ollama_logprobs(body);
   // A prompt is never cut and a context never moved on: what does not fit is refused, and an answer ends where it is full.
-  body.optional_boolean("truncate");
-  body.optional_boolean("shift");
+  for (const char* name : {"truncate", "shift"}) {
+    if (body.boolean(name, false)) call.unused.emplace_back(name);
+  }
   if (body.boolean("_debug_render_only", false)) body.refuse("_debug_render_only", "is not supported", "POST /apply-template renders a chat");
   return call;
 }

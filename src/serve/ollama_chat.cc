@@ -33,7 +33,7 @@ ChatRequest read_request(const RequestFields& body, OllamaTurn& turn, OrderedJso
 }  // namespace
 
 Outcome ollama_chat(const HttpRequest& http, Services& services) {
-  const OrderedJson json = parse_body(http);
+  const OrderedJson json = parse_ollama_body(http);
   const RequestFields body(json);
   OllamaCall call = read_ollama_call(http, body);
   OrderedJson messages = read_ollama_messages(body, call.model);

@@ -48,6 +48,7 @@ std::vector<Embedding> embed(LoadedModel& model, const std::vector<std::string>&
   }
 }
 
+// Their numbers, with a comma between.
 std::string cut_inputs(const std::vector<Embedding>& all) {
   std::string text;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -65,7 +66,7 @@ void add_headers(HttpResponse& response, const std::vector<std::string>& unused,
 
 Outcome ollama_embed(const HttpRequest& http, Services& services) {
   const int64_t started = unix_nanoseconds_now();
-  const OrderedJson json = parse_body(http);
+  const OrderedJson json = parse_ollama_body(http);
   const RequestFields body(json);
   const std::string name = ollama_model_name(body);
   const std::vector<std::string> texts = read_input(body);
@@ -82,14 +83,16 @@ Outcome ollama_embed(const HttpRequest& http, Services& services) {
     response.body += (i > 0 ? "," : "") + vector_json(all[i].vector);
     response.prompt_tokens += all[i].n_tokens;
   }
-  response.body += fmt::format(R"(],"total_duration":{},"load_duration":{},"prompt_eval_count":{}}})", unix_nanoseconds_now() - started,
+  response.body += fmt::format(R"(],"total_duration":{},"load_duration":{},"prompt_eval_count":{})", unix_nanoseconds_now() - started,
                                loaded - started, response.prompt_tokens);
+  if (const std::string cut = cut_inputs(all); !cut.empty()) response.body += fmt::format(R"(,"truncated_inputs":[{}])", cut);
+  response.body += "}";
   add_headers(response, unused, all);
   return response;
 }
 
 Outcome ollama_embeddings(const HttpRequest& http, Services& services) {
-  const OrderedJson json = parse_body(http);
+  const OrderedJson json = parse_ollama_body(http);
   const RequestFields body(json);
   const std::string name = ollama_model_name(body);
   std::vector<std::string> texts;

@@ -65,14 +65,13 @@ nanoseconds kept(double count) {
   refuse_option(name, fmt::format("must be from {} to {}", lo, hi));
 }
 
-// A whole number; 3.0 is one.
+// A number, of which what is behind the point is dropped, as Ollama does.
 int64_t whole_option(std::string_view name, const OrderedJson& value, int64_t lo, int64_t hi) {
   constexpr double kMax = 9.2e18;
   if (!value.is_number()) refuse_option(name, "must be of type integer");
   if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
     refuse_range(name, static_cast<double>(lo), static_cast<double>(hi));
   }
-  if (value.is_number_float() && std::floor(value.get<double>()) != value.get<double>()) refuse_option(name, "must be of type integer");
   if (value.is_number_float() && !(std::abs(value.get<double>()) < kMax)) refuse_range(name, static_cast<double>(lo), static_cast<double>(hi));
   const auto number = value.is_number_float() ? static_cast<int64_t>(value.get<double>()) : value.get<int64_t>();
   if (number < lo || number > hi) refuse_range(name, static_cast<double>(lo), static_cast<double>(hi));
@@ -143,7 +142,7 @@ std::vector<std::string> stop_option(const OrderedJson& value) {
   for (const OrderedJson& item : list) {
     if (!item.is_string()) refuse_option("stop", "must be of an array of strings");
     const auto& text = item.get_ref<const std::string&>();
-    if (text.empty()) refuse_option("stop", "must not hold an empty string: every text contains it");
+    if (text.empty()) continue;
     if (text.size() > limits::kMaxStopBytes) refuse_option("stop", fmt::format("has a string of {} bytes, allowed: {}", text.size(), limits::kMaxStopBytes));
     stop.push_back(text);
   }
@@ -227,18 +226,28 @@ std::optional<nanoseconds> parse_go_duration(std::string_view text) {
   return nanoseconds(total > 0 ? std::min<int64_t>(-count, -1) : 0);
 }
 
+OrderedJson parse_ollama_body(const HttpRequest& request) {
+  if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) throw RequestError({}, "missing request body");
+  return parse_body(request);
+}
+
+KeepAlive parse_ollama_keep_alive(std::string_view text) {
+  int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc() && end == text.data() + text.size()) return kept(static_cast<double>(seconds) * 1e9);
+  const auto duration = parse_go_duration(text);
+  if (!duration) return std::nullopt;
+  return kept(static_cast<double>(duration->count()));
+}
+
 KeepAlive read_keep_alive(const RequestFields& body) {
   const OrderedJson* value = body.find("keep_alive");
   if (!value) return {};
   if (value->is_number()) return kept(value->get<double>() * 1e9);
   if (!value->is_string()) body.refuse("keep_alive", "must be a number of seconds or a duration", "for example 300, \"5m\" or -1");
-  const auto text = value->get<std::string>();
-  int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc() && end == text.data() + text.size()) return kept(static_cast<double>(seconds) * 1e9);
-  const auto duration = parse_go_duration(text);
-  if (!duration) body.refuse("keep_alive", "is not a duration", "for example \"5m\", \"1h30m\" or \"-1s\", with units ns us ms s m h");
-  return kept(static_cast<double>(duration->count()));
+  const KeepAlive keep = parse_ollama_keep_alive(value->get_ref<const std::string&>());
+  if (!keep) body.refuse("keep_alive", "is not a duration", "for example \"5m\", \"1h30m\" or \"-1s\", with units ns us ms s m h");
+  return keep;
 }
 
 OllamaOptions read_ollama_options(const RequestFields& body, SamplingParams defaults) {

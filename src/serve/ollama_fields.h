@@ -19,8 +19,12 @@ namespace minnow {
 // what is negative stays so: "-0.1ns" is -1 ns, of which Go makes 0. nullopt for anything else.
 std::optional<std::chrono::nanoseconds> parse_go_duration(std::string_view text);
 
-// "keep_alive": a number or a string of a number, which are seconds, or a duration. What is negative, or longer than a century, is
-// for ever.
+// parse_body, with Ollama's words for a body that is empty.
+OrderedJson parse_ollama_body(const HttpRequest& request);
+
+// A whole number of seconds, or a duration; nullopt for anything else. What is negative, or longer than a century, is for ever.
+KeepAlive parse_ollama_keep_alive(std::string_view text);
+// "keep_alive": a number or a string of a number, which are seconds, or a duration; likewise.
 KeepAlive read_keep_alive(const RequestFields& body);
 
 struct OllamaOptions {
@@ -33,7 +37,7 @@ struct OllamaOptions {
   std::vector<std::string> unused;
 };
 
-// "options". Wrong types are refused in Ollama's words: option "top_k" must be of type integer.
+// "options". Whole numbers are cut at the point, empty stop strings are skipped. Wrong types are refused in Ollama's words: option "top_k" must be of type integer.
 OllamaOptions read_ollama_options(const RequestFields& body, SamplingParams defaults);
 
 struct OllamaThink {

@@ -69,7 +69,7 @@ std::unique_ptr<PreparedAnswer> answer_chat(OllamaTurn turn, Prompt prompt, cons
 }
 
 Outcome generate(const HttpRequest& http, Services& services) {
-  const OrderedJson json = parse_body(http);
+  const OrderedJson json = parse_ollama_body(http);
   const RequestFields body(json);
   OllamaCall call = read_ollama_call(http, body);
   Prompt prompt = read_prompt(body, call.model);

@@ -1,6 +1,7 @@
 // The Ollama API but for answers: which models there are, which are loaded, and what cannot be done with them here.
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "serve/fields.h"
 #include "serve/model_summary.h"
 #include "serve/ollama_call.h"
@@ -69,7 +70,7 @@ Outcome ps(const Summaries& summaries, const HttpRequest& http, Services& servic
 }
 
 Outcome show(const Summaries& summaries, const HttpRequest& http, Services& services) {
-  const OrderedJson json = parse_body(http);
+  const OrderedJson json = parse_ollama_body(http);
   const RequestFields body(json);
   const ModelEntry entry = ollama_entry(http, ollama_model_name(body), services);
   const OllamaShowOptions options{.verbose = body.boolean("verbose", false), .system = body.text("system")};
@@ -77,25 +78,63 @@ Outcome show(const Summaries& summaries, const HttpRequest& http, Services& serv
   return json_response(ollama_show(entry, load_model(entry.path), *summaries->of(entry), options));
 }
 
-// What changes which models there are. Answers the same whatever the body says: a client is to stop, not to try another way.
-Handler without_store(std::string_view what) {
-  return [what](const HttpRequest&, Services&) -> Outcome {
-    return error_response(Dialect::kOllama, 501,
-                          fmt::format("{} is not supported: this server has no model store; start it with the model's file: minnow serve MODEL.gguf", what));
-  };
+// What changes which models there are needs a store.
+HttpResponse without_store(std::string_view what, std::string_view instead) {
+  return error_response(Dialect::kOllama, 501, fmt::format("{} is not supported: this server has no model store, models are files; {}", what, instead));
 }
 
+Handler refusal(std::string_view what, std::string_view instead) {
+  return [=](const HttpRequest&, Services&) -> Outcome { return without_store(what, instead); };
+}
+
+constexpr std::string_view kServeFile = "start it with the model's file: minnow serve MODEL.gguf";
+
+// A model that is here has been pulled as far as a client can tell.
+Outcome pull(const HttpRequest& http, Services& services) {
+  const OrderedJson json = parse_ollama_body(http);
+  const RequestFields body(json);
+  const std::string name = ollama_model_name(body);
+  const bool stream = body.boolean("stream", true);
+  body.optional_boolean("insecure");
+  try {
+    ollama_entry(http, name, services);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+    return without_store(fmt::format("pulling '{}'", to_valid_utf8(name)), kServeFile);
+  }
+  const std::string success = json_text({{"status", "success"}});
+  if (!stream) return HttpResponse{.content_type = std::string(kJson), .body = success};
+  return HttpResponse{.content_type = "application/x-ndjson", .body = json_text({{"status", "pulling manifest"}}) + "\n" + success + "\n"};
+}
+
+// A model that is not here is 404, as in Ollama, whatever could be done with it.
+Outcome copy(const HttpRequest& http, Services& services) {
+  const OrderedJson json = parse_ollama_body(http);
+  const RequestFields body(json);
+  body.required_text("destination");
+  ollama_entry(http, body.required_text("source"), services);
+  return without_store("copying a model", "copy its file, after which it is named");
+}
+
+Outcome remove_model(const HttpRequest& http, Services& services) {
+  const OrderedJson json = parse_ollama_body(http);
+  ollama_entry(http, ollama_model_name(RequestFields(json)), services);
+  return without_store("deleting a model", "remove its file");
+}
+
+Outcome find_blob(const HttpRequest&, Services&) { return error_response(Dialect::kOllama, 404, "blob not found"); }
+
 void add_store_routes(Routes& routes) {
-  const auto add = [&](std::string method, std::string path, std::string_view what) {
-    routes.push_back({std::move(method), std::move(path), Dialect::kOllama, Scope::kManage, without_store(what)});
+  const auto add = [&](std::string method, std::string path, Handler handler) {
+    routes.push_back({std::move(method), std::move(path), Dialect::kOllama, Scope::kManage, std::move(handler)});
   };
-  add("POST", "/api/create", "creating a model");
-  add("POST", "/api/pull", "pulling a model");
-  add("POST", "/api/push", "pushing a model");
-  add("POST", "/api/copy", "copying a model");
-  add("DELETE", "/api/delete", "deleting a model");
-  add("HEAD", "/api/blobs/{digest}", "looking for a blob");
-  add("POST", "/api/blobs/{digest}", "uploading a blob");
+  add("POST", "/api/create", refusal("creating a model", kServeFile));
+  add("POST", "/api/pull", pull);
+  add("POST", "/api/push", refusal("pushing a model", "copy its file to where it is to be served"));
+  add("POST", "/api/copy", copy);
+  add("DELETE", "/api/delete", remove_model);
+  add("HEAD", "/api/blobs/{digest}", find_blob);
+  add("POST", "/api/blobs/{digest}", refusal("uploading a blob", kServeFile));
 }
 
 }  // namespace

@@ -145,6 +145,17 @@ TEST(OllamaGenerate, tells_of_options_without_a_use) {
   EXPECT_EQ(answer.headers[0].second, "num_gpu, temprature");
 }
 
+TEST(OllamaGenerate, tells_that_nothing_is_cut_or_moved_on) {
+  Handlers server({"One"});
+  const auto unused = [&](const std::string& fields) {
+    const auto answer = server.ask(routes(), "POST", "/api/generate", R"({"model": "tiny", "prompt": "x", "stream": false, )" + fields + "}");
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return answer.headers.empty() ? std::string() : answer.headers[0].second;
+  };
+  EXPECT_EQ(unused(R"("truncate": true, "shift": true)"), "truncate, shift");
+  EXPECT_EQ(unused(R"("truncate": false, "shift": false)"), "") << "that is how it is";
+}
+
 TEST(OllamaGenerate, without_a_prompt_loads_and_unloads) {
   Handlers server({"One"});
   EXPECT_EQ(post(server, "/api/generate", R"({"model": "tiny"})")["done_reason"], "load");
@@ -237,7 +248,7 @@ TEST(OllamaErrors, are_one_text) {
   EXPECT_EQ(refused(server, "/api/generate", R"({"prompt": "x"})"), "model is required");
   EXPECT_TRUE(refused(server, "/api/generate", R"({"model": "huge", "prompt": "x"})", 404).starts_with("model 'huge' not found"));
   EXPECT_TRUE(refused(server, "/api/show", R"({"model": "huge"})", 404).starts_with("model 'huge' not found"));
-  EXPECT_NE(refused(server, "/api/chat", ""), "");
+  for (const char* path : {"/api/chat", "/api/generate", "/api/embed", "/api/show"}) EXPECT_EQ(refused(server, path, " "), "missing request body") << path;
   EXPECT_NE(refused(server, "/api/chat", "{"), "");
   EXPECT_NE(refused(server, "/api/chat", "[]"), "");
   EXPECT_TRUE(refused(server, "/api/generate", R"({"model": "tiny", "prompt": 7})").starts_with("prompt: "));
@@ -283,10 +294,33 @@ TEST(OllamaModels, that_a_caller_may_not_use_are_not_there) {
 
 TEST(OllamaModels, cannot_be_changed_without_a_store) {
   Handlers server({"One"});
-  for (const char* path : {"/api/create", "/api/pull", "/api/push", "/api/copy"}) {
+  for (const char* path : {"/api/create", "/api/push", "/api/blobs/{digest}"}) {
     EXPECT_NE(refused(server, path, R"({"model": "tiny"})", 501).find("no model store"), std::string::npos) << path;
   }
+  EXPECT_NE(refused(server, "/api/copy", R"({"source": "tiny", "destination": "x"})", 501).find("no model store"), std::string::npos);
   EXPECT_EQ(server.ask(routes(), "DELETE", "/api/delete", R"({"model": "tiny"})").status, 501);
+}
+
+TEST(OllamaModels, that_are_not_here_are_404) {
+  Handlers server({"One"});
+  EXPECT_EQ(refused(server, "/api/copy", R"({"source": "huge", "destination": "x"})", 404), "model 'huge' not found");
+  EXPECT_EQ(server.ask(routes(), "DELETE", "/api/delete", R"({"name": "huge"})").status, 404);
+  EXPECT_EQ(server.ask(routes(), "HEAD", "/api/blobs/{digest}").status, 404);
+  server.caller.models = {"other"};
+  EXPECT_EQ(server.ask(routes(), "DELETE", "/api/delete", R"({"model": "tiny"})").status, 404);
+}
+
+TEST(OllamaModels, that_are_here_need_no_pulling) {
+  Handlers server({"One"});
+  const auto answer = server.ask(routes(), "POST", "/api/pull", R"({"model": "tiny:latest"})");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.content_type, "application/x-ndjson");
+  EXPECT_EQ(answer.body, R"({"status":"pulling manifest"})" "\n" R"({"status":"success"})" "\n");
+  EXPECT_EQ(post(server, "/api/pull", R"({"model": "tiny", "stream": false})").dump(), R"({"status":"success"})");
+  EXPECT_TRUE(refused(server, "/api/pull", R"({"model": "huge"})", 501).starts_with("pulling 'huge' is not supported: "));
+  EXPECT_EQ(refused(server, "/api/pull", "{}"), "model is required");
+  server.caller.models = {"other"};
+  EXPECT_EQ(server.ask(routes(), "POST", "/api/pull", R"({"model": "tiny"})").status, 501);
 }
 
 TEST(OllamaServer, says_that_it_runs) {

@@ -56,6 +56,24 @@ OrderedJson LegacyLogprobs::take() {
   return out;
 }
 
+OrderedJson prompt_logprobs_json(const std::vector<TokenLogprob>& logprobs, int n_top) {
+  OrderedJson out = OrderedJson::array();
+  for (const TokenLogprob& logprob : logprobs) {
+    if (std::isnan(logprob.logprob)) {
+      out.push_back(nullptr);
+      continue;
+    }
+    OrderedJson entry = OrderedJson::object();
+    entry[std::to_string(logprob.token)] = {{"logprob", logprob.logprob}, {"rank", nullptr}, {"decoded_token", logprob.bytes}};
+    for (std::size_t i = 0; i < logprob.top.size() && i < static_cast<std::size_t>(n_top); ++i) {
+      const TokenLogprob::Choice& choice = logprob.top[i];
+      entry[std::to_string(choice.token)] = {{"logprob", choice.logprob}, {"rank", i + 1}, {"decoded_token", choice.bytes}};
+    }
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
 CompletionFormat::CompletionFormat(CompletionFormatOptions options)
     : options_(std::move(options)), choices_(options_.echo.size() * static_cast<std::size_t>(options_.n_choices)) {
   head_ = json_text(head());
@@ -71,18 +89,25 @@ OrderedJson CompletionFormat::head() const {
           {"system_fingerprint", system_fingerprint()}};
 }
 
-void CompletionFormat::write(int index, std::string_view text, std::string_view finish, std::string& out) {
+void CompletionFormat::write(int index, std::string_view text, const ChatEvent* last, std::string& out) {
   Choice& choice = choices_[static_cast<std::size_t>(index)];
   const std::string logprobs = choice.logprobs.empty() ? "null" : json_text(choice.logprobs.take());
   out += "data: " + head_;
   out += fmt::format(R"({{"text":{},"index":{},"logprobs":{},"finish_reason":)", json_text(text), index, logprobs);
-  out += finish.empty() ? std::string("null") : fmt::format("\"{}\"", finish);
+  if (last == nullptr) {
+    out += "null";
+  } else {
+    out += fmt::format(R"("{}","stop_reason":)", finish_reason(last->reason, false));
+    out += json_text(stop_reason(last->reason, last->stop_string, last->stop_token));
+  }
   out += "}]";
   if (options_.continuous_usage) {
     const int64_t prompt = prompt_of(index) < options_.prompt_tokens.size() ? options_.prompt_tokens[prompt_of(index)] : 0;
     out += R"(,"usage":)" + json_text(Usage{.prompt = prompt, .generated = choice.generated}.chat_json());
+  } else if (options_.include_usage) {
+    out += R"(,"usage":null)";
   }
-  if (!finish.empty() && choices_.size() == 1) out += R"(,"timings":)" + json_text(timings_json(choice.stats));
+  if (last != nullptr && choices_.size() == 1) out += R"(,"timings":)" + json_text(timings_json(choice.stats));
   out += "}\n\n";
 }
 
@@ -99,7 +124,7 @@ void CompletionFormat::begin_choice(int index, std::string& out) {
     for (const TokenLogprob& logprob : options_.echo_logprobs[prompt_of(index)]) choice.logprobs.add(logprob, options_.logprobs);
   }
   const std::string& echo = options_.echo[prompt_of(index)];
-  if (!echo.empty() || !choice.logprobs.empty()) write(index, echo, {}, out);
+  if (!echo.empty() || !choice.logprobs.empty()) write(index, echo, nullptr, out);
 }
 
 void CompletionFormat::event(int index, const ChatEvent& event, std::string& out) {
@@ -109,11 +134,11 @@ void CompletionFormat::event(int index, const ChatEvent& event, std::string& out
   add_logprobs(choice, event.logprobs, event);
   std::string text = all_content(event);
   if (event.done && options_.include_stop) text += event.stop_string;
-  if (!text.empty() || (event.done && !choice.logprobs.empty())) write(index, text, {}, out);
+  if (!text.empty() || (event.done && !choice.logprobs.empty())) write(index, text, nullptr, out);
   if (!event.done) return;
   choice.stats = event.stats;
   choice.generated = event.stats.generated_tokens;
-  write(index, {}, finish_reason(event.reason, false), out);
+  write(index, {}, &event, out);
 }
 
 void CompletionFormat::end(std::string& out) {
@@ -155,6 +180,9 @@ HttpResponse CompletionFormat::whole(const std::vector<ChatReply>& replies) {
                        {"logprobs", options_.logprobs >= 0 ? logprobs.take() : OrderedJson()},
                        {"finish_reason", finish_reason(reply.reason, false)},
                        {"stop_reason", stop_reason(reply.reason, reply.stop_string, reply.stop_token)}});
+    if (prompt < options_.prompt_token_logprobs.size()) {
+      choices.back()["prompt_logprobs"] = prompt_logprobs_json(options_.prompt_token_logprobs[prompt], options_.prompt_logprobs);
+    }
   }
   OrderedJson body = head();
   body["choices"] = std::move(choices);

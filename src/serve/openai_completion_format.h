@@ -24,6 +24,10 @@ class LegacyLogprobs {
   int64_t offset_ = 0;  // characters of the text so far
 };
 
+// vLLM's "prompt_logprobs": for each token an object from ids to how likely they are, null for the first. A rank is null where it is
+// beyond the alternatives.
+OrderedJson prompt_logprobs_json(const std::vector<TokenLogprob>& logprobs, int n_top);
+
 struct CompletionFormatOptions {
   std::string id;  // "cmpl-…"
   int64_t created = 0;
@@ -32,6 +36,8 @@ struct CompletionFormatOptions {
   std::vector<std::string> echo = {""};  // what stands before the texts, one for each prompt
   int logprobs = -1;           // alternatives; -1: no logprobs at all
   std::vector<std::vector<TokenLogprob>> echo_logprobs = {};  // for each prompt; empty: none
+  int prompt_logprobs = -1;    // alternatives of the prompts' tokens, in vLLM's words; -1: none are shown
+  std::vector<std::vector<TokenLogprob>> prompt_token_logprobs = {};  // for each prompt
   bool include_stop = false;
   bool include_usage = false, continuous_usage = false;
   std::vector<int64_t> prompt_tokens = {};  // of each prompt, for continuous usage
@@ -57,7 +63,7 @@ class CompletionFormat final : public AnswerFormat {
   std::size_t prompt_of(int index) const { return static_cast<std::size_t>(index / options_.n_choices); }
   void begin_choice(int index, std::string& out);
   void add_logprobs(Choice& choice, std::vector<TokenLogprob> logprobs, const ChatEvent& event) const;
-  void write(int index, std::string_view text, std::string_view finish, std::string& out);
+  void write(int index, std::string_view text, const ChatEvent* last, std::string& out);
   OrderedJson head() const;
 
   CompletionFormatOptions options_;

@@ -52,6 +52,8 @@ TEST(CompletionChunks, end_apart_from_the_text) {
   EXPECT_EQ(all[1]["choices"][0]["text"], "");
   EXPECT_EQ(all[1]["choices"][0]["finish_reason"], "length");
   EXPECT_EQ(all[1]["timings"]["predicted_n"], 6);
+  EXPECT_TRUE(all[1]["choices"][0].contains("stop_reason"));
+  EXPECT_FALSE(all[0]["choices"][0].contains("stop_reason"));
 }
 
 TEST(CompletionChunks, begin_with_the_prompt_when_it_is_to_be_echoed) {
@@ -65,7 +67,13 @@ TEST(CompletionChunks, begin_with_the_prompt_when_it_is_to_be_echoed) {
   EXPECT_EQ(all[2]["choices"][0]["text"], "P0");
   EXPECT_EQ(all.back()["usage"]["prompt_tokens"], 20);  // two prompts, each once
   EXPECT_EQ(all.back()["usage"]["completion_tokens"], 24);
-  EXPECT_FALSE(all[0].contains("usage"));
+  EXPECT_TRUE(all[0].at("usage").is_null());
+}
+
+TEST(CompletionChunks, name_the_string_that_they_stopped_at) {
+  ChatEvent end = ended(FinishReason::kStopString);
+  end.stop_string = "zzz";
+  EXPECT_EQ(chunks(stream(options(), {{0, end}})).back()["choices"][0]["stop_reason"], "zzz");
 }
 
 TEST(CompletionChunks, show_an_error_and_end) {
@@ -121,6 +129,20 @@ TEST(LegacyLogprobs, go_on_from_chunk_to_chunk) {
   EXPECT_EQ(all[1]["choices"][0]["logprobs"]["text_offset"].dump(), "[2]");
   EXPECT_EQ(all[1]["choices"][0]["logprobs"]["top_logprobs"].dump(), R"([{"c":-1.0}])");
   EXPECT_TRUE(all[2]["choices"][0]["logprobs"].is_null());
+}
+
+TEST(Completion, shows_how_likely_the_prompt_is_in_the_words_of_vllm) {
+  CompletionFormatOptions asked = options();
+  asked.prompt_logprobs = 1;
+  TokenLogprob first = logprob_of(9, "x", std::numeric_limits<float>::quiet_NaN()), second = logprob_of(5, "a", -0.5f);
+  second.top = {{3, -0.25f, "c"}, {5, -0.5f, "a"}};
+  asked.prompt_token_logprobs = {{first, second}};
+  const OrderedJson choice = whole(asked, {reply("b")})["choices"][0];
+  EXPECT_EQ(choice["prompt_logprobs"].dump(),
+            R"([null,{"5":{"logprob":-0.5,"rank":null,"decoded_token":"a"},"3":{"logprob":-0.25,"rank":1,"decoded_token":"c"}}])");
+  asked.prompt_logprobs = 2;
+  EXPECT_EQ(whole(asked, {reply("b")})["choices"][0]["prompt_logprobs"][1]["5"]["rank"], 2);
+  EXPECT_FALSE(whole(options(), {reply("b")})["choices"][0].contains("prompt_logprobs"));
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace minnow {
 namespace {
 
 constexpr int64_t kDefaultMaxTokens = 16;  // OpenAI's
-constexpr int64_t kMaxLogprobs = 5;        // likewise
+
+constexpr std::string_view kPromptLogprobs = "prompt_logprobs";  // vLLM's
 
 using Prompt = std::variant<std::string, std::vector<TokenId>>;
 
@@ -66,14 +67,18 @@ void read_format(CompletionFields& fields, const RequestFields& body) {
   fields.format.continuous_usage = options.boolean("continuous_usage_stats", false);
   fields.format.include_usage = options.boolean("include_usage", false) || fields.format.continuous_usage;
   fields.format.n_choices = static_cast<int>(fields.n);
-  fields.format.logprobs = static_cast<int>(body.integer("logprobs", -1, 0, kMaxLogprobs));
+  fields.format.logprobs = static_cast<int>(body.integer("logprobs", -1, 0, limits::kMaxLogprobs));
   fields.request.n_logprobs = fields.format.logprobs;
+  fields.format.prompt_logprobs = static_cast<int>(body.integer(kPromptLogprobs, -1, 0, limits::kMaxLogprobs));
+  if (fields.stream && fields.format.prompt_logprobs >= 0) {
+    body.refuse(kPromptLogprobs, "does not go together with stream", "ask without stream, or with echo and logprobs");
+  }
   body.optional_text("user");
 }
 
 CompletionFields read_completion(const RequestFields& body, const SamplingParams& defaults) {
   CompletionFields fields{.prompts = read_prompts(body)};
-  SamplingFields sampling = read_sampling(body, defaults);
+  SamplingFields sampling = read_sampling(body, defaults, kPromptLogprobs);
   TextRequest& request = fields.request;
   const bool has_length = body.has("max_tokens") || body.has("max_completion_tokens") || body.has("n_predict");
   request.max_tokens = has_length ? sampling.max_tokens : std::max(kDefaultMaxTokens, sampling.min_tokens);
@@ -84,7 +89,7 @@ CompletionFields read_completion(const RequestFields& body, const SamplingParams
   request.ignore_end = sampling.ignore_end;
   request.show_special = sampling.show_special;
   request.add_special = body.boolean("add_special_tokens", true);
-  request.suffix = body.optional_text("suffix");
+  if (std::string suffix = body.text("suffix"); !suffix.empty()) request.suffix = std::move(suffix);
   request.constraint = read_response_format(body);
   request.cache_salt = body.text("cache_salt");
   fields.format.include_stop = sampling.include_stop;
@@ -106,25 +111,40 @@ std::string echo_of(const Prompt& prompt, LoadedModel& model, const std::vector<
   return model.engine().tokenizer().decode(tokens, true);
 }
 
+// How likely the tokens of prompt number `i` are, for whoever wants to know it.
+void score_prompt(CompletionFields& fields, std::size_t i, LoadedModel& model, const std::vector<TokenId>& tokens) {
+  CompletionFormatOptions& format = fields.format;
+  if (tokens.empty()) throw RequestError("prompt", "prompt: has no tokens");
+  const auto n_tokens = static_cast<int64_t>(tokens.size());
+  if (n_tokens > model.engine().max_prompt()) refuse_long_prompt("prompt", n_tokens, model.engine().max_prompt());
+  std::vector<TokenLogprob> logprobs = prompt_logprobs(model.engine(), tokens, std::max(format.logprobs, format.prompt_logprobs));
+  if (format.prompt_logprobs >= 0) format.prompt_token_logprobs.push_back(logprobs);
+  if (!fields.echo || format.logprobs < 0) return;
+  // What the tokenizer put before a text has no place in it.
+  const bool is_text = std::holds_alternative<std::string>(fields.prompts[i]);
+  if (is_text && model.engine().tokenizer().is_control(tokens.front())) logprobs.front().bytes.clear();
+  format.echo_logprobs.push_back(std::move(logprobs));
+}
+
 // What is asked about the prompts themselves, each alone.
 void describe_prompts(CompletionFields& fields, LoadedModel& model) {
-  const bool scores = fields.echo && fields.format.logprobs >= 0;
+  const bool scores = fields.format.prompt_logprobs >= 0 || (fields.echo && fields.format.logprobs >= 0);
   fields.format.echo.assign(fields.prompts.size(), "");
-  if (!fields.echo && !(fields.stream && fields.format.continuous_usage)) return;
+  if (!fields.echo && !scores && !(fields.stream && fields.format.continuous_usage)) return;
+  const int64_t shown_for_each = (1 + std::max(fields.format.logprobs, fields.format.prompt_logprobs)) * fields.n;
+  int64_t shown = 0;
   for (std::size_t i = 0; i < fields.prompts.size(); ++i) {
     const std::vector<TokenId> tokens = model.responder().prompt(request_of(fields, i * static_cast<std::size_t>(fields.n)));
-    fields.format.prompt_tokens.push_back(static_cast<int64_t>(tokens.size()));
+    const auto n_tokens = static_cast<int64_t>(tokens.size());
+    fields.format.prompt_tokens.push_back(n_tokens);
     if (fields.echo) fields.format.echo[i] = echo_of(fields.prompts[i], model, tokens);
     if (!scores) continue;
-    if (tokens.empty()) throw RequestError("prompt", "prompt: has no tokens");
-    if (static_cast<int64_t>(tokens.size()) > model.engine().max_prompt()) {
-      refuse_long_prompt("prompt", static_cast<int64_t>(tokens.size()), model.engine().max_prompt());
+    shown += n_tokens * shown_for_each;
+    if (shown > limits::kMaxPromptLogprobs) {
+      throw RequestError("prompt", fmt::format("prompt: the log probabilities of these prompts are more than {}", limits::kMaxPromptLogprobs),
+                         "send fewer prompts at a time, or ask for fewer alternatives");
     }
-    std::vector<TokenLogprob> logprobs = prompt_logprobs(model.engine(), tokens, fields.format.logprobs);
-    // What the tokenizer put before a text has no place in it.
-    const bool is_text = std::holds_alternative<std::string>(fields.prompts[i]);
-    if (is_text && model.engine().tokenizer().is_control(tokens.front())) logprobs.front().bytes.clear();
-    fields.format.echo_logprobs.push_back(std::move(logprobs));
+    score_prompt(fields, i, model, tokens);
   }
 }
 

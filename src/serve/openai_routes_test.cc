@@ -129,10 +129,15 @@ TEST_F(OpenAiRoutes, go_on_from_texts_and_tokens) {
   EXPECT_EQ(answer("/v1/completions", R"({"model": "one", "prompt": "a", "max_tokens": 2})")["choices"][0]["finish_reason"], "length");
 }
 
+TEST_F(OpenAiRoutes, take_an_empty_suffix_for_none) {
+  add_models();
+  EXPECT_EQ(answer("/v1/completions", R"({"model": "one", "prompt": "a", "suffix": ""})")["choices"][0]["text"], "word word word ");
+}
+
 TEST_F(OpenAiRoutes, refuse_completions_that_cannot_be_given) {
   add_models();
   for (const char* body : {R"({"prompt": {}})", R"({"prompt": []})", R"({"prompt": [[]]})", R"({"prompt": ["a", 1]})", R"({"prompt": "a", "best_of": 2})",
-                           R"({"prompt": "a", "logprobs": 6})", R"({"prompt": ["a", "b"], "n": 100})", R"({})", "[]", ""}) {
+                           R"({"prompt": "a", "logprobs": 21})", R"({"prompt": ["a", "b"], "n": 100})", R"({})", "[]", ""}) {
     EXPECT_EQ(refused("POST", "/v1/completions", body), ErrorCode::kInvalidInput) << body;
   }
 }

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "serve/ollama_environment.h"
 
 namespace minnow {
 namespace {
@@ -69,7 +70,7 @@ Metrics& Operations::metrics() { return metrics_; }
 AccessLog& Operations::log() { return log_; }
 
 void Operations::reload_or_throw() {
-  ServeConfig next = file_.empty() ? ServeConfig{} : load_config(file_);
+  ServeConfig next = file_.empty() ? environment_config() : load_config(file_);
   if (overlay_) overlay_(next);
   // Keys last: what is read and right by then takes effect as a whole.
   AuthSettings settings = auth_settings(next);

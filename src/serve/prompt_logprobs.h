@@ -1,4 +1,4 @@
-// How likely the tokens of a prompt are, each after those before it: what `echo` with `logprobs` shows.
+// How likely the tokens of a prompt are, each after those before it: what `prompt_logprobs`, and `echo` with `logprobs`, show.
 #pragma once
 
 #include <vector>

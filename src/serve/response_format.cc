@@ -17,6 +17,11 @@ ConstraintSpec text_constraint(const RequestFields& fields, std::string_view nam
   return spec;
 }
 
+// An empty grammar is none: clients of llama-server send one with every request.
+ConstraintSpec grammar_constraint(const RequestFields& body, std::string_view name) {
+  return body.required_text(name).empty() ? ConstraintSpec{} : text_constraint(body, name, Kind::kGrammar);
+}
+
 ConstraintSpec choice_constraint(const RequestFields& fields, std::string_view name) {
   if (!fields.required(name).is_array()) fields.refuse(name, "must be an array of strings");
   ConstraintSpec spec{.kind = Kind::kChoice, .choices = fields.texts(name, limits::kMaxSchemaPlaces)};
@@ -89,8 +94,8 @@ ConstraintSpec read_response_format(const RequestFields& body) {
   take("guided_json", [&] { return schema_constraint(body, "guided_json"); });
   take("guided_regex", [&] { return text_constraint(body, "guided_regex", Kind::kRegex); });
   take("guided_choice", [&] { return choice_constraint(body, "guided_choice"); });
-  take("guided_grammar", [&] { return text_constraint(body, "guided_grammar", Kind::kGrammar); });
-  take("grammar", [&] { return text_constraint(body, "grammar", Kind::kGrammar); });
+  take("guided_grammar", [&] { return grammar_constraint(body, "guided_grammar"); });
+  take("grammar", [&] { return grammar_constraint(body, "grammar"); });
   take("json_schema", [&] { return schema_constraint(body, "json_schema"); });
   return spec.value_or(ConstraintSpec{});
 }

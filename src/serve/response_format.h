@@ -7,7 +7,7 @@
 namespace minnow {
 
 // One of: response_format (text, json_object, json_schema), structured_outputs and guided_json, guided_regex, guided_choice,
-// guided_grammar (vLLM), grammar and json_schema (llama-server). Throws RequestError when two are given, or one of another kind.
+// guided_grammar (vLLM), grammar and json_schema (llama-server); an empty grammar is none. Throws RequestError when two are given, or one of another kind.
 ConstraintSpec read_response_format(const RequestFields& body);
 
 // {"type": "text" | "json_object" | "json_schema", ...}; the schema of the last kind stands within "json_schema", or beside the type as

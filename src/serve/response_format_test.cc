@@ -25,6 +25,8 @@ TEST(ResponseFormat, is_none_when_nothing_or_text_is_asked) {
   EXPECT_EQ(read("{}").kind, Kind::kNone);
   EXPECT_EQ(read(R"({"response_format": {"type": "text"}})").kind, Kind::kNone);
   EXPECT_EQ(read(R"({"response_format": null, "grammar": null})").kind, Kind::kNone);
+  EXPECT_EQ(read(R"({"grammar": "", "guided_grammar": ""})").kind, Kind::kNone);
+  EXPECT_EQ(read(R"({"grammar": "", "response_format": {"type": "json_object"}})").kind, Kind::kObject);
 }
 
 TEST(ResponseFormat, is_any_object_or_a_schema) {
@@ -63,6 +65,8 @@ TEST(ResponseFormat, is_refused_by_the_name_of_its_field) {
   EXPECT_EQ(refused_field(R"({"structured_outputs": {"json": {}, "regex": "a"}})"), "structured_outputs");
   EXPECT_EQ(refused_field(R"({"structured_outputs": {"structural_tag": "x"}})"), "structured_outputs.structural_tag");
   EXPECT_EQ(refused_field(R"({"guided_choice": []})"), "guided_choice");
+  EXPECT_EQ(refused_field(R"({"grammar": 7})"), "grammar");
+  EXPECT_EQ(refused_field(R"({"guided_regex": ""})"), "guided_regex");
   EXPECT_EQ(refused_field(R"({"response_format": {"type": "json_object"}, "grammar": "root ::= \"a\""})"), "grammar");
 }
 

@@ -61,26 +61,48 @@ SamplingParams dialect_defaults(Dialect dialect) {
   return p;
 }
 
-// Fields that would change the answer, and are not supported, with the value that asks for nothing.
-void refuse_unsupported(const RequestFields& body) {
-  using Neutral = std::pair<std::string_view, OrderedJson>;
-  static const std::vector<Neutral> kUnsupported = {
-      {"use_beam_search", false},  {"length_penalty", 1},
-      {"spaces_between_special_tokens", true}, {"truncate_prompt_tokens", nullptr},
-      {"prompt_logprobs", nullptr}, {"allowed_token_ids", OrderedJson::array()},
-      {"bad_words", OrderedJson::array()}, {"logits_processors", OrderedJson::array()},
-      {"thinking_token_budget", nullptr}, {"lora", OrderedJson::array()},
-      {"top_n_sigma", -1},         {"dynatemp_range", 0},
-      {"adaptive_target", -1},     {"t_max_predict_ms", 0},
-      {"n_indent", 0},             {"samplers", nullptr},
-      {"prompt_embeds", nullptr},  {"mm_processor_kwargs", nullptr},
-      {"kv_transfer_params", nullptr}, {"vllm_xargs", nullptr},
-      {"return_tokens_as_token_ids", false}, {"post_sampling_probs", false},
+// A field that would change the answer, and is not supported.
+struct Unsupported {
+  std::string_view name;
+  OrderedJson neutral;                       // asks for nothing
+  bool (*is_off)(double value) = nullptr;    // numbers that ask for nothing as well
+};
+
+const std::vector<Unsupported>& unsupported_fields() {
+  constexpr auto kUpToZero = [](double value) { return value <= 0; };
+  constexpr auto kBelowZero = [](double value) { return value < 0; };
+  static const std::vector<Unsupported> kFields = {
+      {"use_beam_search", false},
+      {"length_penalty", 1},
+      {"spaces_between_special_tokens", true},
+      {"truncate_prompt_tokens", nullptr},
+      {"prompt_logprobs", nullptr},
+      {"bad_words", OrderedJson::array()},
+      {"logits_processors", OrderedJson::array()},
+      {"thinking_token_budget", nullptr},
+      {"lora", OrderedJson::array()},
+      {"top_n_sigma", -1, kUpToZero},
+      {"dynatemp_range", 0, kUpToZero},
+      {"adaptive_target", -1, kBelowZero},
+      {"t_max_predict_ms", 0, kUpToZero},
+      {"n_indent", 0},
+      {"samplers", nullptr},
+      {"prompt_embeds", nullptr},
+      {"mm_processor_kwargs", nullptr},
+      {"kv_transfer_params", nullptr},
+      {"vllm_xargs", nullptr},
+      {"return_tokens_as_token_ids", false},
+      {"post_sampling_probs", false},
       {"chat_template", nullptr},
   };
-  for (const auto& [name, neutral] : kUnsupported) {
+  return kFields;
+}
+
+void refuse_unsupported(const RequestFields& body, std::string_view own) {
+  for (const auto& [name, neutral, is_off] : unsupported_fields()) {
     const OrderedJson* value = body.find(name);
-    if (!value || *value == neutral) continue;
+    if (!value || *value == neutral || name == own) continue;
+    if (is_off != nullptr && value->is_number() && is_off(value->get<double>())) continue;
     body.refuse(name, "is not supported", neutral.is_null() ? "leave it out" : fmt::format("leave it out, or give {}", neutral.dump()));
   }
 }
@@ -179,6 +201,7 @@ SamplingParams read_params(const RequestFields& body, SamplingParams p) {
   p.mirostat_eta = number(body, "mirostat_eta", p.mirostat_eta, 0, 1);
   read_penalties(body, p);
   p.logit_bias = read_logit_bias(body);
+  p.allowed_tokens = body.token_ids("allowed_token_ids", limits::kMaxAllowedTokens);
   const auto seed = body.optional_integer("seed", std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max());
   p.seed = seed && *seed >= 0 ? static_cast<uint64_t>(*seed) : random_seed();
   return p;
@@ -196,8 +219,8 @@ SamplingParams default_sampling(Dialect dialect, const GgufMetadata& metadata) {
   return params;
 }
 
-SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults) {
-  refuse_unsupported(body);
+SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults, std::string_view own) {
+  refuse_unsupported(body, own);
   SamplingFields fields;
   fields.sampling = read_params(body, std::move(defaults));
   for (const std::string_view name : {"n_predict", "max_tokens", "max_completion_tokens"}) {

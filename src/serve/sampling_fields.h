@@ -29,8 +29,8 @@ SamplingParams default_sampling(Dialect dialect, const GgufMetadata& metadata);
 
 // Of the fields max_completion_tokens, max_tokens and n_predict the first one given counts. A missing or negative seed is a
 // random one. Throws RequestError for wrong types and values out of range, and for fields that would change the answer but are
-// not supported (allowed_token_ids, use_beam_search, ...), unless their value asks for nothing.
-SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults);
+// not supported (bad_words, use_beam_search, ...), unless their value asks for nothing, or the route honours them: `own` is one.
+SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults, std::string_view own = {});
 
 // Stop strings alone: a string or an array of strings, each of 1 to limits::kMaxStopBytes bytes.
 std::vector<std::string> read_stop(const RequestFields& body, std::string_view name);

@@ -87,6 +87,13 @@ TEST(SamplingFields, take_the_bias_list_of_llama_server) {
   EXPECT_TRUE(std::isinf(fields.sampling.logit_bias[1].second));
 }
 
+TEST(SamplingFields, hold_to_tokens_that_are_named) {
+  EXPECT_EQ(read(R"({"allowed_token_ids": [7, 9]})").sampling.allowed_tokens, (std::vector<TokenId>{7, 9}));
+  EXPECT_TRUE(read(R"({"allowed_token_ids": []})").sampling.allowed_tokens.empty());
+  EXPECT_EQ(refused_field(R"({"allowed_token_ids": [-1]})"), "allowed_token_ids[0]");
+  EXPECT_EQ(refused_field(R"({"allowed_token_ids": "7"})"), "allowed_token_ids");
+}
+
 TEST(SamplingFields, keep_one_token_at_least_when_top_p_is_0) {
   const SamplingFields fields = read(R"({"top_p": 0})");
   EXPECT_GT(fields.sampling.top_p, 0);
@@ -128,6 +135,18 @@ TEST(SamplingFields, refuse_what_they_cannot_honour_unless_it_asks_for_nothing) 
   EXPECT_EQ(refused_field(R"({"use_beam_search": false, "bad_words": [], "length_penalty": 1.0, "lora": [], "top_n_sigma": -1.0,
                               "truncate_prompt_tokens": null, "something_new": 3})"),
             "nothing");
+}
+
+TEST(SamplingFields, take_any_value_of_what_is_not_supported_that_switches_it_off) {
+  for (const char* off : {R"({"top_n_sigma": 0})", R"({"top_n_sigma": -0.5})", R"({"adaptive_target": -0.1})", R"({"adaptive_target": -7})",
+                          R"({"t_max_predict_ms": -1})", R"({"dynatemp_range": 0.0})"}) {
+    EXPECT_EQ(refused_field(off), "nothing") << off;
+  }
+  EXPECT_EQ(refused_field(R"({"top_n_sigma": 0.5})"), "top_n_sigma");
+  EXPECT_EQ(refused_field(R"({"adaptive_target": 0})"), "adaptive_target");
+  EXPECT_EQ(refused_field(R"({"t_max_predict_ms": 1})"), "t_max_predict_ms");
+  EXPECT_EQ(refused_field(R"({"dynatemp_range": 0.5})"), "dynatemp_range");
+  EXPECT_EQ(refused_field(R"({"top_n_sigma": "0"})"), "top_n_sigma");
 }
 
 TEST(SamplingFields, draw_a_seed_where_none_is_given) {

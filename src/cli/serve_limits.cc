@@ -52,6 +52,7 @@ constexpr ServeLimit kServeLimits[] = {
     {"kMaxOrderedJsonKeys", kMaxOrderedJsonKeys, "", "keys of one object of a chat, a tool or a schema"},
     {"kMaxChatMessages", kMaxChatMessages, "", "messages of a chat, items of a response's input"},
     {"kMaxContentParts", kMaxContentParts, "", "parts of one message"},
+    {"kMaxContextEdits", kMaxContextEdits, "", "edits of a request's context_management"},
     {"kMaxTools", kMaxTools, "", "tools of a request"},
     {"kMaxToolCalls", kMaxToolCalls, "", "tool calls of one message"},
     {"kMaxToolCallBytes", kMaxToolCallBytes, "bytes", "one tool call that a model generates"},

@@ -39,7 +39,8 @@ export async function recordedFetch(input, init) {
   const response = await fetch(input, init);
   const { pathname } = new URL(typeof input === "string" ? input : (input.url ?? input.href));
   const entry = { method: init?.method ?? input.method ?? "GET", path: pathname, status: response.status, type: response.headers.get("content-type") ?? "" };
-  if (process.env.MINNOW_RECORD && response.body) {
+  const anthropic = new Headers(init?.headers ?? input.headers).has("anthropic-version"); // answered in its form on paths of OpenAI's as well
+  if (process.env.MINNOW_RECORD && response.body && !anthropic) {
     const text = response.clone().text();
     recording.push(text.then((body) => appendFileSync(process.env.MINNOW_RECORD, JSON.stringify({ ...entry, body }) + "\n"), () => {})); // it was aborted
   }

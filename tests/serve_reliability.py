@@ -155,7 +155,7 @@ def aborts(c, folder, _model, long):
 
 def readers(c, folder, _model, long):
     """Streams that are read a byte a second. Others are answered as before, and what waits is bounded; then they are cut."""
-    n, write_seconds, n_others, slower = (1000, 180, 100, 1.1) if long else (100, 12, 30, 1.5)
+    n, write_seconds, n_others, slower = (1000, 300, 100, 1.1) if long else (100, 12, 30, 1.5)
     path = "/v1/completions"
     with Server(c.minnow, folder, "minnow-tiny", "--write-seconds", write_seconds, "--max-queue", 4000, "--parallel", 4) as server:
         wants = {**story(STORIES[0]), "max_tokens": 450, "ignore_eos": True}
@@ -171,7 +171,15 @@ def readers(c, folder, _model, long):
             return time.monotonic() - began
 
         def seconds():
-            return statistics.median(quick() for _ in range(n_others))
+            return min(statistics.median(quick() for _ in range(n_others)) for _ in range(3))
+
+        def made():
+            return metric(server, "vllm:generation_tokens_total")
+
+        def nothing_is_made():
+            running, before = metric(server, "vllm:num_requests_running"), made()
+            time.sleep(2 if long else 0)
+            return running == 0 and made() == before
 
         in_threads(8, whole)  # the cache of the engine is in memory from here on
         quiet, before, open_before = seconds(), resident_kilobytes(server), descriptors(server)
@@ -195,21 +203,23 @@ def readers(c, folder, _model, long):
         sipping = threading.Thread(target=sip, daemon=True)
         sipping.start()
         time.sleep(1)
-        c.check(wait_for(lambda: metric(server, "vllm:num_requests_running") == 0, write_seconds), "nothing is made that nobody reads")
+        # The kernels of wide ones make room for more and more of an answer that nobody reads, which takes them a minute or two (long).
+        c.check(wait_for(nothing_is_made, 2 * write_seconds / 3), "nothing is made that nobody reads")
         ours, kernel = (resident_kilobytes(server) - before) / len(slow), kernel_kilobytes(server)
         c.check(len(kernel) >= n, f"{len(kernel)} connections are open")
         mean = statistics.mean(kernel or [0])
         c.check(ours + mean < 64, f"a slow reader costs {ours + mean:.1f} KB: {ours:.1f} KB of the server, and {mean:.1f} KB of the kernel")
         aside, among = metric(server, "vllm:num_requests_waiting"), seconds()
         c.check(aside > n / 8, f"{aside:.0f} answers wait for their readers")
-        c.check(among < slower * quiet + 0.002, f"others are as quick as before: {1000 * quiet:.1f} ms, then {1000 * among:.1f} ms")
+        c.check(among < slower * quiet + (0 if long else 0.002), f"others are as quick as before: {1000 * quiet:.1f} ms, then {1000 * among:.1f} ms")
         print(f"     a slow reader costs {ours:.1f} KB of the server, {mean:.1f} KB of the kernel ({max(kernel, default=0):.1f} KB at most); "
               f"others are answered in {1000 * among:.1f} ms instead of {1000 * quiet:.1f} ms")
         # The kernels of wide ones make room again and again, and each time is a write that came to its end: those go by themselves.
         c.check(wait_for(lambda: descriptors(server) <= open_before + n // 4, 3 * write_seconds), "slow readers are cut")
         for r in slow[n:]:
             r.socket.close()
-        c.check(wait_for(lambda: descriptors(server) <= open_before), "no descriptor is left")
+        # Answers that were set aside and went on for a while are cut that much later.
+        c.check(wait_for(lambda: descriptors(server) <= open_before, 2 * write_seconds), "no descriptor is left")
         c.check(wait_for(lambda: is_idle(server)), "and their answers end")
         over.set()
         sipping.join()

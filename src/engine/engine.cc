@@ -25,7 +25,7 @@ bool sees_both_sides(const Graph& graph) {
                      [](const Node& n) { return n.op == Op::kAttention && !n.get<AttentionAttrs>().causal; });
 }
 
-constexpr auto kReaderPoll = std::chrono::milliseconds(5);
+constexpr uint64_t kNotHeard = UINT64_MAX;  // no count of rings
 
 // Memory for the logits of one step. Each row is as wide as the vocabulary.
 constexpr int64_t kLogitsBytes = 64 << 20;
@@ -121,16 +121,17 @@ struct Engine::Impl {
 
   ~Impl() {
     {
-      const std::lock_guard lock(mutex);
+      const std::lock_guard lock(bell->mutex);
       stopping = true;
     }
-    wake.notify_all();
+    bell->wake.notify_all();
     worker.join();
   }
 
   void loop();
   bool take_submissions();
   void step();
+  void listen();
   void wait_for_readers();
   void run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices);
   void deliver(const ScheduledSlice& slice, std::span<const float> logits);
@@ -154,11 +155,11 @@ struct Engine::Impl {
   KvCache kv;
   Scheduler scheduler;
 
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::vector<std::unique_ptr<Sequence>> submitted;  // under mutex
-  int64_t n_submitted = 0;                           // under mutex; of all time
-  bool stopping = false;                             // under mutex
+  const std::shared_ptr<Doorbell> bell = std::make_shared<Doorbell>();
+  std::vector<std::unique_ptr<Sequence>> submitted;  // under bell->mutex, as are the next two
+  int64_t n_submitted = 0;                           // of all time
+  bool stopping = false;
+  uint64_t rings_heard = 0;                          // of the worker
   EngineStatus counted;    // of the worker
   std::mutex status_mutex;
   EngineStatus published;  // under status_mutex
@@ -167,9 +168,12 @@ struct Engine::Impl {
 
 // Moves new requests to the scheduler; waits for one when there is nothing else to do. False: stop.
 bool Engine::Impl::take_submissions() {
-  std::unique_lock lock(mutex);
-  if (scheduler.idle()) wake.wait(lock, [&] { return stopping || !submitted.empty(); });
-  for (auto& s : submitted) scheduler.add(std::move(s));
+  std::unique_lock lock(bell->mutex);
+  if (scheduler.idle()) bell->wake.wait(lock, [&] { return stopping || !submitted.empty(); });
+  for (auto& s : submitted) {
+    scheduler.add(std::move(s));
+    rings_heard = kNotHeard;  // it may have rung before it was here
+  }
   submitted.clear();
   return !stopping;
 }
@@ -201,13 +205,7 @@ void Engine::Impl::publish() {
 }
 
 void Engine::Impl::step() {
-  for (Sequence* s : scheduler.all()) {
-    if (s->state->is_cancelled()) {
-      finish(*s, FinishReason::kCancelled);
-    } else if (static_cast<int64_t>(s->tokens.size()) > options.n_ctx) {
-      finish(*s, FinishReason::kContextFull);
-    }
-  }
+  listen();
   if (scheduler.idle()) return;
   Batch batch;
   const std::vector<ScheduledSlice> slices = scheduler.schedule(batch);
@@ -221,10 +219,25 @@ void Engine::Impl::step() {
   }
 }
 
-// All answers are set aside. Whoever reads again does not say so.
+// Ends what was given up or is too long, and takes back what is read again. Looks at those that only wait when there was a ring.
+void Engine::Impl::listen() {
+  const uint64_t rings = bell->rings();
+  if (std::exchange(rings_heard, rings) != rings) {
+    for (Sequence* s : scheduler.all()) {
+      if (s->state->is_cancelled()) finish(*s, FinishReason::kCancelled);
+    }
+    scheduler.take_back();
+  }
+  for (std::size_t i = scheduler.running().size(); i-- > 0;) {  // from the end: finish() removes it
+    Sequence& s = *scheduler.running()[i];
+    if (static_cast<int64_t>(s.tokens.size()) > options.n_ctx) finish(s, FinishReason::kContextFull);
+  }
+}
+
+// All answers are set aside.
 void Engine::Impl::wait_for_readers() {
-  std::unique_lock lock(mutex);
-  wake.wait_for(lock, kReaderPoll, [&] { return stopping || !submitted.empty(); });
+  std::unique_lock lock(bell->mutex);
+  bell->wake.wait(lock, [&] { return stopping || !submitted.empty() || bell->rings() != rings_heard; });
 }
 
 void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices) {
@@ -379,18 +392,18 @@ Engine::~Engine() = default;
 
 std::unique_ptr<Generation> Engine::submit(GenerateRequest request) {
   check_request(request);
-  auto state = std::make_shared<Generation::State>();
+  auto state = std::make_shared<Generation::State>(impl_->bell);
   state->on_event = std::exchange(request.on_event, {});
   state->max_unread = request.max_unread_bytes;
   const SequenceContext context{impl_->tokenizer.get(), &impl_->ends, impl_->roots.root(request.cache_salt)};
   auto sequence = std::make_unique<Sequence>(std::move(request), state, context);
   {
-    const std::lock_guard lock(impl_->mutex);
+    const std::lock_guard lock(impl_->bell->mutex);
     if (impl_->stopping) fail(ErrorCode::kCancelled, "the engine stops");
     sequence->number = impl_->n_submitted++;
     impl_->submitted.push_back(std::move(sequence));
   }
-  impl_->wake.notify_all();
+  impl_->bell->wake.notify_all();
   return std::unique_ptr<Generation>(new Generation(std::move(state)));
 }
 
@@ -400,7 +413,7 @@ EngineStatus Engine::status() const {
     const std::lock_guard lock(impl_->status_mutex);
     status = impl_->published;
   }
-  const std::lock_guard lock(impl_->mutex);
+  const std::lock_guard lock(impl_->bell->mutex);
   status.waiting += static_cast<int>(impl_->submitted.size());
   return status;
 }

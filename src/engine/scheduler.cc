@@ -1,10 +1,11 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace minnow {
 
-// What nobody reads makes room for others. It is the first to go on.
+// What nobody reads makes room for others.
 void Scheduler::set_aside() {
   for (auto at = running_.begin(); at != running_.end();) {
     if (!(*at)->state->is_behind()) {
@@ -13,18 +14,20 @@ void Scheduler::set_aside() {
     }
     release_pages(**at);
     (*at)->rest();
-    waiting_.push_front(std::move(*at));
+    aside_.push_back(std::move(*at));
     at = running_.erase(at);
   }
 }
 
+void Scheduler::take_back() {
+  const auto reads = std::stable_partition(aside_.begin(), aside_.end(), [](const auto& s) { return s->state->is_behind(); });
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(reads), std::make_move_iterator(aside_.end()));
+  aside_.erase(reads, aside_.end());
+}
+
 void Scheduler::admit() {
-  for (auto at = waiting_.begin(); at != waiting_.end() && static_cast<int>(running_.size()) < limits_.n_sequences;) {
-    Sequence& next = **at;
-    if (next.state->is_behind()) {
-      ++at;
-      continue;
-    }
+  while (!waiting_.empty() && static_cast<int>(running_.size()) < limits_.n_sequences) {
+    Sequence& next = *waiting_.front();
     reuse_prefix(next);
     // Room for the whole prompt and the beginning of an answer, or it would soon have to leave again.
     const int64_t wanted = (static_cast<int64_t>(next.tokens.size()) + kKvPage) / kKvPage - static_cast<int64_t>(next.pages.size());
@@ -36,8 +39,8 @@ void Scheduler::admit() {
       counts_.prefix_queries += next.n_prompt;
       counts_.prefix_hits += std::min(next.n_cached, next.n_prompt);
     }
-    running_.push_back(std::move(*at));
-    at = waiting_.erase(at);
+    running_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
   }
 }
 
@@ -153,12 +156,14 @@ void Scheduler::remove(Sequence* sequence) {
   const auto is_it = [&](const std::unique_ptr<Sequence>& s) { return s.get() == sequence; };
   std::erase_if(running_, is_it);
   std::erase_if(waiting_, is_it);
+  std::erase_if(aside_, is_it);
 }
 
 std::vector<Sequence*> Scheduler::all() const {
   std::vector<Sequence*> all;
   for (const auto& s : running_) all.push_back(s.get());
   for (const auto& s : waiting_) all.push_back(s.get());
+  for (const auto& s : aside_) all.push_back(s.get());
   return all;
 }
 

@@ -64,7 +64,9 @@ std::optional<Event> Generation::State::take() {
   if (events.empty()) return std::nullopt;
   Event event = std::move(events.front());
   events.pop_front();
+  const bool was_behind = is_behind();
   unread -= bytes_of(event);
+  if (was_behind && !is_behind()) bell->ring();
   return event;
 }
 
@@ -137,8 +139,7 @@ Generation::~Generation() {
 }
 
 void Generation::cancel() {
-  const std::lock_guard lock(state_->mutex);
-  state_->cancelled = true;
+  if (!state_->cancelled.exchange(true)) state_->bell->ring();
 }
 
 std::optional<Event> Generation::next_for(std::chrono::milliseconds timeout) {

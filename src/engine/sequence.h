@@ -21,8 +21,31 @@
 
 namespace minnow {
 
+// Where the holders of Generations tell the engine that one was given up, or was read again.
+class Doorbell {
+ public:
+  void ring() {
+    {
+      const std::lock_guard lock(mutex);
+      rings_.fetch_add(1, std::memory_order_release);
+    }
+    wake.notify_all();
+  }
+  // What was written before a ring is seen by whoever sees the ring.
+  uint64_t rings() const { return rings_.load(std::memory_order_acquire); }
+
+  std::mutex mutex;  // of the engine's submissions as well; taken behind State::mutex, never before it
+  std::condition_variable wake;
+
+ private:
+  std::atomic<uint64_t> rings_{0};
+};
+
 // What a Generation and the engine share.
 struct Generation::State {
+  explicit State(std::shared_ptr<Doorbell> b) : bell(std::move(b)) {}
+
+  const std::shared_ptr<Doorbell> bell;
   std::mutex mutex;
   std::condition_variable arrived;
   std::deque<Event> events;
@@ -37,7 +60,7 @@ struct Generation::State {
   void push(Event event);
   bool is_cancelled() const { return cancelled.load(std::memory_order_relaxed); }
   bool is_behind() const { return max_unread > 0 && unread.load(std::memory_order_relaxed) > max_unread; }  // more waits to be taken than may
-  std::optional<Event> take();  // under mutex
+  std::optional<Event> take();  // under mutex; rings when that ends being behind
 };
 
 // What all sequences of an engine share.

@@ -108,6 +108,13 @@ def models(c):
     c.same((page["has_more"], page["first_id"], page["last_id"]), (False, page["data"][0]["id"], page["data"][-1]["id"]), "a page of models")
     for key in ("type", "id", "display_name", "created_at"):
         c.check(page["data"][0].get(key), f"{key} of a model: {page}")
+    first = c.server.get("/v1/models?limit=1", headers=version).json()
+    c.same(([m["id"] for m in first["data"]], first["has_more"]), ([page["first_id"]], len(page["data"]) > 1), "a page of one model")
+    rest = c.server.get(f"/v1/models?after_id={first['last_id']}", headers=version).json()
+    c.same(first["data"] + rest["data"], page["data"], "and the models behind it")
+    for query in ("limit=0", "limit=1001", "after_id=none"):
+        wrong = c.server.get(f"/v1/models?{query}", headers=version)
+        c.check(wrong.status == 400 and wrong.json()["error"]["type"] == "invalid_request_error", f"{query}: {wrong!r}")
     missing = c.server.get("/v1/models/none", headers=version)
     c.check(missing.status == 404 and missing.json().get("type") == "error" and missing.json()["error"]["type"] == "not_found_error", f"{missing!r}")
 

@@ -192,6 +192,7 @@ ServerOptions server_options(const ServeConfig& config, const Arguments& a) {
   ServerOptions o;
   o.host = config.server.host;
   o.port = static_cast<uint16_t>(config.server.port);
+  o.address_hint = ollama_host_hint(std::getenv("OLLAMA_HOST"), config);
   o.unix_path = config.server.socket;
   o.tcp = config.server.tcp;
   o.tls_certificate = config.tls.certificate.string();

@@ -99,14 +99,15 @@ ToolFields set_tools(ChatRequest& request, const RequestFields& body, const Mode
   return tools;
 }
 
-void set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model) {
-  if (!fields.has(name)) return;
+bool set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model) {
+  if (!fields.has(name)) return true;
   const std::string effort = fields.choice(name, "", {"none", "minimal", "low", "medium", "high", "xhigh", "ultra", "max"});
+  if (effort != "none" && !model.can.thinking) return false;
   request.thinking = effort != "none";
-  if (effort == "none") return;
-  if (!model.can.thinking) fields.refuse(name, "this model does not think before it answers", "leave it out, or say none");
+  if (effort == "none") return true;
   const bool is_least = effort == "minimal", is_most = effort == "xhigh" || effort == "ultra" || effort == "max";
   request.template_variables["reasoning_effort"] = is_least ? "low" : is_most ? "high" : effort;  // those that templates know
+  return true;
 }
 
 void set_template_variables(ChatRequest& request, const RequestFields& body) {
@@ -145,7 +146,7 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
   set_sampling(request, std::move(sampling));
   request.constraint = read_response_format(body);
   fields.unused = set_tools(request, body, model).unused;
-  set_effort(request, body, "reasoning_effort", model);
+  if (!set_effort(request, body, "reasoning_effort", model)) fields.unused.emplace_back("reasoning_effort");
   set_template_variables(request, body);
   read_continuation(request, body);
   fields.n = body.integer("n", 1, 1, limits::kMaxChoices);

@@ -37,8 +37,9 @@ void set_sampling(ChatRequest& request, SamplingFields fields);
 // Tools and how they are to be called; with `can` of a model whose template does not show them, tools are refused.
 // Gives what else was read: names of groups, and what was left out.
 ToolFields set_tools(ChatRequest& request, const RequestFields& body, const ModelFacts& model);
-// "none" to "max", under `name`: whether the model thinks, and for templates that know of efforts, how much.
-void set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model);
+// "none" to "max", under `name`: whether the model thinks, and for templates that know of efforts, how much. False: it has no effect, since
+// the model does not think.
+bool set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model);
 // chat_template_kwargs and documents.
 void set_template_variables(ChatRequest& request, const RequestFields& body);
 // "metadata": at most 16 short texts with names. An object either way.

@@ -85,8 +85,18 @@ TEST(ChatRequestFields, refuse_what_the_model_cannot_do) {
   plain.tools = plain.thinking = false;
   EXPECT_EQ(refused_field(kTools, plain), "tools");
   EXPECT_EQ(refused_field(kTools + std::string(R"(, "tool_choice": "required")"), plain), "nothing");  // the mask can
-  EXPECT_EQ(refused_field(R"("reasoning_effort": "high")", plain), "reasoning_effort");
-  EXPECT_EQ(refused_field(R"("reasoning_effort": "none")", plain), "nothing");
+}
+
+TEST(ChatRequestFields, name_an_effort_of_a_model_that_does_not_think) {
+  ResponderCapabilities plain = kAll;
+  plain.thinking = false;
+  const ChatFields fields = read(R"("reasoning_effort": "high")", plain);
+  EXPECT_EQ(fields.unused, std::vector<std::string>{"reasoning_effort"});
+  EXPECT_EQ(fields.request.thinking, std::nullopt);
+  EXPECT_TRUE(fields.request.template_variables.empty());
+  EXPECT_TRUE(read(R"("reasoning_effort": "none")", plain).unused.empty());
+  EXPECT_TRUE(read(R"("reasoning_effort": "high")").unused.empty());
+  EXPECT_EQ(refused_field(R"("reasoning_effort": "utmost")", plain), "reasoning_effort");
 }
 
 TEST(ChatRequestFields, turn_efforts_into_what_templates_know) {

@@ -147,7 +147,7 @@ ResponseFields read_response(const RequestFields& body, const ModelFacts& model,
   fields.unused.insert(fields.unused.end(), tools.unused.begin(), tools.unused.end());
   fields.format.grouped = std::move(tools.grouped);
   const RequestFields reasoning = body.object("reasoning");
-  set_effort(request, reasoning, "effort", model);
+  if (!set_effort(request, reasoning, "effort", model)) fields.unused.emplace_back("reasoning.effort");
   // What the model thinks is shown whole.
   for (const std::string_view name : {"summary", "generate_summary"}) reasoning.optional_text(name);
   set_template_variables(request, body);

@@ -8,9 +8,9 @@ namespace {
 constexpr ResponderCapabilities kAll = {.chat = true, .tools = true, .thinking = true, .insert = true};
 const std::string kTenant = "t";
 
-ResponseFields read(const std::string& text, const ResponseStore& store = ResponseStore()) {
+ResponseFields read(const std::string& text, const ResponseStore& store = ResponseStore(), ResponderCapabilities can = kAll) {
   const OrderedJson body = parse_ordered_json(text, "test");
-  return read_response(RequestFields(body), {.sampling = default_sampling(Dialect::kOpenAi, GgufMetadata("test")), .can = kAll}, {store, kTenant});
+  return read_response(RequestFields(body), {.sampling = default_sampling(Dialect::kOpenAi, GgufMetadata("test")), .can = can}, {store, kTenant});
 }
 
 std::string refused_field(const std::string& more) {
@@ -140,6 +140,14 @@ TEST(ResponseRequest, names_what_has_no_effect) {
   EXPECT_EQ(fields.request.tools[0]["function"]["name"], "n__f");
   EXPECT_EQ(fields.format.grouped.at("n__f").name, "f");
   EXPECT_TRUE(read(R"({"input": "hi", "text": {"verbosity": "medium"}})").unused.empty());
+}
+
+TEST(ResponseRequest, names_an_effort_of_a_model_that_does_not_think) {
+  ResponderCapabilities plain = kAll;
+  plain.thinking = false;
+  const std::string body = R"({"input": "hi", "reasoning": {"effort": "medium", "summary": "auto"}})";
+  EXPECT_EQ(read(body, ResponseStore(), plain).unused, std::vector<std::string>{"reasoning.effort"});
+  EXPECT_TRUE(read(body).unused.empty());
 }
 
 TEST(ResponseRequest, goes_on_after_a_call_whose_room_ended) {

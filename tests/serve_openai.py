@@ -150,6 +150,20 @@ def chat_whole(c):
     c.check(other["choices"][0]["message"] == choice["message"], "what has no effect has none")
 
 
+def prompt_cache(c):
+    text = "one two three " * 40
+    for path, body, prompt, cached in (
+            ("/v1/chat/completions", chat(messages=[{"role": "user", "content": text}]), "prompt_tokens", "prompt_tokens_details"),
+            ("/v1/completions", {"model": "tiny", "prompt": text, "max_tokens": 2}, "prompt_tokens", "prompt_tokens_details"),
+            ("/v1/responses", {"model": "tiny", "input": text, "max_output_tokens": 2}, "input_tokens", "input_tokens_details")):
+        c.ask(path, body)
+        again = c.ask(path, body)["usage"]
+        c.check(0 < again[cached]["cached_tokens"] < again[prompt], f"{path} remembers a prompt: {again}")
+        fresh = c.ask(path, {**body, "cache_prompt": False})["usage"]
+        c.check(fresh[cached]["cached_tokens"] == 0, f"{path} without the cache: {fresh}")
+        c.refused(path, {**body, "cache_prompt": "no"}, "cache_prompt")
+
+
 def chat_choices(c):
     body = c.ask("/v1/chat/completions", chat(n=3, temperature=2))
     c.check([x["index"] for x in body["choices"]] == [0, 1, 2], f"n=3: {body['choices']}")
@@ -486,7 +500,7 @@ def main():
         model.write_bytes(model_bytes())
         with Server(pathlib.Path(options.minnow).resolve(), pathlib.Path(folder) / "server", model) as server:
             c = Checks(server)
-            for part in (models, chat_whole, chat_choices, chat_sampling, chat_formats, chat_tools, chat_stream, chat_refusals, completions, responses,
+            for part in (models, chat_whole, prompt_cache, chat_choices, chat_sampling, chat_formats, chat_tools, chat_stream, chat_refusals, completions, responses,
                          response_tools_and_formats, codex, response_stream, embeddings, rerank):
                 try:
                     part(c)

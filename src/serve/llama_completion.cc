@@ -66,8 +66,7 @@ Completion read_completion(const HttpRequest& http, const RequestFields& body, S
   request.lines = read_line_limits(body);
   const int64_t n_probs = body.integer("n_probs", 0, 0, limits::kMaxLogprobs);
   if (n_probs > 0) request.n_logprobs = static_cast<int>(n_probs);
-  // A salt that nobody else has: nothing is found in the cache.
-  request.cache_salt = cache_salt(http, body.boolean("cache_prompt", true) ? std::string() : random_id(""));
+  request.cache_salt = cache_salt(http, body);
   c.n_choices = body.integer("n_cmpl", 1, 1, limits::kMaxChoices);
 
   c.format.model = c.model->entry().name;

@@ -154,13 +154,11 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
   read_stream(fields, body);
   fields.format.n_choices = static_cast<int>(fields.n);
   fields.format.include_reasoning = body.boolean("include_reasoning", true);
-  request.cache_salt = body.text("cache_salt");
   // Without an effect on answers, but to be of their type.
   read_metadata(body);
   for (const std::string_view name : {"user", "service_tier", "safety_identifier", "prompt_cache_key"}) body.optional_text(name);
   if (body.choice("verbosity", "medium", {"low", "medium", "high"}) != "medium") fields.unused.emplace_back("verbosity");
   if (body.boolean("store", false)) fields.unused.emplace_back("store");
-  fields.use_cache = body.boolean("cache_prompt", true);
   fields.request_id = body.text("request_id");
   if (fields.request_id.size() > limits::kMaxRequestIdBytes) {
     body.refuse("request_id", fmt::format("has {} bytes, allowed: {}", fields.request_id.size(), limits::kMaxRequestIdBytes));

@@ -40,7 +40,7 @@ TEST(ChatRequestFields, ask_for_one_whole_answer_when_they_say_nothing) {
 
 TEST(ChatRequestFields, reach_the_answer) {
   const ChatFields fields = read(R"("n": 3, "logprobs": true, "top_logprobs": 5, "stream": true, "stream_options": {"include_usage": true},
-    "max_tokens": 7, "stop": ["x"], "seed": 1, "include_reasoning": false, "cache_salt": "s", "min_tokens": 1, "ignore_eos": true)");
+    "max_tokens": 7, "stop": ["x"], "seed": 1, "include_reasoning": false, "min_tokens": 1, "ignore_eos": true)");
   EXPECT_EQ(fields.n, 3);
   EXPECT_EQ(fields.format.n_choices, 3);
   EXPECT_EQ(fields.request.n_logprobs, 5);
@@ -51,7 +51,6 @@ TEST(ChatRequestFields, reach_the_answer) {
   EXPECT_EQ(fields.request.stop, std::vector<std::string>{"x"});
   EXPECT_EQ(fields.request.min_tokens, 1);
   EXPECT_TRUE(fields.request.ignore_end);
-  EXPECT_EQ(fields.request.cache_salt, "s");
 }
 
 TEST(ChatRequestFields, leave_out_tools_that_none_may_be_called_of) {
@@ -151,8 +150,6 @@ TEST(ChatRequestFields, name_what_has_no_effect) {
 }
 
 TEST(ChatRequestFields, of_other_servers_are_honoured_or_refused) {
-  EXPECT_TRUE(read("").use_cache);
-  EXPECT_FALSE(read(R"("cache_prompt": false)").use_cache);
   EXPECT_EQ(read(R"("request_id": "r1")").request_id, "r1");
   EXPECT_EQ(refused_field(R"("request_id": ")" + std::string(100, 'x') + "\""), "request_id");
   for (const char* name : {"return_token_ids", "timings_per_token", "return_progress"}) {

@@ -152,7 +152,6 @@ ResponseFields read_response(const RequestFields& body, const ModelFacts& model,
   for (const std::string_view name : {"summary", "generate_summary"}) reasoning.optional_text(name);
   set_template_variables(request, body);
   read_logprobs(fields, body);
-  request.cache_salt = body.text("cache_salt");
   fields.stream = body.boolean("stream", false);
   fields.store = body.boolean("store", true);
   fields.format.include_reasoning = body.boolean("include_reasoning", true);

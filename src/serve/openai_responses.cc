@@ -51,7 +51,7 @@ Outcome create_response(const HttpRequest& http, Services& services) {
   ModelLease model = model_for(http, body.text("model"), services);
   ResponseFields fields = read_response(body, openai_facts(*model), {services.responses, http.caller.tenant});
   check_size(fields, body);
-  fields.request.cache_salt = cache_salt(http, fields.request.cache_salt);
+  fields.request.cache_salt = cache_salt(http, body);
   ResponseFormatOptions format = std::move(fields.format);
   format.response["id"] = random_id("resp_");
   format.response["created_at"] = unix_now();

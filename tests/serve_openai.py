@@ -415,6 +415,20 @@ def codex(c):
     allowed = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "weather"}]}
     only = c.ask(path, {**base, "tools": [function, {"type": "function", **NOW["function"]}], "tool_choice": allowed, "max_output_tokens": 300})
     c.check({x["name"] for x in only["output"] if x["type"] == "function_call"} == {"weather"}, f"allowed_tools: {only['output']}")
+    patch = {"type": "custom", "name": "apply_patch", "description": "edits files", "format": {"type": "grammar", "syntax": "lark", "definition": "start: /x+/"}}
+    custom = {**base, "tools": [patch], "tool_choice": {"type": "custom", "name": "apply_patch"}, "max_output_tokens": 60}
+    answer = c.server.post(path, custom)
+    c.check(answer.status == 200 and "tools.apply_patch.format" in (answer.headers.get("minnow-unused-options") or ""), f"{answer!r}")
+    call = next((x for x in answer.json()["output"] if x["type"] == "custom_tool_call"), {})
+    c.check(call.get("name") == "apply_patch" and isinstance(call.get("input"), str), f"a call of a custom tool: {answer!r}")
+    events = [json.loads(data) for _, data in c.stream(path, custom)]
+    done = [e["input"] for e in events if e["type"] == "response.custom_tool_call_input.done"]
+    c.check(done == [call.get("input")], f"its input in a stream: {done} {call}")
+    result = {"type": "custom_tool_call_output", "call_id": call.get("call_id"), "output": "done"}
+    c.ask(path, {**base, "input": base["input"] + [{**call, "status": "completed"}, result], "tools": [patch], "tool_choice": "none", "max_output_tokens": 8})
+    in_chat = c.ask("/v1/chat/completions", chat(tools=[{"type": "custom", "custom": {"name": "say"}}], max_tokens=60, tool_choice={"type": "custom", "custom": {"name": "say"}}))
+    said = in_chat["choices"][0]["message"]["tool_calls"][0]
+    c.check(said["type"] == "custom" and said["custom"]["name"] == "say" and isinstance(said["custom"]["input"], str), f"in a chat: {said}")
     for length in (3, 12, 24, 36):  # wherever its room ends, a call does not keep the conversation from going on
         cut = c.ask(path, {**base, "store": True, "tools": [function], "tool_choice": "required", "max_output_tokens": length})
         c.ask(path, {"model": "tiny", "input": "go on", "previous_response_id": cut["id"], "max_output_tokens": 4, "truncation": "auto"})

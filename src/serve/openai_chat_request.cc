@@ -145,7 +145,9 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
   fields.format.include_stop = sampling.include_stop;
   set_sampling(request, std::move(sampling));
   request.constraint = read_response_format(body);
-  fields.unused = set_tools(request, body, model).unused;
+  ToolFields tools = set_tools(request, body, model);
+  fields.unused = std::move(tools.unused);
+  fields.format.custom = std::move(tools.custom);
   if (!set_effort(request, body, "reasoning_effort", model)) fields.unused.emplace_back("reasoning_effort");
   set_template_variables(request, body);
   read_continuation(request, body);

@@ -146,6 +146,7 @@ ResponseFields read_response(const RequestFields& body, const ModelFacts& model,
   ToolFields tools = set_tools(request, body, model);
   fields.unused.insert(fields.unused.end(), tools.unused.begin(), tools.unused.end());
   fields.format.grouped = std::move(tools.grouped);
+  fields.format.custom = std::move(tools.custom);
   const RequestFields reasoning = body.object("reasoning");
   if (!set_effort(request, reasoning, "effort", model)) fields.unused.emplace_back("reasoning.effort");
   // What the model thinks is shown whole.

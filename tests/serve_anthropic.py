@@ -98,6 +98,10 @@ def claude_code(c):
     answer = c.server.post("/v1/messages?beta=true", body, headers=version)
     c.check(answer.status == 200, f"{answer!r}")
     c.check("context_management.clear_thinking_20251015" in (answer.headers.get("minnow-unused-options") or ""), f"what had no effect is named: {answer!r}")
+    built_in = [*TOOLS, {"type": "web_search_20250305", "name": "web_search"}, {"type": "bash_20250124", "name": "bash"}]
+    answer = c.server.post("/v1/messages", message(tools=built_in))
+    c.check(answer.status == 200 and (answer.headers.get("minnow-unused-options") or "").startswith("tools.web_search_20250305, tools.bash_20250124"), f"built-in tools: {answer!r}")
+    c.ask("/v1/messages", message(tools=built_in, tool_choice={"type": "tool", "name": "bash"}), 400)
     error = c.ask("/v1/messages", message(context_management={"edits": [{"type": "compact_20260112"}]}), 400)
     c.check("compact_20260112" in error["error"]["message"], f"another edit: {error}")
 

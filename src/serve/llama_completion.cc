@@ -27,17 +27,19 @@ struct Completion {
   std::vector<std::string> unused;  // fields
 };
 
-// Without an effect on answers, but to be of their type: nothing is kept when a context is full, and slots are the engine's business.
-// llama-server does not stop reading a prompt either. The answer tells of a slot and of such a time.
+// Without an effect on answers, but to be of their type: an answer ends where its context is full, so that nothing is discarded, and slots
+// and the cache are the engine's business. llama-server does not stop reading a prompt either. The answer names what asks for more than
+// nothing.
 std::vector<std::string> check_unused(const RequestFields& body) {
-  body.integer("n_keep", 0, -1, kMaxInt);
-  body.integer("n_discard", 0, 0, kMaxInt);
-  body.integer("n_cache_reuse", 0, 0, kMaxInt);
   body.number("dynatemp_exponent", 1, 0, 1e6);  // of a range of 0
   if (body.boolean("return_progress", false)) body.refuse("return_progress", "is not supported", "leave it out");
   std::vector<std::string> unused;
   if (body.integer("id_slot", -1, -1, kMaxInt) >= 0) unused.emplace_back("id_slot");
   if (body.integer("t_max_prompt_ms", 0, -1, kMaxInt) > 0) unused.emplace_back("t_max_prompt_ms");
+  if (body.integer("n_keep", 0, -1, kMaxInt) > 0) unused.emplace_back("n_keep");  // -1: all, which holds
+  for (const char* name : {"n_discard", "n_cache_reuse"}) {
+    if (body.integer(name, 0, 0, kMaxInt) > 0) unused.emplace_back(name);
+  }
   return unused;
 }
 

@@ -460,8 +460,17 @@ def response_stream(c):
 # ---- embeddings and ranking
 
 
+def prompt_work(c):
+    lines = dict(line.rsplit(" ", 1) for line in c.server.get("/metrics").body.decode().splitlines() if line.startswith("llamacpp:"))
+    return float(lines["llamacpp:prompt_tokens_total"]), float(lines["llamacpp:prompt_seconds_total"])
+
+
 def embeddings(c):
     path = "/v1/embeddings"
+    before = prompt_work(c)
+    c.ask(path, {"model": "tiny", "input": "hi"})
+    after = prompt_work(c)
+    c.check(after[0] > before[0] and after[1] > before[1], f"tokens of embeddings are counted with their time: {before} {after}")
     both = c.ask(path, {"model": "tiny", "input": ["hi", "the he"]})
     c.has(both, "object data model usage", "embeddings")
     c.check([x["index"] for x in both["data"]] == [0, 1] and both["usage"]["prompt_tokens"] == both["usage"]["total_tokens"] > 0, f"{str(both)[:200]}")

@@ -300,6 +300,7 @@ asio::awaitable<bool> Connection::respond(HttpResponse response) {
   facts_.response_bytes = response.body.size();
   if (facts_.model.empty()) facts_.model = response.model;
   if (response.prompt_tokens > 0) facts_.prompt_tokens = response.prompt_tokens;
+  if (response.prompt_seconds > 0) facts_.prompt_seconds = response.prompt_seconds;
   std::string bytes;
   append_head(bytes, {.status = response.status, .content_type = response.content_type, .content_length = response.body.size(),
                       .close = !keep_alive_, .request_id = facts_.id, .date = core_.date()}, headers_for(response));

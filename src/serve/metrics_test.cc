@@ -91,6 +91,7 @@ TEST_F(MetricsTest, CountsEmbeddingsAsPromptTokensOnly) {
   const std::string text = this->text();
   EXPECT_THAT(text, HasSubstr("vllm:prompt_tokens_total{model_name=\"tiny\"} 10\n"));
   EXPECT_THAT(text, HasSubstr("vllm:e2e_request_latency_seconds_count{model_name=\"tiny\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("llamacpp:prompt_tokens_seconds 60\n")) << "their time counts as their tokens do";
 }
 
 TEST_F(MetricsTest, WordsOfARequestAreNeverALabel) {

@@ -122,7 +122,10 @@ asio::awaitable<Connection::Head> Connection::read_head(RequestReader& reader) {
   auto deadline = *idle_since_ + (first_ ? times.head : times.idle);
   for (;;) {
     if (!client_.input().empty()) {
-      if (!begun) deadline = SteadyClock::now() + times.head;
+      if (!begun) {
+        begun_ = SteadyClock::now();
+        deadline = begun_ + times.head;
+      }
       begun = true;
       idle_since_.reset();
       const RequestReader::State state = reader.feed(client_.input());
@@ -140,7 +143,7 @@ asio::awaitable<Connection::Head> Connection::read_head(RequestReader& reader) {
 
 // A refusal of status 0: the client is gone.
 asio::awaitable<std::optional<Refusal>> Connection::read_body(RequestReader& reader) {
-  const auto deadline = SteadyClock::now() + core_.options.times.body;
+  const auto deadline = begun_ + core_.options.times.body;
   Share held(core_.body_bytes, 0);
   if (reader.expects_continue() && client_.input().empty()) {
     const bool taken = co_await client_.write(kContinue);

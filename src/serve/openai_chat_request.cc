@@ -121,6 +121,13 @@ void set_template_variables(ChatRequest& request, const RequestFields& body) {
   }
 }
 
+void read_service_fields(const RequestFields& body, std::vector<std::string>& unused) {
+  for (const char* name : {"user", "prompt_cache_key"}) body.optional_text(name);
+  const std::string tier = body.text("service_tier", "auto");
+  if (tier != "auto" && tier != "default") unused.emplace_back("service_tier");
+  if (body.optional_text("safety_identifier")) unused.emplace_back("safety_identifier");
+}
+
 OrderedJson read_metadata(const RequestFields& body) {
   const RequestFields metadata = body.object("metadata");
   if (metadata.json().size() > limits::kMaxMetadataPairs) {
@@ -156,9 +163,8 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
   read_stream(fields, body);
   fields.format.n_choices = static_cast<int>(fields.n);
   fields.format.include_reasoning = body.boolean("include_reasoning", true);
-  // Without an effect on answers, but to be of their type.
-  read_metadata(body);
-  for (const std::string_view name : {"user", "service_tier", "safety_identifier", "prompt_cache_key"}) body.optional_text(name);
+  read_metadata(body);  // it must be of its type, no more
+  read_service_fields(body, fields.unused);
   if (body.choice("verbosity", "medium", {"low", "medium", "high"}) != "medium") fields.unused.emplace_back("verbosity");
   if (body.boolean("store", false)) fields.unused.emplace_back("store");
   fields.request_id = body.text("request_id");

@@ -41,6 +41,9 @@ ToolFields set_tools(ChatRequest& request, const RequestFields& body, const Mode
 bool set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model);
 // chat_template_kwargs and documents.
 void set_template_variables(ChatRequest& request, const RequestFields& body);
+// Fields without an effect on answers, but to be of their type. What asks for something that is not there is added to `unused`: another
+// service_tier than the one that there is, and a safety_identifier. Prompts are remembered with or without a prompt_cache_key.
+void read_service_fields(const RequestFields& body, std::vector<std::string>& unused);
 // "metadata": at most 16 short texts with names. An object either way.
 OrderedJson read_metadata(const RequestFields& body);
 

@@ -145,7 +145,9 @@ TEST(ChatRequestFields, accept_what_has_no_effect_and_name_what_is_wrong) {
 TEST(ChatRequestFields, name_what_has_no_effect) {
   EXPECT_EQ(read(R"("store": true, "verbosity": "low", "tools": [{"type": "web_search"}])").unused,
             (std::vector<std::string>{"tools.web_search", "verbosity", "store"}));
-  EXPECT_TRUE(read(R"("store": false, "verbosity": "medium")").unused.empty());
+  EXPECT_TRUE(read(R"("store": false, "verbosity": "medium", "service_tier": "auto", "prompt_cache_key": "k", "user": "u")").unused.empty());
+  EXPECT_EQ(read(R"("service_tier": "priority", "safety_identifier": "s")").unused, (std::vector<std::string>{"service_tier", "safety_identifier"}));
+  EXPECT_EQ(refused_field(R"("safety_identifier": 1)"), "safety_identifier");
   EXPECT_EQ(refused_field(R"("verbosity": "much")"), "verbosity");
 }
 

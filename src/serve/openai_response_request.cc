@@ -157,7 +157,8 @@ ResponseFields read_response(const RequestFields& body, const ModelFacts& model,
   fields.store = body.boolean("store", true);
   fields.format.include_reasoning = body.boolean("include_reasoning", true);
   body.optional_integer("max_tool_calls", 1, kMaxInt);  // of built-in tools, which there are none of
-  for (const std::string_view name : {"user", "service_tier", "safety_identifier", "prompt_cache_key"}) body.optional_text(name);
+  read_service_fields(body, fields.unused);
+  if (body.choice("truncation", "disabled", {"auto", "disabled"}) == "auto") fields.unused.emplace_back("truncation");  // what is too long is refused
   body.object("stream_options").optional_boolean("include_obfuscation");
   fields.format.response = response_json(fields, body, is_strict_unused(request, model.can));
   return fields;

@@ -143,11 +143,15 @@ class MessageWriter {
     std::string text;
     for (const OrderedJson& part : item["content"]) text += (text.empty() ? "" : "\n") + part["text"].get<std::string>();
     const std::string& role = item["role"].get_ref<const std::string&>();
-    if (role == "system" || role == "developer") return system_text(text);
     if (role == "assistant") {
       assistant()["content"] = text;
-    } else {
+      return;
+    }
+    reasoning_.clear();  // that led to nothing: its room ended
+    if (role == "user") {
       messages_.push_back({{"role", "user"}, {"content", text}});
+    } else {
+      system_text(text);
     }
   }
   void reasoning(const OrderedJson& item) {
@@ -183,6 +187,7 @@ class MessageWriter {
     called_.add(item["call_id"].get<std::string>(), name);
   }
   void call_output(const OrderedJson& item) {
+    reasoning_.clear();
     const std::string id = item["call_id"].get<std::string>();
     OrderedJson message = {{"role", "tool"}, {"content", item["output"]}};
     if (const std::string name = called_.find(id); !name.empty()) message["name"] = name;

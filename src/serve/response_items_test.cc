@@ -125,6 +125,13 @@ TEST(ResponseItems, take_calls_of_custom_tools_and_their_outputs) {
   EXPECT_EQ(refused_field(R"([{"type": "custom_tool_call", "call_id": "c", "name": "patch"}])"), "input[0].input");
 }
 
+TEST(ResponseItems, leave_out_what_was_thought_before_a_question) {
+  EXPECT_EQ(messages(R"([{"role": "user", "content": "a"}, {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "status": "incomplete"},
+      {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}])"),
+            R"([{"role":"user","content":"a"},{"role":"user","content":"b"},{"role":"assistant","content":"c"}])")
+      << "it is not what led to the later answer";
+}
+
 TEST(ResponseItems, know_tools_of_groups_by_one_name) {
   const OrderedJson read = items(R"([{"type": "function_call", "call_id": "c", "name": "f", "namespace": "mcp__docs", "arguments": "{}"},
                                      {"type": "function_call_output", "call_id": "c", "output": "o"}])");

@@ -233,6 +233,10 @@ TEST(LlamaServer, says_what_it_serves) {
   EXPECT_EQ(slots[0]["is_processing"], false);
   EXPECT_EQ(slots[0]["id_task"], -1);
   EXPECT_EQ(slots.back()["id"], slots.size() - 1);
+  OrderedJson used = post(server, "/completion", R"({"prompt": "x"})")["generation_settings"];
+  used["seed"] = -1;  // each answer has its own
+  EXPECT_EQ(slots[0]["params"].dump(), used.dump()) << "the defaults are those of a request that says nothing";
+  EXPECT_EQ(props["default_generation_settings"]["params"].dump(), used.dump());
   server.query = {{"model", "other"}};
   EXPECT_EQ(json(server.ask(routes(), "GET", "/slots")).size(), 0u);
   EXPECT_EQ(status(server, "/props", "{}"), 501);

@@ -116,9 +116,9 @@ LocalResponder::LocalResponder(Engine& engine, const std::string& template_overr
   const std::string& chat_template = template_of(engine.model(), template_override);
   if (chat_template.empty() && need == ChatTemplateNeed::kRequired) refuse_without_template();
   if (!chat_template.empty()) {
-    Chat chat{.encoder = ChatEncoder(engine.tokenizer(), chat_template), .format = output_format_for_template(chat_template)};
-    chat.system = system_places(chat.encoder);
-    chat_ = std::make_unique<const Chat>(std::move(chat));
+    Chat known{.encoder = ChatEncoder(engine.tokenizer(), chat_template), .format = output_format_for_template(chat_template)};
+    known.system = system_places(known.encoder);
+    chat_ = std::make_unique<const Chat>(std::move(known));
   }
   const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
   if (schema.empty()) return;

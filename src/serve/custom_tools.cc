@@ -48,7 +48,11 @@ CustomTool read_custom_tool(const RequestFields& tool) {
     }
   }
   if (!description.empty()) named["description"] = description;
-  named["parameters"] = {{"type", "object"}, {"properties", {{kInput, {{"type", "string"}}}}}, {"required", OrderedJson::array({kInput})}, {"additionalProperties", false}};
+  OrderedJson& parameters = named["parameters"];
+  parameters["type"] = "object";
+  parameters["properties"][kInput]["type"] = "string";
+  parameters["required"] = OrderedJson::array({kInput});
+  parameters["additionalProperties"] = false;
   out.function = read_function(RequestFields(named, tool.path()));
   return out;
 }

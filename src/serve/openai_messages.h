@@ -13,8 +13,9 @@
 namespace minnow {
 
 // The array "messages": {role: system | user | assistant | tool, content: text} each, and where they are given name,
-// reasoning_content, tool_calls (arguments as an object; calls of custom tools have an "input" there), tool_call_id. "developer" is "system". A tool's message without a name
-// gets that of the call that it answers. Throws RequestError for anything else: images, sound and files among them.
+// reasoning_content, tool_calls (arguments as an object; those of custom tools have an "input" there), tool_call_id. "developer" is
+// "system". A tool's message without a name gets that of the call that it answers. Throws RequestError for anything else: images, sound
+// and files among them.
 OrderedJson read_messages(const RequestFields& body);
 
 // A message's content: a string, or parts of text. Missing and null are none.

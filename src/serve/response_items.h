@@ -15,9 +15,8 @@ struct ItemSources {
   MakeId make_id = random_id;  // of items that come without one
 };
 
-// "input": a string, or items. Each in full, as GET …/input_items shows them: message, function_call, function_call_output, custom_tool_call, custom_tool_call_output and
-// reasoning;
-// references are replaced by what they refer to. Throws RequestError for other kinds, and for images and files.
+// "input": a string, or items. Each in full, as GET …/input_items shows them: message, function_call, custom_tool_call, outputs of both,
+// and reasoning; references are replaced by what they refer to. Throws RequestError for other kinds, and for images and files.
 OrderedJson read_items(const RequestFields& body, const ItemSources& sources);
 
 // Messages as read_messages gives them. `instructions` is the first, with a system message that follows; empty: there are none. A call

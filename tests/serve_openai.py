@@ -416,7 +416,9 @@ def codex(c):
     only = c.ask(path, {**base, "tools": [function, {"type": "function", **NOW["function"]}], "tool_choice": allowed, "max_output_tokens": 300})
     c.check({x["name"] for x in only["output"] if x["type"] == "function_call"} == {"weather"}, f"allowed_tools: {only['output']}")
     patch = {"type": "custom", "name": "apply_patch", "description": "edits files", "format": {"type": "grammar", "syntax": "lark", "definition": "start: /x+/"}}
-    custom = {**base, "tools": [patch], "tool_choice": {"type": "custom", "name": "apply_patch"}, "max_output_tokens": 60}
+    quote = c.ask("/tokenize", {"model": "tiny", "content": '"'})["tokens"][-1]
+    ends = {"logit_bias": {str(quote): 100}}  # or it might write a text for ever
+    custom = {**base, **ends, "tools": [patch], "tool_choice": {"type": "custom", "name": "apply_patch"}, "max_output_tokens": 300}
     answer = c.server.post(path, custom)
     c.check(answer.status == 200 and "tools.apply_patch.format" in (answer.headers.get("minnow-unused-options") or ""), f"{answer!r}")
     call = next((x for x in answer.json()["output"] if x["type"] == "custom_tool_call"), {})
@@ -426,7 +428,7 @@ def codex(c):
     c.check(done == [call.get("input")], f"its input in a stream: {done} {call}")
     result = {"type": "custom_tool_call_output", "call_id": call.get("call_id"), "output": "done"}
     c.ask(path, {**base, "input": base["input"] + [{**call, "status": "completed"}, result], "tools": [patch], "tool_choice": "none", "max_output_tokens": 8})
-    in_chat = c.ask("/v1/chat/completions", chat(tools=[{"type": "custom", "custom": {"name": "say"}}], max_tokens=60, tool_choice={"type": "custom", "custom": {"name": "say"}}))
+    in_chat = c.ask("/v1/chat/completions", chat(tools=[{"type": "custom", "custom": {"name": "say"}}], max_tokens=300, tool_choice={"type": "custom", "custom": {"name": "say"}}, **ends))
     said = in_chat["choices"][0]["message"]["tool_calls"][0]
     c.check(said["type"] == "custom" and said["custom"]["name"] == "say" and isinstance(said["custom"]["input"], str), f"in a chat: {said}")
     for length in (3, 12, 24, 36):  # wherever its room ends, a call does not keep the conversation from going on

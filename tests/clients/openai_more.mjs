@@ -199,18 +199,20 @@ await check("tools that are built in are left out, those of a namespace are call
 
 await check("custom tools are called with a text, and their outputs read", async () => {
   const patch = { type: "custom", name: "apply_patch", description: "edits", format: { type: "grammar", syntax: "lark", definition: "start: /.+/" } };
-  const more = { model: RANDOM, max_output_tokens: 100, tools: [patch], tool_choice: { type: "custom", name: "apply_patch" } };
+  const quote = (await (await plain("/tokenize", { method: "POST", body: { model: RANDOM, content: '"' } })).json()).tokens.at(-1);
+  const logit_bias = { [quote]: 100 }; // or it might write a text for ever
+  const more = { model: RANDOM, max_output_tokens: 400, logit_bias, tools: [patch], tool_choice: { type: "custom", name: "apply_patch" } };
   const { data, response } = await client.responses.create({ ...more, input: "a" }).withResponse();
   assert.equal(response.headers.get("minnow-unused-options"), "tools.apply_patch.format");
   const call = data.output.find((item) => item.type === "custom_tool_call");
   assert.equal(call.name, "apply_patch");
   assert.equal(typeof call.input, "string");
   const events = await collect(await client.responses.create({ ...more, input: "a", stream: true }));
-  assert.equal(events.find((e) => e.type === "response.custom_tool_call_input.done").input, events.at(-1).response.output[0].input);
+  assert.equal(events.find((e) => e.type === "response.custom_tool_call_input.done").input, events.at(-1).response.output.at(-1).input);
   const input = [{ role: "user", content: "a" }, call, { type: "custom_tool_call_output", call_id: call.call_id, output: "done" }];
   await client.responses.create({ ...more, input, tool_choice: "none", max_output_tokens: 4 });
   const tools = [{ type: "custom", custom: { name: "say" } }];
-  const chat = await client.chat.completions.create({ model: RANDOM, messages: [{ role: "user", content: "a" }], max_tokens: 100, tools, tool_choice: { type: "custom", custom: { name: "say" } } });
+  const chat = await client.chat.completions.create({ model: RANDOM, messages: [{ role: "user", content: "a" }], max_tokens: 400, logit_bias, tools, tool_choice: { type: "custom", custom: { name: "say" } } });
   const [said] = chat.choices[0].message.tool_calls;
   assert.equal(said.type, "custom");
   assert.equal(said.custom.name, "say");

@@ -98,6 +98,10 @@ def claude_code(c):
     answer = c.server.post("/v1/messages?beta=true", body, headers=version)
     c.check(answer.status == 200, f"{answer!r}")
     c.check("context_management.clear_thinking_20251015" in (answer.headers.get("minnow-unused-options") or ""), f"what had no effect is named: {answer!r}")
+    built_in = [*TOOLS, {"type": "web_search_20250305", "name": "web_search"}, {"type": "bash_20250124", "name": "bash"}]
+    answer = c.server.post("/v1/messages", message(tools=built_in))
+    c.check(answer.status == 200 and (answer.headers.get("minnow-unused-options") or "").startswith("tools.web_search_20250305, tools.bash_20250124"), f"built-in tools: {answer!r}")
+    c.ask("/v1/messages", message(tools=built_in, tool_choice={"type": "tool", "name": "bash"}), 400)
     error = c.ask("/v1/messages", message(context_management={"edits": [{"type": "compact_20260112"}]}), 400)
     c.check("compact_20260112" in error["error"]["message"], f"another edit: {error}")
 
@@ -108,6 +112,13 @@ def models(c):
     c.same((page["has_more"], page["first_id"], page["last_id"]), (False, page["data"][0]["id"], page["data"][-1]["id"]), "a page of models")
     for key in ("type", "id", "display_name", "created_at"):
         c.check(page["data"][0].get(key), f"{key} of a model: {page}")
+    first = c.server.get("/v1/models?limit=1", headers=version).json()
+    c.same(([m["id"] for m in first["data"]], first["has_more"]), ([page["first_id"]], len(page["data"]) > 1), "a page of one model")
+    rest = c.server.get(f"/v1/models?after_id={first['last_id']}", headers=version).json()
+    c.same(first["data"] + rest["data"], page["data"], "and the models behind it")
+    for query in ("limit=0", "limit=1001", "after_id=none"):
+        wrong = c.server.get(f"/v1/models?{query}", headers=version)
+        c.check(wrong.status == 400 and wrong.json()["error"]["type"] == "invalid_request_error", f"{query}: {wrong!r}")
     missing = c.server.get("/v1/models/none", headers=version)
     c.check(missing.status == 404 and missing.json().get("type") == "error" and missing.json()["error"]["type"] == "not_found_error", f"{missing!r}")
 

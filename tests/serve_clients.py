@@ -42,7 +42,9 @@ SCHEMAS = {
     ("GET", "/v1/models"): ("openai", "ListModelsResponse", None),
     ("GET", "/v1/models/{}"): ("openai", "Model", None),
     ("POST", "/v1/responses"): ("openai", "Response", "ResponseStreamEvent"),
+    ("POST", "/v1/responses/input_tokens"): ("openai", "TokenCountsResource", None),
     ("GET", "/v1/responses/{}"): ("openai", "Response", None),
+    ("DELETE", "/v1/responses/{}"): ("openai", "DeletedResponse", None),
     ("GET", "/v1/responses/{}/input_items"): ("openai", "ResponseItemList", None),
     ("POST", "/api/chat"): ("ollama", "ChatResponse", "ChatStreamEvent"),
     ("POST", "/api/generate"): ("ollama", "GenerateResponse", "GenerateStreamEvent"),
@@ -52,6 +54,9 @@ SCHEMAS = {
     ("GET", "/api/ps"): ("ollama", "PsResponse", None),
     ("GET", "/api/version"): ("ollama", "VersionResponse", None),
 }
+# OpenAI's document has an example of it, and no schema.
+DELETED_RESPONSE = {"type": "object", "required": ["id", "object", "deleted"], "additionalProperties": False,
+                    "properties": {"id": {"type": "string"}, "object": {"const": "response"}, "deleted": {"const": True}}}
 
 
 def skip(why):
@@ -192,6 +197,7 @@ def validate(answers):
         print("answers are not validated: there are no OpenAPI documents beside the source tree")
         return 0, 0
     documents = {name: openapi.Document(DOCUMENTS / name / "openapi.yaml") for name in ("openai", "ollama")}
+    documents["openai"].schemas["DeletedResponse"] = DELETED_RESPONSE
     valid, problems, seen = 0, {}, set()
     for line in answers.read_text().splitlines():
         entry = json.loads(line)

@@ -310,6 +310,11 @@ def defaults(c, folder, model):
     c.check(len(lines) == 1 and lines[0].startswith("error: ") and "minnow key add" in lines[0], f"beyond loopback without keys it does not start: {r.stderr!r}")
     r = minnow(c, folder, "serve", model, "--port", free_port(), code=2, env={"OLLAMA_HOST": "0.0.0.0"})
     c.check("0.0.0.0 without API keys" in r.stderr, f"nor where OLLAMA_HOST says so: {r.stderr!r}")
+    c.check('OLLAMA_HOST "0.0.0.0"' in r.stderr and "--host" in r.stderr and r.stderr.count("\n") == 1, f"which is named: {r.stderr!r}")
+    with Server(c.minnow, folder, model) as server:
+        taken = f"127.0.0.1:{server.port}"
+        r = minnow(c, folder, "serve", model, code=1, env={"OLLAMA_HOST": taken})
+        c.check(f'OLLAMA_HOST "{taken}"' in r.stderr and "--port" in r.stderr, f"as it is where another program listens: {r.stderr!r}")
     with Server(c.minnow, folder, model, "--host", "127.0.0.1", env={"OLLAMA_HOST": "0.0.0.0:1", "OLLAMA_KEEP_ALIVE": "-1"}) as server:
         c.check(listening(server) == {"0100007F"}, "options win over OLLAMA_HOST")
     with Server(c.minnow, folder, model, "--host", "0.0.0.0", "--allow-open") as server:

@@ -150,6 +150,20 @@ def chat_whole(c):
     c.check(other["choices"][0]["message"] == choice["message"], "what has no effect has none")
 
 
+def prompt_cache(c):
+    text = "one two three " * 40
+    for path, body, prompt, cached in (
+            ("/v1/chat/completions", chat(messages=[{"role": "user", "content": text}]), "prompt_tokens", "prompt_tokens_details"),
+            ("/v1/completions", {"model": "tiny", "prompt": text, "max_tokens": 2}, "prompt_tokens", "prompt_tokens_details"),
+            ("/v1/responses", {"model": "tiny", "input": text, "max_output_tokens": 2}, "input_tokens", "input_tokens_details")):
+        c.ask(path, body)
+        again = c.ask(path, body)["usage"]
+        c.check(0 < again[cached]["cached_tokens"] < again[prompt], f"{path} remembers a prompt: {again}")
+        fresh = c.ask(path, {**body, "cache_prompt": False})["usage"]
+        c.check(fresh[cached]["cached_tokens"] == 0, f"{path} without the cache: {fresh}")
+        c.refused(path, {**body, "cache_prompt": "no"}, "cache_prompt")
+
+
 def chat_choices(c):
     body = c.ask("/v1/chat/completions", chat(n=3, temperature=2))
     c.check([x["index"] for x in body["choices"]] == [0, 1, 2], f"n=3: {body['choices']}")
@@ -401,6 +415,22 @@ def codex(c):
     allowed = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "weather"}]}
     only = c.ask(path, {**base, "tools": [function, {"type": "function", **NOW["function"]}], "tool_choice": allowed, "max_output_tokens": 300})
     c.check({x["name"] for x in only["output"] if x["type"] == "function_call"} == {"weather"}, f"allowed_tools: {only['output']}")
+    patch = {"type": "custom", "name": "apply_patch", "description": "edits files", "format": {"type": "grammar", "syntax": "lark", "definition": "start: /x+/"}}
+    quote = c.ask("/tokenize", {"model": "tiny", "content": '"'})["tokens"][-1]
+    ends = {"logit_bias": {str(quote): 100}}  # or it might write a text for ever
+    custom = {**base, **ends, "tools": [patch], "tool_choice": {"type": "custom", "name": "apply_patch"}, "max_output_tokens": 300}
+    answer = c.server.post(path, custom)
+    c.check(answer.status == 200 and "tools.apply_patch.format" in (answer.headers.get("minnow-unused-options") or ""), f"{answer!r}")
+    call = next((x for x in answer.json()["output"] if x["type"] == "custom_tool_call"), {})
+    c.check(call.get("name") == "apply_patch" and isinstance(call.get("input"), str), f"a call of a custom tool: {answer!r}")
+    events = [json.loads(data) for _, data in c.stream(path, custom)]
+    done = [e["input"] for e in events if e["type"] == "response.custom_tool_call_input.done"]
+    c.check(done == [call.get("input")], f"its input in a stream: {done} {call}")
+    result = {"type": "custom_tool_call_output", "call_id": call.get("call_id"), "output": "done"}
+    c.ask(path, {**base, "input": base["input"] + [{**call, "status": "completed"}, result], "tools": [patch], "tool_choice": "none", "max_output_tokens": 8})
+    in_chat = c.ask("/v1/chat/completions", chat(tools=[{"type": "custom", "custom": {"name": "say"}}], max_tokens=300, tool_choice={"type": "custom", "custom": {"name": "say"}}, **ends))
+    said = in_chat["choices"][0]["message"]["tool_calls"][0]
+    c.check(said["type"] == "custom" and said["custom"]["name"] == "say" and isinstance(said["custom"]["input"], str), f"in a chat: {said}")
     for length in (3, 12, 24, 36):  # wherever its room ends, a call does not keep the conversation from going on
         cut = c.ask(path, {**base, "store": True, "tools": [function], "tool_choice": "required", "max_output_tokens": length})
         c.ask(path, {"model": "tiny", "input": "go on", "previous_response_id": cut["id"], "max_output_tokens": 4, "truncation": "auto"})
@@ -432,8 +462,17 @@ def response_stream(c):
 # ---- embeddings and ranking
 
 
+def prompt_work(c):
+    lines = dict(line.rsplit(" ", 1) for line in c.server.get("/metrics").body.decode().splitlines() if line.startswith("llamacpp:"))
+    return float(lines["llamacpp:prompt_tokens_total"]), float(lines["llamacpp:prompt_seconds_total"])
+
+
 def embeddings(c):
     path = "/v1/embeddings"
+    before = prompt_work(c)
+    c.ask(path, {"model": "tiny", "input": "hi"})
+    after = prompt_work(c)
+    c.check(after[0] > before[0] and after[1] > before[1], f"tokens of embeddings are counted with their time: {before} {after}")
     both = c.ask(path, {"model": "tiny", "input": ["hi", "the he"]})
     c.has(both, "object data model usage", "embeddings")
     c.check([x["index"] for x in both["data"]] == [0, 1] and both["usage"]["prompt_tokens"] == both["usage"]["total_tokens"] > 0, f"{str(both)[:200]}")
@@ -486,7 +525,7 @@ def main():
         model.write_bytes(model_bytes())
         with Server(pathlib.Path(options.minnow).resolve(), pathlib.Path(folder) / "server", model) as server:
             c = Checks(server)
-            for part in (models, chat_whole, chat_choices, chat_sampling, chat_formats, chat_tools, chat_stream, chat_refusals, completions, responses,
+            for part in (models, chat_whole, prompt_cache, chat_choices, chat_sampling, chat_formats, chat_tools, chat_stream, chat_refusals, completions, responses,
                          response_tools_and_formats, codex, response_stream, embeddings, rerank):
                 try:
                     part(c)

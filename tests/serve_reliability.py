@@ -239,16 +239,18 @@ def readers(c, folder, _model, long):
 SLOW = {
     "heads": get("/health")[:-2] + "X-Slow: ",
     "bodies": get("/v1/chat/completions", "Content-Length: 100000", method="POST") + "{",
+    "heads and bodies": get("/v1/chat/completions", "Content-Length: 100000", method="POST")[:-2] + "X-Slow: ",
     "streams": post("/v1/chat/completions", {**song(), "logprobs": True, "top_logprobs": 20}),
     "answers": post("/tokenize", {"content": "a " * 5000, "with_pieces": True}),
 }
 
 
 class Slow:
-    """A client that sends or reads a letter at a time."""
+    """A client that sends or reads a letter at a time. One that is slow at both ends its head after `head` seconds."""
 
-    def __init__(self, port, kind):
+    def __init__(self, port, kind, head):
         self.kind, self.reads = kind, kind in ("streams", "answers")
+        self.rest = (b"\r\n\r\n", head) if kind == "heads and bodies" else None
         self.began, self.raw = time.monotonic(), Raw(port, receive_bytes=4096 if self.reads else None)
         self.raw.send(SLOW[kind])
         self.raw.socket.setblocking(False)
@@ -256,6 +258,9 @@ class Slow:
     def goes_on(self):
         """Whether the server lets it: false when it was cut, or told that it took too long."""
         try:
+            if self.rest and time.monotonic() - self.began > self.rest[1]:
+                self.raw.socket.send(self.rest[0])
+                self.rest = None
             self.raw.socket.send(b"x")  # behind a request as well: a connection that is closed refuses it
             return self.raw.socket.recv(1) != b"" and self.reads
         except BlockingIOError:
@@ -295,7 +300,7 @@ def loris(c, folder, model, long):
                     lived[client.kind].append(now - client.began)
                     client.raw.socket.close()
                     client = None
-                heapq.heapreplace(clients, (now + 0.5, i, client or Slow(server.port, kinds[i % len(kinds)])))
+                heapq.heapreplace(clients, (now + 0.5, i, client or Slow(server.port, kinds[i % len(kinds)], 8 if long else 1.5)))
             for _, _, client in clients:
                 if client:
                     left.append(time.monotonic() - client.began)

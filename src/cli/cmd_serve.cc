@@ -117,7 +117,7 @@ void declare_bounds(CLI::App& c, Arguments& a) {
   c.add_option("--max-queue", a.max_queue, "requests being answered or waiting; more are refused with 503 at once")
       ->capture_default_str()->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))->group("Bounds");
   seconds("--head-seconds", a.times.head, "for the head of a request (default 10)");
-  seconds("--body-seconds", a.times.body, "for its body (default 30)");
+  seconds("--body-seconds", a.times.body, "for all of it, with its body (default 30)");
   seconds("--write-seconds", a.times.write, "until a client has taken what was sent (default 30)");
   seconds("--answer-seconds", a.times.answer, "for the answer of a model, waiting included (default 3600)");
   seconds("--idle-seconds", a.times.idle, "between two requests of a connection (default 75)");
@@ -192,6 +192,7 @@ ServerOptions server_options(const ServeConfig& config, const Arguments& a) {
   ServerOptions o;
   o.host = config.server.host;
   o.port = static_cast<uint16_t>(config.server.port);
+  o.address_hint = ollama_host_hint(std::getenv("OLLAMA_HOST"), config);
   o.unix_path = config.server.socket;
   o.tcp = config.server.tcp;
   o.tls_certificate = config.tls.certificate.string();

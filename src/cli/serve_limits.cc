@@ -28,7 +28,7 @@ constexpr ServeLimit kServeLimits[] = {
     {"kSocketSendBytes", static_cast<uint64_t>(kSocketSendBytes), "bytes", "of a connection in the kernel, which may double it"},
     {"kSocketBulkBytes", static_cast<uint64_t>(kSocketBulkBytes), "bytes", "instead, for whole responses that are larger"},
     {"kMaxHeadSeconds", kMaxHeadSeconds, "seconds", "for the head of a request (--head-seconds); else 408"},
-    {"kMaxBodySeconds", kMaxBodySeconds, "seconds", "for its body (--body-seconds); else 408"},
+    {"kMaxBodySeconds", kMaxBodySeconds, "seconds", "from its first byte to the end of its body (--body-seconds); else 408"},
     {"kMaxWriteSeconds", kMaxWriteSeconds, "seconds", "until a client has taken 64 KB (--write-seconds); else it is cut"},
     {"kMaxAnswerSeconds", kMaxAnswerSeconds, "seconds", "of a model's answer, waiting included (--answer-seconds)"},
     {"kMaxIdleSeconds", kMaxIdleSeconds, "seconds", "between two requests of a connection (--idle-seconds)"},

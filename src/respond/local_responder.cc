@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "respond/forced_calls.h"
 #include "respond/responder.h"
+#include "respond/system_messages.h"
 #include "respond/thinking.h"
 
 namespace minnow {
@@ -88,6 +89,7 @@ GenerateRequest generate_request(Request& request) {
 struct LocalResponder::Chat {
   ChatEncoder encoder;
   const OutputFormat& format;
+  SystemPlaces system = {};
 };
 
 ResponderCapabilities capabilities_of(const Model& model, const std::string& template_override) {
@@ -114,7 +116,9 @@ LocalResponder::LocalResponder(Engine& engine, const std::string& template_overr
   const std::string& chat_template = template_of(engine.model(), template_override);
   if (chat_template.empty() && need == ChatTemplateNeed::kRequired) refuse_without_template();
   if (!chat_template.empty()) {
-    chat_ = std::make_unique<const Chat>(Chat{ChatEncoder(engine.tokenizer(), chat_template), output_format_for_template(chat_template)});
+    Chat known{.encoder = ChatEncoder(engine.tokenizer(), chat_template), .format = output_format_for_template(chat_template)};
+    known.system = system_places(known.encoder);
+    chat_ = std::make_unique<const Chat>(std::move(known));
   }
   const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
   if (schema.empty()) return;
@@ -142,7 +146,9 @@ const LocalResponder::Chat& LocalResponder::chat() const {
 std::string LocalResponder::rendered(const ChatRequest& request) const {
   check_messages(request);
   const ChatEncoder& encoder = chat().encoder;
-  return request.continue_last ? render_open(encoder, template_input(request)) : encoder.render(template_input(request)).text;
+  ChatTemplateInput input = template_input(request);
+  input.messages = place_system_messages(std::move(input.messages), chat().system);
+  return request.continue_last ? render_open(encoder, std::move(input)) : encoder.render(std::move(input)).text;
 }
 
 std::string LocalResponder::render(const ChatRequest& request) const { return without_guards(rendered(request)); }

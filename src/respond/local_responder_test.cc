@@ -318,6 +318,15 @@ TEST(LocalResponder, GoesOnFromTheLastMessage) {
   EXPECT_THROW(LocalResponder(*hides).render(request), Error);
 }
 
+TEST(LocalResponder, MovesWhatTheSystemSaysLateWhereTheTemplateRefusesIt) {
+  const auto engine = tiny_engine(std::string("{% for m in messages %}{% if m.role == 'system' and not loop.first %}{{ raise_exception('late') }}{% endif %}{% endfor %}") +
+                                  kTemplate);
+  ChatRequest request = question("x");
+  request.messages.push_back({{"role", "system"}, {"content", "be brief"}});
+  EXPECT_EQ(LocalResponder(*engine).render(request), "user: x\n\nbe brief</s>assistant:");
+  EXPECT_EQ(LocalResponder(*tiny_engine(kTemplate)).render(request), "user: x</s>system: be brief</s>assistant:");
+}
+
 TEST(LocalResponder, TurnsThinkingOnAndOffWhereTheTemplateCan) {
   const auto engine = tiny_engine("{{ enable_thinking | default('unsaid') }},{{ thinking | default('unsaid') }}");
   LocalResponder responder(*engine);

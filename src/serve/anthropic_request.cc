@@ -17,9 +17,15 @@ namespace {
 constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMinThinkingBudget = 1024;  // as Anthropic has it
 
+// Tools of Anthropic's service, and those whose schema only its own models know; their types have a version behind an underscore.
+bool is_built_in(std::string_view type) {
+  for (const std::string_view kind : {"web_search", "web_fetch", "bash", "text_editor", "computer", "code_execution", "memory", "tool_search_tool"}) {
+    if (type.size() > kind.size() && type.starts_with(kind) && type[kind.size()] == '_') return true;
+  }
+  return false;
+}
+
 OrderedJson read_tool(const RequestFields& tool) {
-  const std::string type = tool.text("type", "custom");
-  if (type != "custom") tool.refuse("type", "must be custom: there are no built-in tools");
   tool.required("input_schema");
   // The same with another name for the schema.
   OrderedJson function = {{"name", tool.required_text("name")}};
@@ -28,20 +34,37 @@ OrderedJson read_tool(const RequestFields& tool) {
   return {{"type", "function"}, {"function", read_function(RequestFields(function, tool.path()))}};
 }
 
-OrderedJson read_tool_list(const RequestFields& body) {
+struct ToolList {
   OrderedJson tools = OrderedJson::array();
+  std::vector<std::string> strict;            // names of those that say so
+  std::vector<std::string> built_in, unused;  // names of those that are left out, and "tools.TYPE" of each
+  std::string first_built_in;                 // the path of the first one's type
+};
+
+ToolList read_tool_list(const RequestFields& body) {
+  ToolList list;
+  std::size_t index = 0;
   for (const OrderedJson& item : body.array("tools", limits::kMaxTools)) {
-    const RequestFields fields(item, element_path("tools", tools.size()));
+    const RequestFields fields(item, element_path("tools", index++));
+    const std::string type = fields.text("type", "custom");
+    if (is_built_in(type)) {
+      if (list.first_built_in.empty()) list.first_built_in = fields.path("type");
+      list.built_in.push_back(fields.required_text("name"));
+      list.unused.push_back("tools." + type);
+      continue;
+    }
+    if (type != "custom") fields.refuse("type", "must be custom");
     OrderedJson tool = read_tool(fields);
-    for (const OrderedJson& other : tools) {
+    for (const OrderedJson& other : list.tools) {
       if (other["function"]["name"] == tool["function"]["name"]) fields.refuse("name", "is that of another tool");
     }
-    tools.push_back(std::move(tool));
+    if (fields.boolean("strict", false)) list.strict.push_back(fields.required_text("name"));
+    list.tools.push_back(std::move(tool));
   }
-  return tools;
+  return list;
 }
 
-void read_tool_choice(ChatRequest& request, const RequestFields& body, const OrderedJson& tools) {
+void read_tool_choice(ChatRequest& request, const RequestFields& body, const ToolList& list) {
   if (!body.has("tool_choice")) return;
   const RequestFields choice = body.object("tool_choice");
   const std::string type = choice.required_text("type");
@@ -52,18 +75,26 @@ void read_tool_choice(ChatRequest& request, const RequestFields& body, const Ord
     request.tool_choice = ToolChoice::kNamed;
     request.tool_name = choice.required_text("name");
     bool is_known = false;
-    for (const OrderedJson& tool : tools) is_known = is_known || tool["function"]["name"] == request.tool_name;
+    for (const OrderedJson& tool : list.tools) is_known = is_known || tool["function"]["name"] == request.tool_name;
+    const bool is_left_out = std::find(list.built_in.begin(), list.built_in.end(), request.tool_name) != list.built_in.end();
+    if (!is_known && is_left_out) choice.refuse("name", "is that of a built-in tool, which no model can be shown here", "give a tool with an input_schema");
     if (!is_known) choice.refuse("name", "is not the name of one of the tools");
   } else if (type != "auto" && type != "none" && type != "any") {
     choice.refuse("type", "must be auto, any, tool or none");
   }
-  if (tools.empty() && type != "auto" && type != "none") body.refuse("tool_choice", "needs tools to choose from");
+  // The model might have called one of those that are not here.
+  if (type == "any" && !list.first_built_in.empty()) {
+    throw RequestError(list.first_built_in, list.first_built_in + ": must be custom where a call is required: there are no built-in tools");
+  }
+  if (list.tools.empty() && type != "auto" && type != "none") body.refuse("tool_choice", "needs tools to choose from");
 }
 
-void set_tools(ChatRequest& request, const RequestFields& body, const AnthropicModel& model) {
-  OrderedJson tools = read_tool_list(body);
-  read_tool_choice(request, body, tools);
-  if (tools.empty() || request.tool_choice == ToolChoice::kNone) return;
+void set_tools(AnthropicFields& fields, const RequestFields& body, const AnthropicModel& model) {
+  ChatRequest& request = fields.request;
+  ToolList list = read_tool_list(body);
+  read_tool_choice(request, body, list);
+  fields.unused.insert(fields.unused.end(), list.unused.begin(), list.unused.end());
+  if (list.tools.empty() || request.tool_choice == ToolChoice::kNone) return;
   if (request.tool_choice == ToolChoice::kAuto) {
     if (!model.can.tools) {
       body.refuse("tools", fmt::format("\"{}\" does not support tools: its chat template does not show them to it", model.name),
@@ -73,12 +104,8 @@ void set_tools(ChatRequest& request, const RequestFields& body, const AnthropicM
       body.refuse("tools", "an answer that is held to this format cannot call tools of this model", "leave out the tools or the format");
     }
   }
-  const OrderedJson& all = body.array("tools", limits::kMaxTools);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const RequestFields fields(all[i], element_path("tools", i));
-    if (fields.boolean("strict", false)) request.strict_tools.push_back(fields.required_text("name"));
-  }
-  request.tools = std::move(tools);
+  request.strict_tools = std::move(list.strict);
+  request.tools = std::move(list.tools);
 }
 
 // The model does not think unless it is asked to. A budget is what it should keep to; max_tokens is what it has to.
@@ -178,7 +205,7 @@ AnthropicFields read_anthropic(const RequestFields& body, const AnthropicModel& 
   set_continuation(request, body);
   set_sampling(request, body, model.sampling);
   set_output(fields, body, model);
-  set_tools(request, body, model);
+  set_tools(fields, body, model);
   set_thinking(request, body, model);
   read_context_management(fields, body);
   fields.stream = body.boolean("stream", false);

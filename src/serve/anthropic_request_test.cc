@@ -136,8 +136,24 @@ TEST(AnthropicRequest, forces_calls_as_it_is_told) {
   EXPECT_TRUE(refused(R"("tool_choice": {"type": "any"})").starts_with("tool_choice: "));
 }
 
+TEST(AnthropicRequest, leaves_out_tools_that_are_built_in_unless_one_is_forced) {
+  const std::string built_in = R"("tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}, {"type": "text_editor_20250728",
+    "name": "str_replace_based_edit_tool"}, {"name": "f", "input_schema": {}, "strict": true}])";
+  const AnthropicFields fields = with(built_in);
+  ASSERT_EQ(fields.request.tools.size(), 1u);
+  EXPECT_EQ(fields.request.tools[0]["function"]["name"], "f");
+  EXPECT_EQ(fields.request.strict_tools, std::vector<std::string>{"f"});
+  EXPECT_EQ(fields.unused, (std::vector<std::string>{"tools.web_search_20250305", "tools.text_editor_20250728"}));
+  EXPECT_EQ(with(built_in + R"(, "tool_choice": {"type": "tool", "name": "f"})").request.tool_name, "f");
+  EXPECT_TRUE(refused(built_in + R"(, "tool_choice": {"type": "any"})").starts_with("tools[0].type: "));
+  EXPECT_TRUE(refused(built_in + R"(, "tool_choice": {"type": "tool", "name": "web_search"})").starts_with("tool_choice.name: "));
+  for (const char* type : {"bash_20250124", "computer_20250124", "code_execution_20250522", "memory_20250818", "web_fetch_20250910"}) {
+    EXPECT_TRUE(with(fmt::format(R"("tools": [{{"type": "{}", "name": "x"}}])", type)).request.tools.is_null()) << type;
+  }
+}
+
 TEST(AnthropicRequest, refuses_tools_that_it_cannot_have) {
-  EXPECT_TRUE(refused(R"("tools": [{"type": "web_search_20250305", "name": "web_search"}])").starts_with("tools[0].type: "));
+  EXPECT_TRUE(refused(R"("tools": [{"type": "wizard_20250305", "name": "w"}])").starts_with("tools[0].type: "));
   EXPECT_TRUE(refused(R"("tools": [{"name": "f"}])").starts_with("tools[0].input_schema: "));
   EXPECT_TRUE(refused(R"("tools": [{"name": "f", "input_schema": {}}, {"name": "f", "input_schema": {}}])").starts_with("tools[1].name: "));
   AnthropicModel model = able();

@@ -122,7 +122,10 @@ asio::awaitable<Connection::Head> Connection::read_head(RequestReader& reader) {
   auto deadline = *idle_since_ + (first_ ? times.head : times.idle);
   for (;;) {
     if (!client_.input().empty()) {
-      if (!begun) deadline = SteadyClock::now() + times.head;
+      if (!begun) {
+        begun_ = SteadyClock::now();
+        deadline = begun_ + times.head;
+      }
       begun = true;
       idle_since_.reset();
       const RequestReader::State state = reader.feed(client_.input());
@@ -140,7 +143,7 @@ asio::awaitable<Connection::Head> Connection::read_head(RequestReader& reader) {
 
 // A refusal of status 0: the client is gone.
 asio::awaitable<std::optional<Refusal>> Connection::read_body(RequestReader& reader) {
-  const auto deadline = SteadyClock::now() + core_.options.times.body;
+  const auto deadline = begun_ + core_.options.times.body;
   Share held(core_.body_bytes, 0);
   if (reader.expects_continue() && client_.input().empty()) {
     const bool taken = co_await client_.write(kContinue);
@@ -300,6 +303,7 @@ asio::awaitable<bool> Connection::respond(HttpResponse response) {
   facts_.response_bytes = response.body.size();
   if (facts_.model.empty()) facts_.model = response.model;
   if (response.prompt_tokens > 0) facts_.prompt_tokens = response.prompt_tokens;
+  if (response.prompt_seconds > 0) facts_.prompt_seconds = response.prompt_seconds;
   std::string bytes;
   append_head(bytes, {.status = response.status, .content_type = response.content_type, .content_length = response.body.size(),
                       .close = !keep_alive_, .request_id = facts_.id, .date = core_.date()}, headers_for(response));

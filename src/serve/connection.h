@@ -63,7 +63,8 @@ class Connection {
 
   // Of the present request.
   RequestFacts facts_;
-  SteadyClock::time_point started_;
+  SteadyClock::time_point begun_;    // its first byte was there
+  SteadyClock::time_point started_;  // its head was read
   std::vector<std::pair<std::string, std::string>> cors_;
   bool keep_alive_ = false, http_1_1_ = true, head_only_ = false;
   bool unread_ = false;       // bytes of the request that nobody will read are on their way

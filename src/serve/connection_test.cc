@@ -321,6 +321,17 @@ TEST_F(ConnectionTest, SlowBodiesAreCut) {
   EXPECT_TRUE(starts(client.response(), "HTTP/1.1 408 "));
 }
 
+TEST_F(ConnectionTest, WhatIsSlowAtHeadAndBodyHasOneDeadline) {
+  times_.body = 1s;
+  TestClient client = connect();
+  client.send("POST /v1/say HTTP/1.1\r\nHost: localhost\r\n");
+  std::this_thread::sleep_for(1100ms);
+  const auto head_ends = std::chrono::steady_clock::now();
+  client.send("Content-Length: 10\r\n\r\nabc");
+  EXPECT_TRUE(starts(client.response(), "HTTP/1.1 408 "));
+  EXPECT_LT(std::chrono::steady_clock::now() - head_ends, 900ms) << "the second began with the first byte";
+}
+
 TEST_F(ConnectionTest, IdleConnectionsEnd) {
   times_.idle = 30ms;
   TestClient client = connect();

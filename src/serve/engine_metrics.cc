@@ -137,6 +137,8 @@ std::vector<MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& m
                 [](const ModelStatus& m) { return m.engine.running; }),
       of_models("vllm:num_requests_waiting", "Answers that wait for their turn, or for their client to read.", kGauge, models,
                 [](const ModelStatus& m) { return m.engine.waiting; }),
+      of_models("vllm:num_requests_swapped", "Answers whose cache is elsewhere: there are none, but older dashboards look for them.", kGauge, models,
+                [](const ModelStatus&) { return 0; }),
       of_models("vllm:kv_cache_usage_perc", "Share of the KV cache in use by answers; 1 is all.", kGauge, models, kv_share),
       of_models("vllm:gpu_cache_usage_perc", "The older name of vllm:kv_cache_usage_perc.", kGauge, models, kv_share),
       of_models("vllm:prefix_cache_queries_total", "Prompt tokens that were looked for in the cache of prefixes.", kCounter,

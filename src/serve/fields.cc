@@ -1,6 +1,7 @@
 #include "serve/fields.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -196,6 +197,17 @@ std::string unused_options_text(const std::vector<std::string>& names) {
 }
 
 std::string element_path(std::string_view path, std::size_t index) { return fmt::format("{}[{}]", path, index); }
+
+std::size_t page_limit(const HttpRequest& request, std::size_t fallback, std::size_t max) {
+  const std::string_view text = request.query_value("limit");
+  if (text.empty()) return fallback;
+  std::size_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (error != std::errc() || end != text.data() + text.size() || limit < 1 || limit > max) {
+    refuse_at("limit", fmt::format("must be a whole number from 1 to {}", max));
+  }
+  return limit;
+}
 
 std::vector<TokenId> read_token_ids(const OrderedJson& value, const std::string& path, std::size_t max_items) {
   if (!value.is_array()) refuse_type(path, "an array of token ids", value);

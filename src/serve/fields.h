@@ -80,9 +80,10 @@ class RequestFields {
 
 // "messages" and 2: "messages[2]".
 std::string element_path(std::string_view path, std::size_t index);
+// How many items a page of a list has: the query's "limit", from 1 to `max`.
+std::size_t page_limit(const HttpRequest& request, std::size_t fallback, std::size_t max);
 // An array of token ids: whole numbers from 0 to 2^31 - 1. Whether the vocabulary has them is the engine's to say.
 std::vector<TokenId> read_token_ids(const OrderedJson& value, const std::string& path, std::size_t max_items);
-
 
 // What a request gave without an effect on its answer is named in this header of the response.
 inline constexpr std::string_view kUnusedOptionsHeader = "minnow-unused-options";

@@ -55,6 +55,7 @@ struct HttpResponse {
   // For metrics and token limits: what answers that are no PreparedAnswer cost (embeddings, ranking).
   std::string model = {};
   int64_t prompt_tokens = 0;
+  double prompt_seconds = 0;  // that reading them took
 };
 
 class PreparedAnswer;  // answer_format.h

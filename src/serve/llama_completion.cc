@@ -27,17 +27,19 @@ struct Completion {
   std::vector<std::string> unused;  // fields
 };
 
-// Without an effect on answers, but to be of their type: nothing is kept when a context is full, and slots are the engine's business.
-// llama-server does not stop reading a prompt either. The answer tells of a slot and of such a time.
+// Without an effect on answers, but to be of their type: an answer ends where its context is full, so that nothing is discarded, and slots
+// and the cache are the engine's business. llama-server does not stop reading a prompt either. The answer names what asks for more than
+// nothing.
 std::vector<std::string> check_unused(const RequestFields& body) {
-  body.integer("n_keep", 0, -1, kMaxInt);
-  body.integer("n_discard", 0, 0, kMaxInt);
-  body.integer("n_cache_reuse", 0, 0, kMaxInt);
   body.number("dynatemp_exponent", 1, 0, 1e6);  // of a range of 0
   if (body.boolean("return_progress", false)) body.refuse("return_progress", "is not supported", "leave it out");
   std::vector<std::string> unused;
   if (body.integer("id_slot", -1, -1, kMaxInt) >= 0) unused.emplace_back("id_slot");
   if (body.integer("t_max_prompt_ms", 0, -1, kMaxInt) > 0) unused.emplace_back("t_max_prompt_ms");
+  if (body.integer("n_keep", 0, -1, kMaxInt) > 0) unused.emplace_back("n_keep");  // -1: all, which holds
+  for (const char* name : {"n_discard", "n_cache_reuse"}) {
+    if (body.integer(name, 0, 0, kMaxInt) > 0) unused.emplace_back(name);
+  }
   return unused;
 }
 
@@ -66,8 +68,7 @@ Completion read_completion(const HttpRequest& http, const RequestFields& body, S
   request.lines = read_line_limits(body);
   const int64_t n_probs = body.integer("n_probs", 0, 0, limits::kMaxLogprobs);
   if (n_probs > 0) request.n_logprobs = static_cast<int>(n_probs);
-  // A salt that nobody else has: nothing is found in the cache.
-  request.cache_salt = cache_salt(http, body.boolean("cache_prompt", true) ? std::string() : random_id(""));
+  request.cache_salt = cache_salt(http, body);
   c.n_choices = body.integer("n_cmpl", 1, 1, limits::kMaxChoices);
 
   c.format.model = c.model->entry().name;

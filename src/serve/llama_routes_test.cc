@@ -107,6 +107,14 @@ TEST(LlamaServer, tells_that_it_has_no_slots_to_choose) {
   EXPECT_EQ(answer("0").headers[0].second, "id_slot");
 }
 
+TEST(LlamaServer, names_what_it_does_not_keep_or_discard) {
+  Handlers server({"One"});
+  const auto answer = [&](const char* fields) { return server.ask(routes(), "POST", "/completion", fmt::format(R"({{"prompt": "x", {}}})", fields)); };
+  EXPECT_TRUE(answer(R"("n_keep": -1, "n_discard": 0, "n_cache_reuse": 0)").headers.empty());
+  ASSERT_EQ(answer(R"("n_keep": 5, "n_discard": 1, "n_cache_reuse": 256)").headers.size(), 1u);
+  EXPECT_EQ(answer(R"("n_keep": 5, "n_discard": 1, "n_cache_reuse": 256)").headers[0].second, "n_keep, n_discard, n_cache_reuse");
+}
+
 TEST(LlamaServer, reads_files_in_advance_for_llama_vim) {
   Handlers server({"One"}, test::kChatTemplate, {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"});
   EXPECT_EQ(post(server, "/infill", R"({"input_prefix": "", "input_suffix": "", "input_extra": [{"text": "int a;", "filename": "a.c"}], "prompt": "",
@@ -225,6 +233,10 @@ TEST(LlamaServer, says_what_it_serves) {
   EXPECT_EQ(slots[0]["is_processing"], false);
   EXPECT_EQ(slots[0]["id_task"], -1);
   EXPECT_EQ(slots.back()["id"], slots.size() - 1);
+  OrderedJson used = post(server, "/completion", R"({"prompt": "x"})")["generation_settings"];
+  used["seed"] = -1;  // each answer has its own
+  EXPECT_EQ(slots[0]["params"].dump(), used.dump()) << "the defaults are those of a request that says nothing";
+  EXPECT_EQ(props["default_generation_settings"]["params"].dump(), used.dump());
   server.query = {{"model", "other"}};
   EXPECT_EQ(json(server.ask(routes(), "GET", "/slots")).size(), 0u);
   EXPECT_EQ(status(server, "/props", "{}"), 501);

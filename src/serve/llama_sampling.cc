@@ -229,7 +229,13 @@ OrderedJson llama_settings_json(const SamplingFields& fields) {
           {"logit_bias", std::move(biases)},
           {"samplers", std::move(samplers)},
           {"post_sampling_probs", false},
-          {"lora", OrderedJson::array()}};
+          {"lora", OrderedJson::array()},
+          {"stream", false},
+          {"n_probs", 0},
+          {"grammar", ""},
+          {"timings_per_token", false},
+          {"n_indent", 0},
+          {"t_max_predict_ms", 0}};
 }
 
 }  // namespace minnow

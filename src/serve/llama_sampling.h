@@ -22,7 +22,7 @@ OrderedJson logit_bias_of_ids(const RequestFields& body, const Tokenizer& tokeni
 // read_sampling of a body that may have both of the above, with llama-server's defaults.
 SamplingFields read_llama_sampling(const RequestFields& body, const Tokenizer& tokenizer, const GgufMetadata& metadata);
 
-// "generation_settings" of answers, and "params" of /props and /slots.
+// "generation_settings" of answers, and "params" of /props and /slots. What is no matter of sampling is as in a request that says nothing.
 OrderedJson llama_settings_json(const SamplingFields& fields);
 
 }  // namespace minnow

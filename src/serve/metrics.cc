@@ -168,7 +168,6 @@ struct Metrics::Impl {
     series.longest.Observe(static_cast<double>(facts.longest_tokens));
     series.choices.Observe(facts.choices);
     if (facts.max_tokens >= 0) series.bounds.Observe(static_cast<double>(facts.max_tokens));
-    sums.prompt_seconds += facts.prompt_seconds;
     sums.generation_seconds += facts.generation_seconds;
   }
 
@@ -178,6 +177,7 @@ struct Metrics::Impl {
     series.generation_tokens.Increment(generated);
     series.prompt_sizes.Observe(prompt);
     sums.prompt_tokens += static_cast<double>(facts.prompt_tokens - facts.reused_tokens);  // what the seconds were spent on
+    sums.prompt_seconds += facts.prompt_seconds;
     sums.generated_tokens += generated;
     sums.longest = std::max(sums.longest, prompt + generated);
   }

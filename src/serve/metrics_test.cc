@@ -91,6 +91,7 @@ TEST_F(MetricsTest, CountsEmbeddingsAsPromptTokensOnly) {
   const std::string text = this->text();
   EXPECT_THAT(text, HasSubstr("vllm:prompt_tokens_total{model_name=\"tiny\"} 10\n"));
   EXPECT_THAT(text, HasSubstr("vllm:e2e_request_latency_seconds_count{model_name=\"tiny\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("llamacpp:prompt_tokens_seconds 60\n")) << "their time counts as their tokens do";
 }
 
 TEST_F(MetricsTest, WordsOfARequestAreNeverALabel) {
@@ -171,6 +172,26 @@ TEST(EngineMetrics, ReadTheStateOfEveryEngine) {
   EXPECT_EQ(value_of(families, "vllm:prefix_cache_hits_total"), 20);
   EXPECT_EQ(value_of(families, "vllm:num_preemptions_total"), 1);
   EXPECT_EQ(value_of(families, "minnow:model_memory_bytes"), 5000);
+}
+
+// Those of the dashboard that vLLM's documentation has, and of its older form.
+TEST_F(MetricsTest, HasWhatDashboardsForVllmLookFor) {
+  metrics.first_token(answer(), 0.12);
+  metrics.next_tokens(answer(), 1, 0.06);
+  metrics.request_ended(answer());
+  const std::string of_requests = text();
+  for (const char* name : {"e2e_request_latency_seconds_bucket", "prompt_tokens_total", "generation_tokens_total", "time_per_output_token_seconds_bucket",
+                           "inter_token_latency_seconds_bucket", "time_to_first_token_seconds_bucket", "request_prompt_tokens_bucket",
+                           "request_generation_tokens_bucket", "request_success_total", "request_queue_time_seconds_sum", "request_prefill_time_seconds_sum",
+                           "request_decode_time_seconds_sum", "request_inference_time_seconds_sum", "request_max_num_generation_tokens_sum", "request_params_n_sum",
+                           "request_params_max_tokens_sum"}) {
+    EXPECT_THAT(of_requests, HasSubstr(std::string("\nvllm:") + name + "{")) << name;
+  }
+  const auto of_engines = vllm_engine_families({{"tiny", status(10, 30), 5000}});
+  for (const char* name : {"num_requests_running", "num_requests_waiting", "num_requests_swapped", "gpu_cache_usage_perc", "kv_cache_usage_perc",
+                           "prefix_cache_queries_total", "prefix_cache_hits_total", "num_preemptions_total"}) {
+    value_of(of_engines, std::string("vllm:") + name);
+  }
 }
 
 TEST(EngineMetrics, TellHowManyTokensStepsWorkedOn) {

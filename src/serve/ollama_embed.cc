@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "serve/ollama_call.h"
 #include "serve/ollama_routes.h"
+#include "serve/stopwatch.h"
 
 namespace minnow {
 namespace {
@@ -75,9 +76,10 @@ Outcome ollama_embed(const HttpRequest& http, Services& services) {
   options.dimensions = body.integer("dimensions", 0, 0, limits::kMaxWidth);
   const ModelLease model = model_for(http, name, services, read_keep_alive_of(http, body, unused));
   const int64_t loaded = unix_nanoseconds_now();
+  const Stopwatch watch;
   const std::vector<Embedding> all = embed(*model, texts, options);
 
-  HttpResponse response{.content_type = std::string(kJson), .model = model->entry().name};
+  HttpResponse response{.content_type = std::string(kJson), .model = model->entry().name, .prompt_seconds = watch.seconds()};
   response.body = fmt::format(R"({{"model":{},"embeddings":[)", json_text(name));
   for (std::size_t i = 0; i < all.size(); ++i) {
     response.body += (i > 0 ? "," : "") + vector_json(all[i].vector);
@@ -99,9 +101,10 @@ Outcome ollama_embeddings(const HttpRequest& http, Services& services) {
   if (std::string prompt = body.text("prompt"); !prompt.empty()) texts.push_back(std::move(prompt));
   std::vector<std::string> unused = read_ollama_options(body, {}).unused;
   const ModelLease model = model_for(http, name, services, read_keep_alive_of(http, body, unused));
+  const Stopwatch watch;
   const std::vector<Embedding> all = embed(*model, texts, {.normalize = false});
 
-  HttpResponse response{.content_type = std::string(kJson), .model = model->entry().name};
+  HttpResponse response{.content_type = std::string(kJson), .model = model->entry().name, .prompt_seconds = watch.seconds()};
   response.body = fmt::format(R"({{"embedding":{}}})", all.empty() ? "[]" : vector_json(all[0].vector));
   if (!all.empty()) response.prompt_tokens = all[0].n_tokens;
   add_headers(response, unused, all);

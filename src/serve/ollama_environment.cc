@@ -63,6 +63,17 @@ void set_ollama_keep_alive(std::string_view text, ServeConfig& config) {
   config.models.keep_alive = *kept;
 }
 
+std::string ollama_host_hint(const char* text, const ServeConfig& config) {
+  if (text == nullptr || *text == '\0') return {};
+  const ServeConfig defaults;
+  ServeConfig said;
+  set_ollama_host(text, said);
+  const bool same_host = said.server.host == config.server.host, same_port = said.server.port == config.server.port;
+  const bool own_host = said.server.host != defaults.server.host, own_port = said.server.port != defaults.server.port;
+  if (!(same_host && same_port) && !(same_host && own_host) && !(same_port && own_port)) return {};
+  return fmt::format("OLLAMA_HOST \"{}\" of the environment says this address: unset it, or give --host and --port, which win", text);
+}
+
 ServeConfig environment_config() {
   ServeConfig config;
   if (const char* host = std::getenv("OLLAMA_HOST"); host != nullptr && *host != '\0') set_ollama_host(host, config);

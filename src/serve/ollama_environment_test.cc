@@ -44,6 +44,21 @@ TEST(OllamaHost, that_is_no_address_is_refused_by_name) {
   }
 }
 
+TEST(OllamaHost, is_named_where_the_address_is_its_own) {
+  ServeConfig used;
+  set_ollama_host("10.0.0.1:8080", used);
+  const auto is_named = [&](const char* text) { return ollama_host_hint(text, used).starts_with("OLLAMA_HOST \""); };
+  EXPECT_TRUE(is_named("10.0.0.1:8080"));
+  EXPECT_TRUE(is_named("10.0.0.1"));  // with --port
+  EXPECT_TRUE(is_named(":8080"));     // with --host
+  EXPECT_FALSE(is_named("10.0.0.2:1"));
+  EXPECT_FALSE(is_named(""));
+  EXPECT_FALSE(is_named(nullptr));
+  used = {};
+  EXPECT_TRUE(is_named("127.0.0.1:11434"));
+  EXPECT_FALSE(is_named(":8080"));
+}
+
 TEST(OllamaKeepAlive, of_the_environment_is_as_in_requests) {
   EXPECT_EQ(kept("10m"), 10min);
   EXPECT_EQ(kept("300"), 300s);

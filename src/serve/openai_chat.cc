@@ -15,7 +15,7 @@ Outcome chat_completions(const HttpRequest& http, Services& services) {
   const RequestFields body(json);
   ModelLease model = model_for(http, body.text("model"), services);
   ChatFields fields = read_chat(body, openai_facts(*model));
-  fields.request.cache_salt = cache_salt(http, fields.use_cache ? fields.request.cache_salt : random_id(""));
+  fields.request.cache_salt = cache_salt(http, body);
   fields.format.id = fields.request_id.empty() ? random_id("chatcmpl-") : "chatcmpl-" + fields.request_id;
   fields.format.created = unix_now();
   fields.format.model = model->entry().name;

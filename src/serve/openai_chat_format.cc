@@ -1,5 +1,7 @@
 #include "serve/openai_chat_format.h"
 
+#include "serve/custom_tools.h"
+
 namespace minnow {
 namespace {
 
@@ -13,6 +15,20 @@ std::string reasoning_delta(std::string_view text) {
 
 std::string arguments_delta(int call, std::string_view text) {
   return fmt::format(R"({{"tool_calls":[{{"index":{},"function":{{"arguments":{}}}}}]}})", call, json_text(text));
+}
+
+std::string input_delta(int call, std::string_view input) {
+  return fmt::format(R"({{"tool_calls":[{{"index":{},"custom":{{"input":{}}}}}]}})", call, json_text(input));
+}
+
+OrderedJson call_json(std::size_t index, const ToolCall& call, bool is_custom) {
+  OrderedJson out = {{"id", call.id}, {"index", index}, {"type", is_custom ? "custom" : "function"}};
+  if (is_custom) {
+    out["custom"] = {{"name", call.name}, {"input", custom_input(call.arguments)}};
+  } else {
+    out["function"] = {{"name", call.name}, {"arguments", call.arguments}};
+  }
+  return out;
 }
 
 }  // namespace
@@ -50,11 +66,32 @@ void ChatFormat::text(int index, std::string_view text, std::string& out) {
 }
 
 void ChatFormat::call_begin(int index, const ChatOutputEvent& event, std::string& out) {
+  const bool is_custom = options_.custom.contains(event.text);
+  const char* type = is_custom ? "custom" : "function";
   const OrderedJson call = {{"index", event.call},
                             {"id", event.id.empty() ? options_.make_id("call_") : event.id},
-                            {"type", "function"},
-                            {"function", {{"name", event.text}, {"arguments", ""}}}};
+                            {"type", type},
+                            {type, {{"name", event.text}, {is_custom ? "input" : "arguments", ""}}}};
+  if (is_custom) choices_[static_cast<std::size_t>(index)].inputs[event.call];
   write({.index = index, .delta = R"({"tool_calls":[)" + json_text(call) + "]}"}, out);
+}
+
+void ChatFormat::call_arguments(int index, const ChatOutputEvent& event, std::string& out) {
+  auto& inputs = choices_[static_cast<std::size_t>(index)].inputs;
+  if (const auto input = inputs.find(event.call); input != inputs.end()) {
+    input->second += event.text;
+  } else {
+    write({.index = index, .delta = arguments_delta(event.call, event.text)}, out);
+  }
+}
+
+// The input of a custom tool is known when its call is over.
+void ChatFormat::call_end(int index, int call, std::string& out) {
+  auto& inputs = choices_[static_cast<std::size_t>(index)].inputs;
+  const auto input = inputs.find(call);
+  if (input == inputs.end()) return;
+  write({.index = index, .delta = input_delta(call, custom_input(input->second))}, out);
+  inputs.erase(input);
 }
 
 void ChatFormat::output(int index, const ChatOutputEvent& event, std::string& out) {
@@ -68,14 +105,18 @@ void ChatFormat::output(int index, const ChatOutputEvent& event, std::string& ou
       ++choice.calls;
       call_begin(index, event, out);
       break;
-    case Kind::kCallArguments: write({.index = index, .delta = arguments_delta(event.call, event.text)}, out); break;
-    case Kind::kCallEnd: break;
-    case Kind::kCallBroken: --choice.calls; break;
+    case Kind::kCallArguments: call_arguments(index, event, out); break;
+    case Kind::kCallEnd: call_end(index, event.call, out); break;
+    case Kind::kCallBroken:
+      --choice.calls;
+      choice.inputs.erase(event.call);
+      break;
   }
 }
 
 void ChatFormat::finish(int index, const ChatEvent& event, std::string& out) {
   Choice& choice = choices_[static_cast<std::size_t>(index)];
+  while (!choice.inputs.empty()) call_end(index, choice.inputs.begin()->first, out);  // the room ended within it
   if (options_.include_stop && !event.stop_string.empty()) text(index, event.stop_string, out);
   if (!choice.logprobs.empty()) text(index, {}, out);  // they would be lost: clients do not look for any in the last chunk
   choice.stats = event.stats;
@@ -130,11 +171,9 @@ OrderedJson ChatFormat::message(const ChatReply& reply, std::string_view suffix)
     message["reasoning"] = reply.reasoning;
   }
   for (std::size_t i = 0; i < reply.calls.size(); ++i) {
-    const ToolCall& call = reply.calls[i];
-    message["tool_calls"].push_back({{"id", call.id.empty() ? options_.make_id("call_") : call.id},
-                                     {"index", i},
-                                     {"type", "function"},
-                                     {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+    ToolCall call = reply.calls[i];
+    if (call.id.empty()) call.id = options_.make_id("call_");
+    message["tool_calls"].push_back(call_json(i, call, options_.custom.contains(call.name)));
   }
   return message;
 }

@@ -1,6 +1,8 @@
 // Answers of /v1/chat/completions: the whole object, and the chunks of a stream.
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct ChatFormatOptions {
   // Streams: usage in a chunk of its own at the end; and how far it is in every chunk, which needs the tokens of the prompt.
   bool include_usage = false, continuous_usage = false;
   int64_t prompt_tokens = 0;
+  std::set<std::string> custom = {};           // tools that take text: calls of them have an input, which streams send whole
   MakeId make_id = random_id;                  // of calls that the model gives none
   std::function<bool(TokenId)> is_end = {};    // tokens that end a text: they have no place in logprobs
 };
@@ -37,6 +40,7 @@ class ChatFormat final : public AnswerFormat {
   struct Choice {
     bool begun = false;
     int calls = 0;  // that are whole, or still growing
+    std::map<int, std::string> inputs;   // arguments of calls of custom tools, as far as they are there
     std::vector<TokenLogprob> logprobs;  // of what the next chunk says
     int64_t generated = 0;
     GenerationStats stats;
@@ -53,6 +57,8 @@ class ChatFormat final : public AnswerFormat {
   void output(int index, const ChatOutputEvent& event, std::string& out);
   void text(int index, std::string_view text, std::string& out);
   void call_begin(int index, const ChatOutputEvent& event, std::string& out);
+  void call_arguments(int index, const ChatOutputEvent& event, std::string& out);
+  void call_end(int index, int call, std::string& out);
   void finish(int index, const ChatEvent& event, std::string& out);
   OrderedJson message(const ChatReply& reply, std::string_view suffix) const;
   OrderedJson choice(int index, const ChatReply& reply) const;

@@ -109,6 +109,18 @@ TEST(ChatChunks, name_a_call_then_send_its_arguments_under_the_same_index) {
   EXPECT_EQ(choice_of(all[6])["finish_reason"], "tool_calls");
 }
 
+TEST(ChatChunks, send_the_input_of_a_custom_tool_when_it_is_whole) {
+  ChatFormatOptions with = options();
+  with.custom = {"patch"};
+  const auto all = chunks(stream(with, {said(Kind::kCallBegin, "patch", 0), said(Kind::kCallArguments, "{\"input\":", 0), said(Kind::kCallArguments, "\"a\\nb\"}", 0),
+                                        said(Kind::kCallEnd, "", 0), said(Kind::kCallBegin, "patch", 1), said(Kind::kCallArguments, "{\"input\": \"c", 1),
+                                        ended(FinishReason::kMaxTokens)}));
+  ASSERT_EQ(all.size(), 6u);
+  EXPECT_EQ(choice_of(all[1])["delta"].dump(), R"({"tool_calls":[{"index":0,"id":"call_1","type":"custom","custom":{"name":"patch","input":""}}]})");
+  EXPECT_EQ(choice_of(all[2])["delta"].dump(), R"({"tool_calls":[{"index":0,"custom":{"input":"a\nb"}}]})");
+  EXPECT_EQ(choice_of(all[4])["delta"].dump(), R"({"tool_calls":[{"index":1,"custom":{"input":"c"}}]})");
+}
+
 TEST(ChatChunks, count_no_call_that_broke) {
   const auto all = chunks(stream(options(), {said(Kind::kCallBegin, "f"), said(Kind::kCallBroken, ""), content("f("), ended()}));
   EXPECT_EQ(choice_of(all.back())["finish_reason"], "stop");
@@ -216,6 +228,16 @@ TEST(ChatCompletion, has_null_for_content_when_there_are_calls_alone) {
             R"({"id":"call_1","index":0,"type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},)"
             R"({"id":"call_own","index":1,"type":"function","function":{"name":"g","arguments":"{}"}}]})");
   EXPECT_EQ(choice_of(body)["finish_reason"], "tool_calls");
+}
+
+TEST(ChatCompletion, has_the_input_of_custom_tools) {
+  ChatFormatOptions with = options();
+  with.custom = {"patch"};
+  ChatReply called = reply("");
+  called.calls = {{"c", "patch", R"({"input": "a"})"}, {"d", "f", "{}"}};
+  const OrderedJson calls = choice_of(parse_ordered_json(ChatFormat(with).whole({called}).body, "body"))["message"]["tool_calls"];
+  EXPECT_EQ(calls[0].dump(), R"({"id":"c","index":0,"type":"custom","custom":{"name":"patch","input":"a"}})");
+  EXPECT_EQ(calls[1]["type"], "function");
 }
 
 TEST(ChatCompletion, has_all_choices_and_counts_their_prompt_once) {

@@ -99,14 +99,15 @@ ToolFields set_tools(ChatRequest& request, const RequestFields& body, const Mode
   return tools;
 }
 
-void set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model) {
-  if (!fields.has(name)) return;
+bool set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model) {
+  if (!fields.has(name)) return true;
   const std::string effort = fields.choice(name, "", {"none", "minimal", "low", "medium", "high", "xhigh", "ultra", "max"});
+  if (effort != "none" && !model.can.thinking) return false;
   request.thinking = effort != "none";
-  if (effort == "none") return;
-  if (!model.can.thinking) fields.refuse(name, "this model does not think before it answers", "leave it out, or say none");
+  if (effort == "none") return true;
   const bool is_least = effort == "minimal", is_most = effort == "xhigh" || effort == "ultra" || effort == "max";
   request.template_variables["reasoning_effort"] = is_least ? "low" : is_most ? "high" : effort;  // those that templates know
+  return true;
 }
 
 void set_template_variables(ChatRequest& request, const RequestFields& body) {
@@ -118,6 +119,13 @@ void set_template_variables(ChatRequest& request, const RequestFields& body) {
     }
     request.template_variables[name] = value;
   }
+}
+
+void read_service_fields(const RequestFields& body, std::vector<std::string>& unused) {
+  for (const char* name : {"user", "prompt_cache_key"}) body.optional_text(name);
+  const std::string tier = body.text("service_tier", "auto");
+  if (tier != "auto" && tier != "default") unused.emplace_back("service_tier");
+  if (body.optional_text("safety_identifier")) unused.emplace_back("safety_identifier");
 }
 
 OrderedJson read_metadata(const RequestFields& body) {
@@ -144,8 +152,10 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
   fields.format.include_stop = sampling.include_stop;
   set_sampling(request, std::move(sampling));
   request.constraint = read_response_format(body);
-  fields.unused = set_tools(request, body, model).unused;
-  set_effort(request, body, "reasoning_effort", model);
+  ToolFields tools = set_tools(request, body, model);
+  fields.unused = std::move(tools.unused);
+  fields.format.custom = std::move(tools.custom);
+  if (!set_effort(request, body, "reasoning_effort", model)) fields.unused.emplace_back("reasoning_effort");
   set_template_variables(request, body);
   read_continuation(request, body);
   fields.n = body.integer("n", 1, 1, limits::kMaxChoices);
@@ -153,13 +163,10 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
   read_stream(fields, body);
   fields.format.n_choices = static_cast<int>(fields.n);
   fields.format.include_reasoning = body.boolean("include_reasoning", true);
-  request.cache_salt = body.text("cache_salt");
-  // Without an effect on answers, but to be of their type.
-  read_metadata(body);
-  for (const std::string_view name : {"user", "service_tier", "safety_identifier", "prompt_cache_key"}) body.optional_text(name);
+  read_metadata(body);  // it must be of its type, no more
+  read_service_fields(body, fields.unused);
   if (body.choice("verbosity", "medium", {"low", "medium", "high"}) != "medium") fields.unused.emplace_back("verbosity");
   if (body.boolean("store", false)) fields.unused.emplace_back("store");
-  fields.use_cache = body.boolean("cache_prompt", true);
   fields.request_id = body.text("request_id");
   if (fields.request_id.size() > limits::kMaxRequestIdBytes) {
     body.refuse("request_id", fmt::format("has {} bytes, allowed: {}", fields.request_id.size(), limits::kMaxRequestIdBytes));

@@ -20,7 +20,6 @@ ModelFacts openai_facts(LoadedModel& model);
 struct ChatFields {
   ChatRequest request;
   std::vector<std::string> unused;  // fields without an effect
-  bool use_cache = true;            // false: nothing of the prompt is to be found in the prefix cache
   std::string request_id;           // vLLM's: part of the answer's id
   int64_t n = 1;
   bool stream = false;
@@ -37,10 +36,14 @@ void set_sampling(ChatRequest& request, SamplingFields fields);
 // Tools and how they are to be called; with `can` of a model whose template does not show them, tools are refused.
 // Gives what else was read: names of groups, and what was left out.
 ToolFields set_tools(ChatRequest& request, const RequestFields& body, const ModelFacts& model);
-// "none" to "max", under `name`: whether the model thinks, and for templates that know of efforts, how much.
-void set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model);
+// "none" to "max", under `name`: whether the model thinks, and for templates that know of efforts, how much. False: it has no effect, since
+// the model does not think.
+bool set_effort(ChatRequest& request, const RequestFields& fields, std::string_view name, const ModelFacts& model);
 // chat_template_kwargs and documents.
 void set_template_variables(ChatRequest& request, const RequestFields& body);
+// Fields without an effect on answers, but to be of their type. What asks for something that is not there is added to `unused`: another
+// service_tier than the one that there is, and a safety_identifier. Prompts are remembered with or without a prompt_cache_key.
+void read_service_fields(const RequestFields& body, std::vector<std::string>& unused);
 // "metadata": at most 16 short texts with names. An object either way.
 OrderedJson read_metadata(const RequestFields& body);
 

@@ -40,7 +40,7 @@ TEST(ChatRequestFields, ask_for_one_whole_answer_when_they_say_nothing) {
 
 TEST(ChatRequestFields, reach_the_answer) {
   const ChatFields fields = read(R"("n": 3, "logprobs": true, "top_logprobs": 5, "stream": true, "stream_options": {"include_usage": true},
-    "max_tokens": 7, "stop": ["x"], "seed": 1, "include_reasoning": false, "cache_salt": "s", "min_tokens": 1, "ignore_eos": true)");
+    "max_tokens": 7, "stop": ["x"], "seed": 1, "include_reasoning": false, "min_tokens": 1, "ignore_eos": true)");
   EXPECT_EQ(fields.n, 3);
   EXPECT_EQ(fields.format.n_choices, 3);
   EXPECT_EQ(fields.request.n_logprobs, 5);
@@ -51,7 +51,6 @@ TEST(ChatRequestFields, reach_the_answer) {
   EXPECT_EQ(fields.request.stop, std::vector<std::string>{"x"});
   EXPECT_EQ(fields.request.min_tokens, 1);
   EXPECT_TRUE(fields.request.ignore_end);
-  EXPECT_EQ(fields.request.cache_salt, "s");
 }
 
 TEST(ChatRequestFields, leave_out_tools_that_none_may_be_called_of) {
@@ -85,8 +84,18 @@ TEST(ChatRequestFields, refuse_what_the_model_cannot_do) {
   plain.tools = plain.thinking = false;
   EXPECT_EQ(refused_field(kTools, plain), "tools");
   EXPECT_EQ(refused_field(kTools + std::string(R"(, "tool_choice": "required")"), plain), "nothing");  // the mask can
-  EXPECT_EQ(refused_field(R"("reasoning_effort": "high")", plain), "reasoning_effort");
-  EXPECT_EQ(refused_field(R"("reasoning_effort": "none")", plain), "nothing");
+}
+
+TEST(ChatRequestFields, name_an_effort_of_a_model_that_does_not_think) {
+  ResponderCapabilities plain = kAll;
+  plain.thinking = false;
+  const ChatFields fields = read(R"("reasoning_effort": "high")", plain);
+  EXPECT_EQ(fields.unused, std::vector<std::string>{"reasoning_effort"});
+  EXPECT_EQ(fields.request.thinking, std::nullopt);
+  EXPECT_TRUE(fields.request.template_variables.empty());
+  EXPECT_TRUE(read(R"("reasoning_effort": "none")", plain).unused.empty());
+  EXPECT_TRUE(read(R"("reasoning_effort": "high")").unused.empty());
+  EXPECT_EQ(refused_field(R"("reasoning_effort": "utmost")", plain), "reasoning_effort");
 }
 
 TEST(ChatRequestFields, turn_efforts_into_what_templates_know) {
@@ -136,13 +145,13 @@ TEST(ChatRequestFields, accept_what_has_no_effect_and_name_what_is_wrong) {
 TEST(ChatRequestFields, name_what_has_no_effect) {
   EXPECT_EQ(read(R"("store": true, "verbosity": "low", "tools": [{"type": "web_search"}])").unused,
             (std::vector<std::string>{"tools.web_search", "verbosity", "store"}));
-  EXPECT_TRUE(read(R"("store": false, "verbosity": "medium")").unused.empty());
+  EXPECT_TRUE(read(R"("store": false, "verbosity": "medium", "service_tier": "auto", "prompt_cache_key": "k", "user": "u")").unused.empty());
+  EXPECT_EQ(read(R"("service_tier": "priority", "safety_identifier": "s")").unused, (std::vector<std::string>{"service_tier", "safety_identifier"}));
+  EXPECT_EQ(refused_field(R"("safety_identifier": 1)"), "safety_identifier");
   EXPECT_EQ(refused_field(R"("verbosity": "much")"), "verbosity");
 }
 
 TEST(ChatRequestFields, of_other_servers_are_honoured_or_refused) {
-  EXPECT_TRUE(read("").use_cache);
-  EXPECT_FALSE(read(R"("cache_prompt": false)").use_cache);
   EXPECT_EQ(read(R"("request_id": "r1")").request_id, "r1");
   EXPECT_EQ(refused_field(R"("request_id": ")" + std::string(100, 'x') + "\""), "request_id");
   for (const char* name : {"return_token_ids", "timings_per_token", "return_progress"}) {

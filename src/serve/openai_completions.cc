@@ -91,7 +91,6 @@ CompletionFields read_completion(const RequestFields& body, const SamplingParams
   request.add_special = body.boolean("add_special_tokens", true);
   if (std::string suffix = body.text("suffix"); !suffix.empty()) request.suffix = std::move(suffix);
   request.constraint = read_response_format(body);
-  request.cache_salt = body.text("cache_salt");
   fields.format.include_stop = sampling.include_stop;
   read_choices(fields, body);
   read_format(fields, body);
@@ -153,7 +152,7 @@ Outcome completions(const HttpRequest& http, Services& services) {
   const RequestFields body(json);
   ModelLease model = model_for(http, body.text("model"), services);
   CompletionFields fields = read_completion(body, default_sampling(Dialect::kOpenAi, model->model().metadata));
-  fields.request.cache_salt = cache_salt(http, fields.request.cache_salt);
+  fields.request.cache_salt = cache_salt(http, body);
   describe_prompts(fields, *model);
   fields.format.id = random_id("cmpl-");
   fields.format.created = unix_now();

@@ -9,6 +9,7 @@
 #include "serve/openai_objects.h"
 #include "serve/routes.h"
 #include "serve/services.h"
+#include "serve/stopwatch.h"
 
 namespace minnow {
 namespace {
@@ -85,7 +86,9 @@ Outcome embeddings(const HttpRequest& http, Services& services) {
   const ModelLease model = model_for(http, body.text("model"), services);
 
   HttpResponse response{.body = R"({"object":"list","data":[)", .model = model->entry().name};
+  const Stopwatch watch;
   const std::vector<Embedding> all = embed(*model, input, options);
+  response.prompt_seconds = watch.seconds();
   for (std::size_t i = 0; i < all.size(); ++i) {
     response.body += fmt::format(R"({}{{"object":"embedding","index":{},"embedding":)", i ? "," : "", i);
     append_vector(response.body, all[i].vector, base64);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "serve/custom_tools.h"
 
 namespace minnow {
 namespace {
@@ -18,14 +19,19 @@ std::string part_text(const RequestFields& part) {
 }
 
 OrderedJson read_call(const RequestFields& call) {
-  if (call.text("type", "function") != "function") call.refuse("type", "must be function");
-  call.required("function");
-  const RequestFields function = call.object("function");
+  const std::string type = call.text("type", "function");
+  if (type != "function" && type != "custom") call.refuse("type", "must be function or custom");
+  call.required(type);
+  const RequestFields function = call.object(type);
   OrderedJson out = OrderedJson::object();
   const std::string id = call.text("id");
   if (!id.empty()) out["id"] = id;
   out["type"] = "function";
   out["function"]["name"] = function.required_text("name");
+  if (type == "custom") {
+    out["function"]["arguments"] = custom_arguments(function.required_text("input"));
+    return out;
+  }
   // Some clients send the object itself.
   const OrderedJson* arguments = function.find("arguments");
   const bool is_object = arguments && arguments->is_object();
@@ -132,21 +138,27 @@ class ToolReader {
   }
 
   void add_function(const RequestFields& tool, const std::string& group, OrderedJson& tools) {
-    if (tool.text("type", "function") != "function") tool.refuse("type", "must be function");
-    const bool is_flat = !tool.has("function") && tool.has("name");
-    if (!is_flat) tool.required("function");
-    const RequestFields source = is_flat ? tool : tool.object("function");
-    OrderedJson function = read_function(source);
+    const std::string type = tool.text("type", "function");
+    if (type != "function" && type != "custom") tool.refuse("type", "must be function or custom");
+    const bool is_flat = !tool.has(type) && tool.has("name");
+    if (!is_flat) tool.required(type);
+    const RequestFields source = is_flat ? tool : tool.object(type);
+    CustomTool custom;
+    if (type == "custom") custom = read_custom_tool(source);
+    OrderedJson function = type == "custom" ? std::move(custom.function) : read_function(source);
     if (!group.empty()) {
-      const GroupedName name{group, function["name"].get<std::string>()};
-      function["name"] = joined_name(name);
-      if (joined_name(name).size() > limits::kMaxToolNameBytes) {
+      const GroupedName grouped{group, function["name"].get<std::string>()};
+      function["name"] = joined_name(grouped);
+      if (joined_name(grouped).size() > limits::kMaxToolNameBytes) {
         tool.refuse("name", fmt::format("has with its namespace more than {} bytes", limits::kMaxToolNameBytes));
       }
-      fields_.grouped[joined_name(name)] = name;
+      fields_.grouped[joined_name(grouped)] = grouped;
     }
-    if (has_tool(tools, function["name"].get_ref<const std::string&>())) tool.refuse({}, "has the name of another tool");
-    if (source.boolean("strict", false)) fields_.strict.push_back(function["name"].get<std::string>());
+    const std::string name = function["name"].get<std::string>();
+    if (has_tool(tools, name)) tool.refuse({}, "has the name of another tool");
+    if (type == "custom") fields_.custom.insert(name);
+    if (custom.has_grammar) fields_.unused.push_back("tools." + name + ".format");
+    if (type == "function" && source.boolean("strict", false)) fields_.strict.push_back(name);
     tools.push_back({{"type", "function"}, {"function", std::move(function)}});
   }
 
@@ -154,10 +166,11 @@ class ToolReader {
   std::string built_in_;  // the path of the first one's type
 };
 
-// {"type": "function", "function": {"name": f}} or {"type": "function", "name": f}.
+// {"type": "function", "function": {"name": f}} or {"type": "function", "name": f}; likewise with custom.
 std::string chosen_name(const RequestFields& choice) {
-  if (choice.text("type", "function") != "function") choice.refuse("type", "must be function or allowed_tools", "other kinds of choices are not supported");
-  const std::string name = choice.has("function") ? choice.object("function").required_text("name") : choice.required_text("name");
+  const std::string type = choice.text("type", "function");
+  if (type != "function" && type != "custom") choice.refuse("type", "must be function, custom or allowed_tools", "other kinds of choices are not supported");
+  const std::string name = choice.has(type) ? choice.object(type).required_text("name") : choice.required_text("name");
   return joined_name({choice.text("namespace"), name});
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,8 +13,9 @@
 namespace minnow {
 
 // The array "messages": {role: system | user | assistant | tool, content: text} each, and where they are given name,
-// reasoning_content, tool_calls (arguments as an object), tool_call_id. "developer" is "system". A tool's message without a name
-// gets that of the call that it answers. Throws RequestError for anything else: images, sound and files among them.
+// reasoning_content, tool_calls (arguments as an object; those of custom tools have an "input" there), tool_call_id. "developer" is
+// "system". A tool's message without a name gets that of the call that it answers. Throws RequestError for anything else: images, sound
+// and files among them.
 OrderedJson read_messages(const RequestFields& body);
 
 // A message's content: a string, or parts of text. Missing and null are none.
@@ -51,12 +53,14 @@ struct ToolFields {
   std::string name;  // of kNamed
   bool parallel = true;
   std::map<std::string, GroupedName> grouped = {};  // by their names in `tools`
-  std::vector<std::string> unused = {};             // built-in tools that were left out: "tools.web_search"
+  std::set<std::string> custom = {};                // names in `tools` of those that take text (custom_tools.h)
+  std::vector<std::string> unused = {};             // built-in tools that were left out: "tools.web_search"; grammars: "tools.NAME.format"
   std::vector<std::string> strict = {};               // names of those that say so
 };
 
 // "tools", "tool_choice" and "parallel_tool_calls". Tools are those of /v1/chat/completions ({"type": "function", "function": {...}})
-// or of /v1/responses ({"type": "function", "name": ...}); either way the result has the former. Tools of groups are functions as well.
+// or of /v1/responses ({"type": "function", "name": ...}); either way the result has the former. Custom tools and tools of groups are
+// functions as well.
 // Tools that are built into OpenAI's service are left out, unless a call is required. Of tool_choice "allowed_tools" the tools that it
 // names are left. Throws RequestError.
 ToolFields read_tools(const RequestFields& body);

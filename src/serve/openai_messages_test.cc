@@ -104,7 +104,7 @@ TEST(Tools, name_what_is_wrong) {
   EXPECT_EQ(refused(list + R"(, "tool_choice": {"type": "function", "function": {"name": "other"}}})"), "tool_choice");
   EXPECT_EQ(refused(R"({"tool_choice": "required"})"), "tool_choice");
   EXPECT_EQ(refused(R"({"tools": {}})"), "tools");
-  EXPECT_EQ(refused(R"({"tools": [{"type": "custom", "name": "f"}]})"), "tools[0].type");
+  EXPECT_EQ(refused(R"({"tools": [{"type": "wizard", "name": "f"}]})"), "tools[0].type");
   EXPECT_EQ(refused(R"({"tools": [{"type": "namespace", "tools": []}]})"), "tools[0].name");
   EXPECT_EQ(refused(R"({"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "function"}]}]})"), "tools[0].tools[0].function");
   EXPECT_EQ(refused(R"({"tools": [{"type": "function", "function": {}}]})"), "tools[0].function.name");
@@ -149,6 +149,30 @@ TEST(Tools, that_are_built_in_are_left_out_and_groups_are_functions) {
   EXPECT_TRUE(tools(R"({"tools": [{"type": "web_search_preview_2025_03_11"}]})").tools.is_null());
   const std::string named = "{" + std::string(kCodexTools) + R"(, "tool_choice": {"type": "function", "namespace": "mcp__docs", "name": "g"}})";
   EXPECT_EQ(tools(named.c_str()).name, "mcp__docs__g");
+}
+
+constexpr const char* kPatch = R"("tools": [{"type": "custom", "name": "patch", "format": {"type": "grammar", "syntax": "lark", "definition": "start: X"}},
+  {"type": "custom", "custom": {"name": "say"}}, {"type": "namespace", "name": "n", "tools": [{"type": "custom", "name": "say"}]}])";
+
+TEST(Tools, that_are_custom_are_functions_of_a_text) {
+  const ToolFields fields = tools(("{" + std::string(kPatch) + "}").c_str());
+  ASSERT_EQ(fields.tools.size(), 3u);
+  EXPECT_EQ(fields.tools[0]["type"], "function");
+  EXPECT_EQ(fields.tools[0]["function"]["parameters"]["required"][0], "input");
+  EXPECT_EQ(fields.custom, (std::set<std::string>{"n__say", "patch", "say"}));
+  EXPECT_EQ(fields.unused, std::vector<std::string>{"tools.patch.format"});
+  for (const char* choice : {R"({"type": "custom", "name": "say"})", R"({"type": "custom", "custom": {"name": "say"}})"}) {
+    EXPECT_EQ(tools(fmt::format("{{{}, \"tool_choice\": {}}}", kPatch, choice).c_str()).name, "say");
+  }
+}
+
+TEST(Messages, carry_calls_of_custom_tools_as_those_of_functions) {
+  const OrderedJson read = messages(R"([{"role": "assistant", "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "patch", "input": "x\ny"}}]},
+    {"role": "tool", "tool_call_id": "c", "content": "done"}])");
+  EXPECT_EQ(read[0]["tool_calls"].dump(), R"([{"id":"c","type":"function","function":{"name":"patch","arguments":{"input":"x\ny"}}}])");
+  EXPECT_EQ(read[1]["name"], "patch");
+  EXPECT_EQ(refused_field([] { messages(R"([{"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": "f"}}]}])"); }),
+            "messages[0].tool_calls[0].custom.input");
 }
 
 TEST(Tools, that_are_built_in_are_refused_where_a_call_is_required) {

@@ -1,7 +1,10 @@
 // GET /v1/models: which models there are, in OpenAI's words, or in Anthropic's for its clients.
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/utf8.h"
 #include "serve/answer_format.h"
+#include "serve/fields.h"
 #include "serve/model_summary.h"
 #include "serve/openai_objects.h"
 #include "serve/routes.h"
@@ -10,6 +13,8 @@
 
 namespace minnow {
 namespace {
+
+constexpr std::size_t kDefaultPage = 20, kMaxPage = 1000;  // Anthropic's
 
 bool is_anthropic(const HttpRequest& http) { return dialect_of(http, Dialect::kOpenAi) == Dialect::kAnthropic; }
 
@@ -31,11 +36,26 @@ OrderedJson model_json(const HttpRequest& http, const ModelEntry& entry, ModelSu
   return is_anthropic(http) ? anthropic_json(entry) : openai_json(entry, summaries, models);
 }
 
-// All on one page.
-OrderedJson anthropic_page(OrderedJson data) {
-  const bool is_empty = data.empty();
-  OrderedJson first = is_empty ? OrderedJson() : data.front()["id"], last = is_empty ? OrderedJson() : data.back()["id"];
-  return {{"data", std::move(data)}, {"has_more", false}, {"first_id", std::move(first)}, {"last_id", std::move(last)}};
+// Those behind after_id, or the last ones before before_id.
+OrderedJson anthropic_page(const HttpRequest& http, const OrderedJson& all) {
+  const std::size_t limit = page_limit(http, kDefaultPage, kMaxPage);
+  const std::string_view after = http.query_value("after_id"), before = http.query_value("before_id");
+  if (!after.empty() && !before.empty()) throw RequestError("before_id", "before_id: cannot go together with after_id");
+  const auto place_of = [&](const char* field, std::string_view id) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const OrderedJson& model) { return model["id"].get_ref<const std::string&>() == id; });
+    if (found == all.end()) throw RequestError(field, fmt::format("{}: there is no model of this id", field));
+    return static_cast<std::size_t>(found - all.begin());
+  };
+  std::size_t begin = after.empty() ? 0 : place_of("after_id", after) + 1;
+  const std::size_t last = before.empty() ? all.size() : place_of("before_id", before);
+  if (!before.empty()) begin = last - std::min(limit, last);
+  const std::size_t end = std::min(begin + limit, last);
+  OrderedJson page = {{"data", OrderedJson::array()}, {"has_more", before.empty() ? end < all.size() : begin > 0}, {"first_id", nullptr}, {"last_id", nullptr}};
+  for (std::size_t i = begin; i < end; ++i) page["data"].push_back(all[i]);
+  if (begin == end) return page;
+  page["first_id"] = all[begin]["id"];
+  page["last_id"] = all[end - 1]["id"];
+  return page;
 }
 
 Outcome list_models(ModelSummaries& summaries, const HttpRequest& http, Services& services) {
@@ -43,7 +63,7 @@ Outcome list_models(ModelSummaries& summaries, const HttpRequest& http, Services
   for (const ModelEntry& entry : services.models.list()) {
     if (http.caller.may_use(entry.name)) data.push_back(model_json(http, entry, summaries, services.models));
   }
-  if (is_anthropic(http)) return HttpResponse{.body = json_text(anthropic_page(std::move(data)))};
+  if (is_anthropic(http)) return HttpResponse{.body = json_text(anthropic_page(http, data))};
   return HttpResponse{.body = json_text({{"object", "list"}, {"data", std::move(data)}})};
 }
 

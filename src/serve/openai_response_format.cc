@@ -76,17 +76,28 @@ void ResponseFormat::close_message(std::string_view status, std::string& out) {
 
 // With the name that the client knows.
 OrderedJson ResponseFormat::call_json(const std::string& id, std::string_view status, const ToolCall& call) const {
+  OrderedJson item = is_custom(call) ? custom_call_item(id, status, call) : call_item(id, status, call);
   const auto grouped = options_.grouped.find(call.name);
-  if (grouped == options_.grouped.end()) return call_item(id, status, call);
-  OrderedJson item = call_item(id, status, {.id = call.id, .name = grouped->second.name, .arguments = call.arguments});
+  if (grouped == options_.grouped.end()) return item;
+  item["name"] = grouped->second.name;
   item["namespace"] = grouped->second.group;
   return item;
 }
 
+void ResponseFormat::send_custom_input(const std::string& input, std::string& out) {
+  const std::string text = json_text(input);
+  if (!input.empty()) send("response.custom_tool_call_input.delta", place({}) + ",\"delta\":" + text, out);
+  send("response.custom_tool_call_input.done", place({}) + ",\"input\":" + text, out);
+}
+
 void ResponseFormat::close_call(std::string_view status, std::string& out) {
   OrderedJson item = call_json(item_id_, status, call_);
-  send("response.function_call_arguments.done",
-       fmt::format(R"({},"name":{},"arguments":{})", place({}), json_text(item["name"]), json_text(call_.arguments)), out);
+  if (is_custom(call_)) {
+    send_custom_input(item["input"].get<std::string>(), out);
+  } else {
+    send("response.function_call_arguments.done",
+         fmt::format(R"({},"name":{},"arguments":{})", place({}), json_text(item["name"]), json_text(call_.arguments)), out);
+  }
   send_item("response.output_item.done", item, out);
   response_["output"].push_back(std::move(item));
 }
@@ -118,7 +129,7 @@ void ResponseFormat::content(std::string_view text, std::string& out) {
 }
 
 void ResponseFormat::call_begin(const ChatOutputEvent& event, std::string& out) {
-  open(Open::kCall, "fc_", out);
+  open(Open::kCall, options_.custom.contains(event.text) ? "ctc_" : "fc_", out);
   call_ = {.id = event.id.empty() ? options_.make_id("call_") : event.id, .name = event.text, .arguments = {}};
   send_item("response.output_item.added", call_json(item_id_, "in_progress", call_), out);
 }
@@ -130,7 +141,7 @@ void ResponseFormat::output(const ChatOutputEvent& event, std::string& out) {
     case Kind::kCallBegin: call_begin(event, out); break;
     case Kind::kCallArguments:
       call_.arguments += event.text;
-      send("response.function_call_arguments.delta", place({}) + ",\"delta\":" + json_text(event.text), out);
+      if (!is_custom(call_)) send("response.function_call_arguments.delta", place({}) + ",\"delta\":" + json_text(event.text), out);
       break;
     case Kind::kCallEnd: close("completed", out); break;
     case Kind::kCallBroken: close("incomplete", out); break;
@@ -189,7 +200,7 @@ OrderedJson ResponseFormat::output_of(const ChatReply& reply, std::string_view s
   for (ToolCall call : reply.calls) {
     if (call.id.empty()) call.id = options_.make_id("call_");
     // The room may have ended within the last one, or the model.
-    output.push_back(call_json(options_.make_id("fc_"), are_arguments(call.arguments) ? "completed" : "incomplete", call));
+    output.push_back(call_json(options_.make_id(is_custom(call) ? "ctc_" : "fc_"), are_arguments(call.arguments) ? "completed" : "incomplete", call));
   }
   return output;
 }

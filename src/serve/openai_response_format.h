@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct ResponseFormatOptions {
   bool encode_reasoning = false;  // include "reasoning.encrypted_content"
   bool include_stop = false;
   std::map<std::string, GroupedName> grouped = {};  // tools that have a group, by the names that the model knows
+  std::set<std::string> custom = {};                // tools that take text, likewise: the input of a call comes when it is whole
   MakeId make_id = random_id;
   std::function<int64_t()> now;                             // seconds since 1970
   std::function<void(const OrderedJson& response)> ended = {};  // of answers that did not fail: to store them
@@ -56,6 +58,8 @@ class ResponseFormat final : public AnswerFormat {
   void call_begin(const ChatOutputEvent& event, std::string& out);
 
   void finish(FinishReason reason, const Usage& usage);
+  bool is_custom(const ToolCall& call) const { return options_.custom.contains(call.name); }
+  void send_custom_input(const std::string& input, std::string& out);
   OrderedJson call_json(const std::string& id, std::string_view status, const ToolCall& call) const;
   OrderedJson output_of(const ChatReply& reply, std::string_view status);
 

@@ -63,6 +63,8 @@ const std::map<std::string, std::vector<std::string>>& required_keys() {
       {"response.output_text.done", {"item_id", "output_index", "content_index", "text", "logprobs"}},
       {"response.function_call_arguments.delta", {"item_id", "output_index", "delta"}},
       {"response.function_call_arguments.done", {"item_id", "output_index", "name", "arguments"}},
+      {"response.custom_tool_call_input.delta", {"item_id", "output_index", "delta"}},
+      {"response.custom_tool_call_input.done", {"item_id", "output_index", "input"}},
       {"response.reasoning_summary_part.added", {"item_id", "output_index", "summary_index", "part"}},
       {"response.reasoning_summary_part.done", {"item_id", "output_index", "summary_index", "part"}},
       {"response.reasoning_summary_text.delta", {"item_id", "output_index", "summary_index", "delta"}},
@@ -126,6 +128,27 @@ TEST(ResponseEvents, open_and_close_every_call) {
   const OrderedJson output = events.back()["response"]["output"];
   EXPECT_EQ(output[0].dump(), R"({"id":"fc_1","type":"function_call","status":"completed","call_id":"call_2","name":"f","arguments":"{\"a\":1}"})");
   EXPECT_EQ(output[1]["call_id"], "call_own");
+}
+
+TEST(ResponseEvents, give_the_input_of_a_custom_tool_when_it_is_whole) {
+  ResponseFormatOptions with = options();
+  with.custom = {"patch", "n__say"};
+  with.grouped["n__say"] = {"n", "say"};
+  const auto events = parsed(stream(with, {said(Kind::kCallBegin, "patch"), said(Kind::kCallArguments, "{\"input\": "), said(Kind::kCallArguments, "\"a\\nb\"}"),
+                                           said(Kind::kCallEnd, ""), said(Kind::kCallBegin, "n__say", 1), said(Kind::kCallArguments, "{\"input\": \"c", 1),
+                                           ended(FinishReason::kMaxTokens)}));
+  EXPECT_EQ(types({events.begin() + 2, events.begin() + 6}),
+            (std::vector<std::string>{"response.output_item.added", "response.custom_tool_call_input.delta", "response.custom_tool_call_input.done",
+                                      "response.output_item.done"}));
+  EXPECT_EQ(events[2]["item"]["input"], "");
+  EXPECT_EQ(events[3]["delta"], "a\nb");
+  for (const OrderedJson& event : events) {
+    for (const std::string& key : required_keys().at(event["type"])) EXPECT_TRUE(event.contains(key)) << event["type"] << " " << key;
+  }
+  const OrderedJson output = events.back()["response"]["output"];
+  EXPECT_EQ(output[0].dump(), R"({"id":"ctc_1","type":"custom_tool_call","status":"completed","call_id":"call_2","name":"patch","input":"a\nb"})");
+  EXPECT_EQ(output[1].dump(),
+            R"({"id":"ctc_3","type":"custom_tool_call","status":"incomplete","call_id":"call_4","name":"say","input":"c","namespace":"n"})");
 }
 
 // Whatever happens, an item that begins ends, under its index and id.

@@ -146,18 +146,19 @@ ResponseFields read_response(const RequestFields& body, const ModelFacts& model,
   ToolFields tools = set_tools(request, body, model);
   fields.unused.insert(fields.unused.end(), tools.unused.begin(), tools.unused.end());
   fields.format.grouped = std::move(tools.grouped);
+  fields.format.custom = std::move(tools.custom);
   const RequestFields reasoning = body.object("reasoning");
-  set_effort(request, reasoning, "effort", model);
+  if (!set_effort(request, reasoning, "effort", model)) fields.unused.emplace_back("reasoning.effort");
   // What the model thinks is shown whole.
   for (const std::string_view name : {"summary", "generate_summary"}) reasoning.optional_text(name);
   set_template_variables(request, body);
   read_logprobs(fields, body);
-  request.cache_salt = body.text("cache_salt");
   fields.stream = body.boolean("stream", false);
   fields.store = body.boolean("store", true);
   fields.format.include_reasoning = body.boolean("include_reasoning", true);
   body.optional_integer("max_tool_calls", 1, kMaxInt);  // of built-in tools, which there are none of
-  for (const std::string_view name : {"user", "service_tier", "safety_identifier", "prompt_cache_key"}) body.optional_text(name);
+  read_service_fields(body, fields.unused);
+  if (body.choice("truncation", "disabled", {"auto", "disabled"}) == "auto") fields.unused.emplace_back("truncation");  // what is too long is refused
   body.object("stream_options").optional_boolean("include_obfuscation");
   fields.format.response = response_json(fields, body, is_strict_unused(request, model.can));
   return fields;

@@ -8,9 +8,9 @@ namespace {
 constexpr ResponderCapabilities kAll = {.chat = true, .tools = true, .thinking = true, .insert = true};
 const std::string kTenant = "t";
 
-ResponseFields read(const std::string& text, const ResponseStore& store = ResponseStore()) {
+ResponseFields read(const std::string& text, const ResponseStore& store = ResponseStore(), ResponderCapabilities can = kAll) {
   const OrderedJson body = parse_ordered_json(text, "test");
-  return read_response(RequestFields(body), {.sampling = default_sampling(Dialect::kOpenAi, GgufMetadata("test")), .can = kAll}, {store, kTenant});
+  return read_response(RequestFields(body), {.sampling = default_sampling(Dialect::kOpenAi, GgufMetadata("test")), .can = can}, {store, kTenant});
 }
 
 std::string refused_field(const std::string& more) {
@@ -133,13 +133,47 @@ TEST(ResponseRequest, refers_to_several_items_of_one_response) {
 TEST(ResponseRequest, names_what_has_no_effect) {
   const ResponseFields fields = read(R"({"input": "hi", "truncation": "auto", "text": {"verbosity": "low"}, "tools": [{"type": "web_search"},
     {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]}]})");
-  EXPECT_EQ(fields.unused, (std::vector<std::string>{"text.verbosity", "tools.web_search"}));
+  EXPECT_EQ(fields.unused, (std::vector<std::string>{"text.verbosity", "tools.web_search", "truncation"}));
   EXPECT_EQ(fields.format.response["truncation"], "auto");
   EXPECT_EQ(fields.format.response["tools"].size(), 2u);
   EXPECT_EQ(fields.format.response["tools"][0]["type"], "web_search");
   EXPECT_EQ(fields.request.tools[0]["function"]["name"], "n__f");
   EXPECT_EQ(fields.format.grouped.at("n__f").name, "f");
   EXPECT_TRUE(read(R"({"input": "hi", "text": {"verbosity": "medium"}})").unused.empty());
+}
+
+TEST(ResponseRequest, names_an_effort_of_a_model_that_does_not_think) {
+  ResponderCapabilities plain = kAll;
+  plain.thinking = false;
+  const std::string body = R"({"input": "hi", "reasoning": {"effort": "medium", "summary": "auto"}})";
+  EXPECT_EQ(read(body, ResponseStore(), plain).unused, std::vector<std::string>{"reasoning.effort"});
+  EXPECT_TRUE(read(body).unused.empty());
+}
+
+TEST(ResponseRequest, honours_names_or_refuses_what_belongs_to_openais_service) {
+  const ResponseFields fields = read(R"({"input": "hi", "prompt_cache_key": "k", "safety_identifier": "s", "service_tier": "flex", "metadata": {"a": "b"},
+    "max_tool_calls": 2, "include": ["reasoning.encrypted_content"], "background": false})");
+  EXPECT_EQ(fields.unused, (std::vector<std::string>{"service_tier", "safety_identifier"}));
+  EXPECT_EQ(fields.format.response["service_tier"], "default") << "the one that it had";
+  EXPECT_EQ(fields.format.response["metadata"]["a"], "b");
+  EXPECT_EQ(fields.format.response["max_tool_calls"], 2);
+  EXPECT_EQ(fields.format.response["prompt_cache_key"], "k");
+  EXPECT_EQ(refused_field(R"("max_tool_calls": 0)"), "max_tool_calls");
+  EXPECT_EQ(refused_field(R"("prompt_cache_key": 1)"), "prompt_cache_key");
+  EXPECT_EQ(refused_field(R"("service_tier": 1)"), "service_tier");
+  EXPECT_EQ(refused_field(R"("top_logprobs": 21)"), "top_logprobs");
+}
+
+TEST(ResponseRequest, goes_on_from_what_was_thought) {
+  ResponseStore store;
+  OrderedJson items = read(R"({"input": [{"role": "user", "content": "hi", "id": "msg_a"}]})").items;
+  items.push_back(reasoning_item("rs_b", "completed", "hm", false));
+  items.push_back(message_item("msg_c", "completed", OrderedJson::array({output_text("ho", OrderedJson::array())})));
+  store.put(kTenant, {.id = "resp_1", .response = "{}", .items = items.dump(), .input_begin = 0, .input_end = 1, .item_ids = {"msg_a", "rs_b", "msg_c"}});
+  const std::string chat = R"([{"role":"user","content":"hi"},{"role":"assistant","content":"ho","reasoning_content":"hm"},{"role":"user","content":"go on"}])";
+  EXPECT_EQ(read(R"({"input": "go on", "previous_response_id": "resp_1"})", store).request.messages.dump(), chat);
+  EXPECT_EQ(read(R"({"input": [{"type": "item_reference", "id": "msg_a"}, {"type": "item_reference", "id": "rs_b"}, {"type": "item_reference", "id": "msg_c"},
+    {"role": "user", "content": "go on"}]})", store).request.messages.dump(), chat);
 }
 
 TEST(ResponseRequest, goes_on_after_a_call_whose_room_ended) {

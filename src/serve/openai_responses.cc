@@ -1,6 +1,5 @@
 // POST /v1/responses, and what is stored of them.
 #include <algorithm>
-#include <charconv>
 
 #include "base/limits.h"
 #include "serve/ollama_fields.h"
@@ -14,7 +13,7 @@
 namespace minnow {
 namespace {
 
-constexpr int64_t kDefaultPage = 20, kMaxPage = 100;  // OpenAI's, of items and responses
+constexpr std::size_t kDefaultPage = 20, kMaxPage = 100;  // OpenAI's, of items and responses
 
 std::string id_of(const OrderedJson& item) { return item["id"].get<std::string>(); }
 
@@ -52,7 +51,7 @@ Outcome create_response(const HttpRequest& http, Services& services) {
   ModelLease model = model_for(http, body.text("model"), services);
   ResponseFields fields = read_response(body, openai_facts(*model), {services.responses, http.caller.tenant});
   check_size(fields, body);
-  fields.request.cache_salt = cache_salt(http, fields.request.cache_salt);
+  fields.request.cache_salt = cache_salt(http, body);
   ResponseFormatOptions format = std::move(fields.format);
   format.response["id"] = random_id("resp_");
   format.response["created_at"] = unix_now();
@@ -115,16 +114,10 @@ struct Page {
 
 Page read_page(const HttpRequest& http) {
   Page page{.after = std::string(http.query_value("after"))};
-  const std::string_view order = http.query_value("order"), limit = http.query_value("limit");
+  const std::string_view order = http.query_value("order");
   if (!order.empty() && order != "asc" && order != "desc") throw RequestError("order", "order: must be asc or desc");
   page.ascending = order == "asc";
-  if (limit.empty()) return page;
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), number);
-  if (error != std::errc() || end != limit.data() + limit.size() || number < 1 || number > kMaxPage) {
-    throw RequestError("limit", fmt::format("limit: must be a whole number from 1 to {}", kMaxPage));
-  }
-  page.limit = static_cast<std::size_t>(number);
+  page.limit = page_limit(http, kDefaultPage, kMaxPage);
   return page;
 }
 

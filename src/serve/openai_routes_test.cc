@@ -232,6 +232,31 @@ TEST_F(OpenAiRoutes, list_models_as_anthropic_does_for_its_clients) {
   EXPECT_EQ(document("GET", "/v1/models/{model}", "", {"two"})["type"], "model");
 }
 
+TEST_F(OpenAiRoutes, list_models_for_anthropics_clients_page_by_page) {
+  for (int i = 10; i < 40; ++i) pool_.add(ModelEntry{.name = fmt::format("m{}", i), .path = fmt::format("{}.gguf", i), .modified_unix = 1700000000});
+  request_.headers = {{"anthropic-version", "2023-06-01"}};
+  using Query = std::vector<std::pair<std::string, std::string>>;
+  const auto page = [&](const Query& query) {
+    request_.query = query;
+    const OrderedJson body = document("GET", "/v1/models", "");
+    const std::string ends = body["data"].empty() ? "nothing" : body["first_id"].get<std::string>() + " to " + body["last_id"].get<std::string>();
+    return ends + (body["has_more"].get<bool>() ? ", and more" : "");
+  };
+  EXPECT_EQ(page({}), "m10 to m29, and more");
+  EXPECT_EQ(page({{"after_id", "m29"}}), "m30 to m39");
+  EXPECT_EQ(page({{"after_id", "m10"}, {"limit", "3"}}), "m11 to m13, and more");
+  EXPECT_EQ(page({{"after_id", "m39"}}), "nothing");
+  EXPECT_EQ(page({{"before_id", "m20"}, {"limit", "2"}}), "m18 to m19, and more");
+  EXPECT_EQ(page({{"before_id", "m12"}}), "m10 to m11");
+  EXPECT_EQ(page({{"before_id", "m10"}}), "nothing");
+  EXPECT_EQ(page({{"limit", "1000"}}), "m10 to m39");
+  for (const Query& wrong : {Query{{"limit", "0"}}, Query{{"limit", "1001"}}, Query{{"limit", "many"}}, Query{{"after_id", "none"}}, Query{{"before_id", "none"}},
+                             Query{{"after_id", "m10"}, {"before_id", "m20"}}}) {
+    request_.query = wrong;
+    EXPECT_EQ(refused("GET", "/v1/models", ""), ErrorCode::kInvalidInput) << wrong[0].first << "=" << wrong[0].second;
+  }
+}
+
 TEST_F(OpenAiRoutes, name_what_had_no_effect_in_a_header) {
   add_models();
   const auto headers = [&](const std::string& path, const std::string& body) { return std::get<std::unique_ptr<PreparedAnswer>>(call("POST", path, body))->headers; };

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
-#include "serve/fields.h"
+#include "serve/openai_objects.h"
 #include "serve/sampling_fields.h"
 
 namespace minnow {
@@ -90,6 +90,12 @@ std::string cache_salt(const HttpRequest& request, std::string_view own) {
   salt += '\0';
   salt += own;
   return salt;
+}
+
+std::string cache_salt(const HttpRequest& request, const RequestFields& body) {
+  const std::string own = body.text("cache_salt");
+  const bool use_cache = body.boolean("cache_prompt", true);
+  return cache_salt(request, use_cache ? own : random_id(""));  // one that nobody else has
 }
 
 std::function<bool(TokenId)> end_test(LoadedModel& model) {

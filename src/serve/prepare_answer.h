@@ -9,6 +9,7 @@
 
 #include "respond/responder.h"
 #include "serve/answer_format.h"
+#include "serve/fields.h"
 #include "serve/http_types.h"
 
 namespace minnow {
@@ -41,6 +42,9 @@ void add_unused(PreparedAnswer& answer, const std::vector<std::string>& names);
 
 // The tenant's part of the prefix cache, and within it the client's own salt.
 std::string cache_salt(const HttpRequest& request, std::string_view own);
+// The same of a body, with vLLM's "cache_salt" and llama-server's "cache_prompt": where that is false, nothing of the prompt is found in
+// the cache. Throws RequestError for other types.
+std::string cache_salt(const HttpRequest& request, const RequestFields& body);
 
 // Whether a token ends texts of this model. Empty when it has no tokenizer.
 std::function<bool(TokenId)> end_test(LoadedModel& model);

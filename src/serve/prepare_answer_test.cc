@@ -44,6 +44,20 @@ TEST(CacheSalt, keeps_tenants_apart_whatever_a_client_says) {
   EXPECT_NE(cache_salt(nobody, "one"), cache_salt(one, ""));
 }
 
+TEST(CacheSalt, of_a_body_is_its_own_and_shared_with_nobody_where_the_cache_is_not_to_be_used) {
+  HttpRequest one;
+  one.caller.tenant = "one";
+  const auto salt = [&](const char* text) {
+    const OrderedJson body = parse_ordered_json(text, "test");
+    return cache_salt(one, RequestFields(body));
+  };
+  EXPECT_EQ(salt(R"({"cache_prompt": true})"), cache_salt(one, ""));
+  EXPECT_EQ(salt(R"({"cache_salt": "s"})"), cache_salt(one, "s"));
+  EXPECT_NE(salt(R"({"cache_prompt": false})"), salt(R"({"cache_prompt": false})"));
+  EXPECT_THROW(salt(R"({"cache_prompt": "no"})"), RequestError);
+  EXPECT_THROW(salt(R"({"cache_salt": 1})"), RequestError);
+}
+
 TEST(MaxUnreadBytes, are_shared_by_the_choices_of_a_stream) {
   EXPECT_EQ(max_unread_bytes(false, 3), 0u);
   EXPECT_EQ(max_unread_bytes(true, 1), limits::kMaxUnreadAnswerBytes);

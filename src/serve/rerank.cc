@@ -10,6 +10,7 @@
 #include "serve/openai_objects.h"
 #include "serve/routes.h"
 #include "serve/services.h"
+#include "serve/stopwatch.h"
 
 namespace minnow {
 namespace {
@@ -70,7 +71,9 @@ Outcome rerank(const HttpRequest& http, Services& services) {
   const RequestFields body(json);
   const RerankFields fields = read_rerank(body);
   const ModelLease model = model_for(http, body.text("model"), services);
+  const Stopwatch watch;
   const std::vector<RankScore> scores = model->ranker().rank(fields.query, fields.documents);
+  const double seconds = watch.seconds();
   int64_t tokens = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     tokens += scores[i].n_tokens;
@@ -81,7 +84,7 @@ Outcome rerank(const HttpRequest& http, Services& services) {
     if (!std::isfinite(scores[i].score)) fail(ErrorCode::kInternal, "the model gave a score that is not a number");
   }
   OrderedJson results = results_json(fields, scores);
-  HttpResponse response{.model = model->entry().name, .prompt_tokens = tokens};
+  HttpResponse response{.model = model->entry().name, .prompt_tokens = tokens, .prompt_seconds = seconds};
   if (fields.as_tei) {
     response.body = json_text(results);
     return response;

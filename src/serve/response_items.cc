@@ -5,10 +5,15 @@
 #include "base/base64.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "serve/custom_tools.h"
 #include "serve/openai_messages.h"
 
 namespace minnow {
 namespace {
+
+OrderedJson custom_item(const std::string& id, std::string_view status, const ToolCall& call, const std::string& input) {
+  return {{"id", id}, {"type", "custom_tool_call"}, {"status", status}, {"call_id", call.id}, {"name", call.name}, {"input", input}};
+}
 
 class ItemReader {
  public:
@@ -18,10 +23,12 @@ class ItemReader {
     const std::string type = item.text("type", "message");
     if (type == "message") return message(item);
     if (type == "function_call") return call(item);
-    if (type == "function_call_output") return call_output(item);
+    if (type == "function_call_output") return call_output(item, "fco_");
+    if (type == "custom_tool_call") return custom_call(item);
+    if (type == "custom_tool_call_output") return call_output(item, "ctco_");
     if (type == "reasoning") return reasoning(item);
     if (type == "item_reference") return reference(item);
-    item.refuse("type", "must be message, function_call, function_call_output, reasoning or item_reference", "there are no built-in tools");
+    item.refuse("type", "must be message, function_call or custom_tool_call or their outputs, reasoning or item_reference", "there are no built-in tools");
   }
 
   OrderedJson user_message(const std::string& text) const {
@@ -59,10 +66,17 @@ class ItemReader {
     return out;
   }
 
-  OrderedJson call_output(const RequestFields& item) const {
+  OrderedJson custom_call(const RequestFields& item) const {
+    OrderedJson out = custom_item(id(item, "ctc_"), item.text("status") == "incomplete" ? "incomplete" : "completed",
+                                  {.id = item.required_text("call_id"), .name = item.required_text("name"), .arguments = {}}, item.required_text("input"));
+    if (const std::string group = item.text("namespace"); !group.empty()) out["namespace"] = group;
+    return out;
+  }
+
+  OrderedJson call_output(const RequestFields& item, std::string_view prefix) const {
     item.required("output");
-    return {{"id", id(item, "fco_")},
-            {"type", "function_call_output"},
+    return {{"id", id(item, prefix)},
+            {"type", item.text("type")},
             {"status", "completed"},
             {"call_id", item.required_text("call_id")},
             {"output", read_content(item, "output")}};
@@ -110,8 +124,8 @@ class MessageWriter {
   void add(const OrderedJson& item) {
     const std::string& type = item["type"].get_ref<const std::string&>();
     if (type == "reasoning") return reasoning(item);
-    if (type == "function_call") return call(item);
-    if (type == "function_call_output") return call_output(item);
+    if (type == "function_call" || type == "custom_tool_call") return call(item);
+    if (type == "function_call_output" || type == "custom_tool_call_output") return call_output(item);
     message(item);
   }
   OrderedJson take() { return std::move(messages_); }
@@ -129,11 +143,15 @@ class MessageWriter {
     std::string text;
     for (const OrderedJson& part : item["content"]) text += (text.empty() ? "" : "\n") + part["text"].get<std::string>();
     const std::string& role = item["role"].get_ref<const std::string&>();
-    if (role == "system" || role == "developer") return system_text(text);
     if (role == "assistant") {
       assistant()["content"] = text;
-    } else {
+      return;
+    }
+    reasoning_.clear();  // that led to nothing: its room ended
+    if (role == "user") {
       messages_.push_back({{"role", "user"}, {"content", text}});
+    } else {
+      system_text(text);
     }
   }
   void reasoning(const OrderedJson& item) {
@@ -146,9 +164,16 @@ class MessageWriter {
     reasoning_.clear();
     return messages_.back();
   }
+  // Null: the room ended within them, and templates have no place for a part.
+  static OrderedJson arguments_of(const OrderedJson& item) {
+    const bool may_be_part = item["status"] == "incomplete";
+    if (item["type"] == "custom_tool_call") return may_be_part ? OrderedJson() : custom_arguments(item["input"].get_ref<const std::string&>());
+    const auto& text = item["arguments"].get_ref<const std::string&>();
+    return may_be_part && !are_arguments(text) ? OrderedJson() : read_arguments(text, "arguments");
+  }
   void call(const OrderedJson& item) {
-    const auto& arguments = item["arguments"].get_ref<const std::string&>();
-    if (item["status"] == "incomplete" && !are_arguments(arguments)) {  // the room ended within it: templates have no place for a part
+    OrderedJson arguments = arguments_of(item);
+    if (arguments.is_null()) {
       reasoning_.clear();
       return;
     }
@@ -158,10 +183,11 @@ class MessageWriter {
     message["tool_calls"].push_back(
         {{"id", item["call_id"]},
          {"type", "function"},
-         {"function", {{"name", name}, {"arguments", read_arguments(arguments, "arguments")}}}});
+         {"function", {{"name", name}, {"arguments", std::move(arguments)}}}});
     called_.add(item["call_id"].get<std::string>(), name);
   }
   void call_output(const OrderedJson& item) {
+    reasoning_.clear();
     const std::string id = item["call_id"].get<std::string>();
     OrderedJson message = {{"role", "tool"}, {"content", item["output"]}};
     if (const std::string name = called_.find(id); !name.empty()) message["name"] = name;
@@ -206,6 +232,10 @@ OrderedJson output_text(std::string_view text, OrderedJson logprobs) {
 OrderedJson call_item(const std::string& id, std::string_view status, const ToolCall& call) {
   return {{"id", id},           {"type", "function_call"}, {"status", status},
           {"call_id", call.id}, {"name", call.name},       {"arguments", call.arguments}};
+}
+
+OrderedJson custom_call_item(const std::string& id, std::string_view status, const ToolCall& call) {
+  return custom_item(id, status, call, custom_input(call.arguments));
 }
 
 OrderedJson reasoning_item(const std::string& id, std::string_view status, const std::string& text, bool encoded) {

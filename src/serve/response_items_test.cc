@@ -111,6 +111,27 @@ TEST(ResponseItems, leave_out_calls_that_are_but_a_part) {
             R"([{"role":"assistant","content":"","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":{}}}]}])");
 }
 
+TEST(ResponseItems, take_calls_of_custom_tools_and_their_outputs) {
+  const OrderedJson read = items(R"([{"type": "custom_tool_call", "call_id": "c", "name": "patch", "namespace": "n", "input": "a\nb"},
+                                     {"type": "custom_tool_call_output", "call_id": "c", "output": "done"}])");
+  EXPECT_EQ(read[0].dump(), R"({"id":"ctc_1","type":"custom_tool_call","status":"completed","call_id":"c","name":"patch","input":"a\nb","namespace":"n"})");
+  EXPECT_EQ(read[1].dump(), R"({"id":"ctco_2","type":"custom_tool_call_output","status":"completed","call_id":"c","output":"done"})");
+  EXPECT_EQ(items(read.dump()), read) << "they may be sent again";
+  EXPECT_EQ(messages_of_items(read, {}).dump(),
+            R"([{"role":"assistant","content":"","tool_calls":[{"id":"c","type":"function","function":{"name":"n__patch","arguments":{"input":"a\nb"}}}]},)"
+            R"({"role":"tool","content":"done","name":"n__patch","tool_call_id":"c"}])");
+  EXPECT_EQ(messages(R"([{"role": "user", "content": "x"}, {"type": "custom_tool_call", "call_id": "c", "name": "patch", "input": "a", "status": "incomplete"}])"),
+            R"([{"role":"user","content":"x"}])");
+  EXPECT_EQ(refused_field(R"([{"type": "custom_tool_call", "call_id": "c", "name": "patch"}])"), "input[0].input");
+}
+
+TEST(ResponseItems, leave_out_what_was_thought_before_a_question) {
+  EXPECT_EQ(messages(R"([{"role": "user", "content": "a"}, {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "status": "incomplete"},
+      {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}])"),
+            R"([{"role":"user","content":"a"},{"role":"user","content":"b"},{"role":"assistant","content":"c"}])")
+      << "it is not what led to the later answer";
+}
+
 TEST(ResponseItems, know_tools_of_groups_by_one_name) {
   const OrderedJson read = items(R"([{"type": "function_call", "call_id": "c", "name": "f", "namespace": "mcp__docs", "arguments": "{}"},
                                      {"type": "function_call_output", "call_id": "c", "output": "o"}])");

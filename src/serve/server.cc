@@ -63,6 +63,7 @@ struct Server::Impl {
     if (!core->options.tcp && core->options.unix_path.empty()) fail(ErrorCode::kUsage, "there is nothing to listen on");
   }
 
+  bool listen_tcp();
   void listen();
   void arrive(Arrival arrival);
   bool make_room();
@@ -85,17 +86,28 @@ struct Server::Impl {
   bool drained = false;  // every connection has ended
 };
 
+// Whether others than this machine can reach it.
+bool Server::Impl::listen_tcp() {
+  const ServerOptions& o = core->options;
+  const auto addresses = Listener::resolve(o.host);
+  const bool wide = std::ranges::any_of(addresses, [](const auto& a) { return !a.is_loopback(); });
+  if (wide && !core->auth.has_keys() && !o.allow_open) {
+    throw Error(ErrorCode::kUsage, fmt::format("refusing to listen on {} without API keys: anybody who reaches it could use it", o.host),
+                "make a key with 'minnow key add', or say --allow-open if that is what you want");
+  }
+  listener.listen_tcp(addresses, o.port);
+  return wide;
+}
+
 void Server::Impl::listen() {
   const ServerOptions& o = core->options;
   bool wide = false;
   if (o.tcp) {
-    const auto addresses = Listener::resolve(o.host);
-    wide = std::ranges::any_of(addresses, [](const auto& a) { return !a.is_loopback(); });
-    if (wide && !core->auth.has_keys() && !o.allow_open) {
-      throw Error(ErrorCode::kUsage, fmt::format("refusing to listen on {} without API keys: anybody who reaches it could use it", o.host),
-                  "make a key with 'minnow key add', or say --allow-open if that is what you want");
+    try {
+      wide = listen_tcp();
+    } catch (const Error& error) {
+      throw Error(error.code(), error.what(), o.address_hint);
     }
-    listener.listen_tcp(addresses, o.port);
   }
   if (!o.unix_path.empty()) listener.listen_unix(o.unix_path);
   open_to_any_host = wide && core->auth.has_keys();

@@ -19,6 +19,7 @@ namespace minnow {
 struct ServerOptions {
   std::string host = "127.0.0.1";  // a name or an address; every address of a name is listened on
   uint16_t port = 11434;           // 0: one that is free
+  std::string address_hint;        // where these come from and how to change them, for errors about them; may be empty
   std::string unix_path;           // of a Unix socket to listen on as well; empty: none
   bool tcp = true;                 // false: on the Unix socket only
   std::string tls_certificate, tls_key;  // PEM files; encrypts all but the Unix socket

@@ -9,7 +9,7 @@ namespace minnow {
 
 struct ServerTimes {
   std::chrono::milliseconds head = std::chrono::seconds(limits::kMaxHeadSeconds);    // from a request's first byte to the end of its head
-  std::chrono::milliseconds body = std::chrono::seconds(limits::kMaxBodySeconds);    // from there to the end of its body
+  std::chrono::milliseconds body = std::chrono::seconds(limits::kMaxBodySeconds);    // likewise to the end of its body
   std::chrono::milliseconds write = std::chrono::seconds(limits::kMaxWriteSeconds);  // until the client has taken 64 KB, or the rest
   std::chrono::milliseconds answer = std::chrono::seconds(limits::kMaxAnswerSeconds);  // from the head to the end of a model's answer
   std::chrono::milliseconds idle = std::chrono::seconds(limits::kMaxIdleSeconds);    // between requests

@@ -149,6 +149,9 @@ await check("models are listed and found by name", async () => {
   assert.equal(chat.display_name, CHAT);
   assert.ok(Date.parse(chat.created_at) > 0);
   assert.deepEqual(await client.models.retrieve(CHAT), chat);
+  const one_by_one = [];
+  for await (const model of client.models.list({ limit: 1 })) one_by_one.push(model);
+  assert.deepEqual(one_by_one, listed);
   assert.ok((await fails(client.models.retrieve("nowhere"), { status: 404, says: /nowhere/ })).error.error.type === "not_found_error");
 });
 

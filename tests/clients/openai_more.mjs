@@ -150,6 +150,12 @@ await check("a stored response is found, gone on from, and deleted", async () =>
   await fails(respond("again", { previous_response_id: first.id }), { status: 404 });
 });
 
+await check("the tokens of a response can be counted before", async () => {
+  const counted = await client.responses.inputTokens.count({ model: CHAT, input: "hi" });
+  assert.equal(counted.object, "response.input_tokens");
+  assert.equal(counted.input_tokens, (await respond("hi")).usage.input_tokens);
+});
+
 await check("store false keeps nothing", async () => {
   const answer = await respond("hi", { store: false });
   await fails(client.responses.retrieve(answer.id), { status: 404 });
@@ -189,6 +195,27 @@ await check("tools that are built in are left out, those of a namespace are call
   const only = allowed.output.find((item) => item.type === "function_call");
   assert.deepEqual([only.namespace, only.name], [undefined, "now"]);
   await fails(client.responses.create({ model: CHAT, input: "a", tools, tool_choice: "required" }), { status: 400, says: /built-in/ });
+});
+
+await check("custom tools are called with a text, and their outputs read", async () => {
+  const patch = { type: "custom", name: "apply_patch", description: "edits", format: { type: "grammar", syntax: "lark", definition: "start: /.+/" } };
+  const quote = (await (await plain("/tokenize", { method: "POST", body: { model: RANDOM, content: '"' } })).json()).tokens.at(-1);
+  const logit_bias = { [quote]: 100 }; // or it might write a text for ever
+  const more = { model: RANDOM, max_output_tokens: 400, logit_bias, tools: [patch], tool_choice: { type: "custom", name: "apply_patch" } };
+  const { data, response } = await client.responses.create({ ...more, input: "a" }).withResponse();
+  assert.equal(response.headers.get("minnow-unused-options"), "tools.apply_patch.format");
+  const call = data.output.find((item) => item.type === "custom_tool_call");
+  assert.equal(call.name, "apply_patch");
+  assert.equal(typeof call.input, "string");
+  const events = await collect(await client.responses.create({ ...more, input: "a", stream: true }));
+  assert.equal(events.find((e) => e.type === "response.custom_tool_call_input.done").input, events.at(-1).response.output.at(-1).input);
+  const input = [{ role: "user", content: "a" }, call, { type: "custom_tool_call_output", call_id: call.call_id, output: "done" }];
+  await client.responses.create({ ...more, input, tool_choice: "none", max_output_tokens: 4 });
+  const tools = [{ type: "custom", custom: { name: "say" } }];
+  const chat = await client.chat.completions.create({ model: RANDOM, messages: [{ role: "user", content: "a" }], max_tokens: 400, logit_bias, tools, tool_choice: { type: "custom", custom: { name: "say" } } });
+  const [said] = chat.choices[0].message.tool_calls;
+  assert.equal(said.type, "custom");
+  assert.equal(said.custom.name, "say");
 });
 
 await check("text.format holds a response to a schema", async () => {

@@ -160,9 +160,9 @@ def readers(c, folder, _model, long):
     with Server(c.minnow, folder, "minnow-tiny", "--write-seconds", write_seconds, "--max-queue", 4000, "--parallel", 4) as server:
         wants = {**story(STORIES[0]), "max_tokens": 450, "ignore_eos": True}
 
-        def whole(_):
+        def whole(i):
             with Raw(server.port) as r:
-                r.send(post(path, wants))
+                r.send(post(path, {**wants, "logprobs": 5} if i % 2 else wants))
                 r.response()
 
         def quick():
@@ -188,7 +188,7 @@ def readers(c, folder, _model, long):
             is_wide = i >= n  # their kernel takes much at once
             more = {"logprobs": 5} if i % 4 == 3 or is_wide else {}  # far larger than what they belong to: such answers are set aside
             slow.append(Raw(server.port, receive_bytes=None if is_wide else 4096))
-            slow[-1].send(post(path, {**wants, **more, "max_tokens": 450 if more else 300}, "Connection: close"))
+            slow[-1].send(post(path, {**wants, **more}, "Connection: close"))
             slow[-1].socket.setblocking(False)
         over = threading.Event()
 
@@ -204,7 +204,7 @@ def readers(c, folder, _model, long):
         sipping.start()
         time.sleep(1)
         # The kernels of wide ones make room for more and more of an answer that nobody reads, which takes them a minute or two (long).
-        c.check(wait_for(nothing_is_made, 2 * write_seconds / 3), "nothing is made that nobody reads")
+        c.check(wait_for(nothing_is_made, write_seconds * (2 / 3 if long else 1)), "nothing is made that nobody reads")
         ours, kernel = (resident_kilobytes(server) - before) / len(slow), kernel_kilobytes(server)
         c.check(len(kernel) >= n, f"{len(kernel)} connections are open")
         mean = statistics.mean(kernel or [0])

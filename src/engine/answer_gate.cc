@@ -22,7 +22,7 @@ MarkScanner scanner_for(const GenerateRequest& request) {
   for (const HeldCalls::Opening& opening : request.calls->openings) marks.openings.push_back(opening.mark);
   marks.asides = request.calls->asides;
   marks.words = request.calls->words;
-  return MarkScanner(std::make_shared<const MarkScanner::Marks>(std::move(marks)), request.calls->aside_until);
+  return MarkScanner(std::make_shared<const MarkScanner::Marks>(std::move(marks)), request.calls->in_aside);
 }
 
 }  // namespace

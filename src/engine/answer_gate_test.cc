@@ -33,7 +33,7 @@ class AnswerGateOf : public testing::Test {
   AnswerGate calls_gate(std::optional<std::size_t> open = {}) {
     GenerateRequest request{.prompt = {1}};
     request.calls = std::make_shared<const HeldCalls>(HeldCalls{.openings = {{"<call>", compiled("\\s{0,2}ab")}, {"", compiled("\\{\\}"), "{"}, {"tool", compiled("\\[ab"), "["}},
-                                                                .asides = {{"<think>", "</think>"}},
+                                                                .asides = {{"<think>", {"</think>"}}},
                                                                 .words = {"</call>"},
                                                                 .open = open});
     return AnswerGate(request, *tokenizer_);

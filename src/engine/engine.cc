@@ -362,8 +362,9 @@ void Engine::check_request(const GenerateRequest& request) const {
       return opening.call && opening.call->n_vocab() <= n_vocab && !(opening.mark.empty() && opening.begins.empty());
     };
     const auto& openings = request.calls->openings;
-    const bool is_open = !request.calls->open || *request.calls->open < openings.size();
-    if (!has_tokenizer() || !is_open || !std::all_of(openings.begin(), openings.end(), fits)) {
+    const bool begins_well = (!request.calls->open || *request.calls->open < openings.size()) &&
+                             (!request.calls->in_aside || *request.calls->in_aside < request.calls->asides.size());
+    if (!has_tokenizer() || !begins_well || !std::all_of(openings.begin(), openings.end(), fits)) {
       fail(ErrorCode::kInvalidInput, "calls that are held need marks and constraints of this model's vocabulary");
     }
   }

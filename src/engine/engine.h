@@ -16,6 +16,7 @@
 #include "cpu/isa.h"
 #include "cpu/kv_cache.h"
 #include "cpu/packed_cache.h"
+#include "engine/mark_scanner.h"
 #include "engine/sampler.h"
 #include "models/adapter.h"
 #include "models/model.h"
@@ -78,11 +79,10 @@ struct HeldCalls {
     std::string begins = {};
   };
   std::vector<Opening> openings;
-  // No call is looked for between the two texts of such a pair ("<think>", "</think>").
-  std::vector<std::pair<std::string, std::string>> asides = {};
-  std::string aside_until = {};          // not empty: the answer begins in an aside that this ends
-  std::vector<std::string> words = {};   // around calls
-  std::optional<std::size_t> open = {};  // the answer begins behind the mark of this opening
+  std::vector<MarkScanner::Aside> asides = {};  // in which no call is looked for: from "<think>" to "</think>"
+  std::vector<std::string> words = {};          // around calls
+  std::optional<std::size_t> in_aside = {};     // the answer begins in this aside
+  std::optional<std::size_t> open = {};         // the answer begins behind the mark of this opening
 };
 
 struct GenerateRequest {

@@ -5,8 +5,8 @@
 namespace minnow {
 namespace {
 
-MarkScanner scanner(MarkScanner::Marks marks, std::string aside_until = "") {
-  return MarkScanner(std::make_shared<const MarkScanner::Marks>(std::move(marks)), std::move(aside_until));
+MarkScanner scanner(MarkScanner::Marks marks, std::optional<std::size_t> in_aside = {}) {
+  return MarkScanner(std::make_shared<const MarkScanner::Marks>(std::move(marks)), in_aside);
 }
 
 // The first opening that the text ends, and how much of the text that takes.
@@ -32,9 +32,10 @@ TEST(MarkScanner, OfOpeningsThatEndTogetherTheLongestCounts) {
 }
 
 TEST(MarkScanner, FindsNothingInAsides) {
-  const MarkScanner s = scanner({.openings = {"<call>"}, .asides = {{"<think>", "</think>"}, {"", "x"}}});
+  const MarkScanner s = scanner({.openings = {"<call>"}, .asides = {{"<think>", {"</think>"}}, {"[", {"]", "|"}}}});
   EXPECT_EQ(find(s, "<think><call></think></think><call>"), (Found{0, 35}));
-  EXPECT_EQ(find(scanner({.openings = {"<call>"}}, "."), "<call>.<call>"), (Found{0, 13}));
+  EXPECT_EQ(find(s, "[<call>|<call>"), (Found{0, 14}));
+  EXPECT_EQ(find(scanner({.openings = {"<call>"}, .asides = {{"[", {"]"}}}}, 0), "<call>]<call>"), (Found{0, 13}));
 }
 
 TEST(MarkScanner, AWordThatBeginsAnOpeningIsNoneUntilItIsClear) {
@@ -44,7 +45,7 @@ TEST(MarkScanner, AWordThatBeginsAnOpeningIsNoneUntilItIsClear) {
 }
 
 TEST(MarkScanner, KnowsWhetherAnythingWasSaid) {
-  const MarkScanner s = scanner({.openings = {"<call>"}, .asides = {{"<think>", "</think>"}}, .words = {"<wrap>"}});
+  const MarkScanner s = scanner({.openings = {"<call>"}, .asides = {{"<think>", {"</think>"}}}, .words = {"<wrap>"}});
   const auto fresh = [&](std::string_view text, bool after_call = false) {
     MarkScanner t = s;
     if (after_call) t.add_call();

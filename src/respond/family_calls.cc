@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "respond/call_arguments.h"
 #include "respond/call_schema.h"
+#include "respond/thinking.h"
 #include "text/chat_output/literal_json.h"
 #include "text/chat_output/payload.h"
 #include "text/tokenizer.h"
@@ -262,6 +263,25 @@ TextShape several_of(const TextShape& one, bool several) {
   return sequence_of({one, {.kind = Kind::kRepeat, .parts = {sequence_of({space_shape(), one})}}});
 }
 
+// The model's thinking; and where headers say what follows, the bodies, so that calls begin in headers.
+void add_asides(const FamilyCalls& what, HeldCalls& held) {
+  for (const ReasoningTags& tags : what.format.reasoning) {
+    if (tags.open.empty()) continue;
+    if (!held.in_aside && ends_with_mark(what.prompt, tags.open)) held.in_aside = held.asides.size();
+    held.asides.push_back({std::string(tags.open), {std::string(tags.close)}});
+  }
+  MarkScanner::Aside body;
+  for (const CallSyntax& syntax : what.format.calls) {
+    if (!speaks_to_recipients(syntax)) continue;
+    body.opens = syntax.separator;
+    body.closes.emplace_back(syntax.open);
+  }
+  if (body.opens.empty()) return;
+  const auto ends_prompt = [&](const std::string& header) { return what.prompt.ends_with(header); };
+  if (std::none_of(body.closes.begin(), body.closes.end(), ends_prompt)) held.in_aside = held.asides.size();
+  held.asides.push_back(std::move(body));
+}
+
 }  // namespace
 
 HeldCalls held_calls(ConstraintCompiler& compiler, const FamilyCalls& what) {
@@ -270,15 +290,11 @@ HeldCalls held_calls(ConstraintCompiler& compiler, const FamilyCalls& what) {
   for (Opening& opening : shapes.openings()) {
     held.openings.push_back({std::move(opening.mark), shapes.compile(compiler, choice_of(std::move(opening.calls))), std::move(opening.begins)});
   }
-  // Where headers say what follows, calls begin in headers: between bodies.
-  std::string_view body;
-  for (const CallSyntax& syntax : what.format.calls) {
-    if (speaks_to_recipients(syntax)) body = syntax.separator;
+  for (std::size_t i = 0; i < held.openings.size(); ++i) {
+    const std::string& mark = held.openings[i].mark;
+    if (is_sure_mark(mark) && what.prompt.ends_with(mark)) held.open = i;
   }
-  for (const ReasoningTags& tags : what.format.reasoning) {
-    const std::string_view open = tags.open.empty() ? body : tags.open;
-    if (!open.empty()) held.asides.emplace_back(open, tags.close);
-  }
+  add_asides(what, held);
   for (const auto& words : {what.format.wrap_open, what.format.wrap_close, what.format.dropped}) {
     for (const std::string_view word : words) held.words.emplace_back(word);
   }

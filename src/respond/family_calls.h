@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -20,6 +21,7 @@ struct FamilyCalls {
   const OrderedJson& tools;    // as in the OpenAI API, not empty
   // Of these, those that are called with arguments that their schemas allow; others with any object.
   const std::vector<std::string>& strict;
+  std::string_view prompt = {};  // or its end: where the answer begins
   bool several = true;         // false: one call at each place where calls begin
 };
 

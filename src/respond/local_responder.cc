@@ -67,10 +67,6 @@ std::string render_open(const ChatEncoder& encoder, ChatTemplateInput input) {
   return rendered;
 }
 
-FamilyCalls family_calls(const OutputFormat& format, const Tokenizer& tokenizer, const ChatRequest& request) {
-  return {.format = format, .tokenizer = tokenizer, .tools = request.tools, .strict = request.strict_tools, .several = request.parallel_tool_calls};
-}
-
 // Moves what a chat and a text have in common.
 template <typename Request>
 GenerateRequest generate_request(Request& request) {
@@ -180,18 +176,13 @@ std::vector<TokenId> LocalResponder::prompt(const TextRequest& request) const {
   return tokenizer.encode(*text, {.add_special = request.add_special, .parse_special = request.parse_special});
 }
 
-// Where the answer begins: in a call, in the model's thinking, or in neither.
-HeldCalls LocalResponder::calls_of(const ChatRequest& request, const std::string& rendered) {
-  HeldCalls held = held_calls(constraints_, family_calls(chat().format, engine_.tokenizer(), request));
-  for (std::size_t i = 0; i < held.openings.size(); ++i) {
-    const std::string& mark = held.openings[i].mark;
-    if (!mark.empty() && rendered.ends_with(mark)) held.open = i;
-  }
-  for (const ReasoningTags& tags : chat().format.reasoning) {
-    const bool is_within = tags.open.empty() ? ends_in_body(chat().format, rendered) : ends_with_mark(rendered, tags.open);
-    if (held.aside_until.empty() && is_within) held.aside_until = tags.close;
-  }
-  return held;
+FamilyCalls LocalResponder::family_calls(const ChatRequest& request, const std::string& rendered) const {
+  return {.format = chat().format,
+          .tokenizer = engine_.tokenizer(),
+          .tools = request.tools,
+          .strict = request.strict_tools,
+          .prompt = rendered,
+          .several = request.parallel_tool_calls};
 }
 
 // Holds the answer to what the request asks for, after the model's thinking where it has any; and says how to read it.
@@ -207,7 +198,7 @@ std::unique_ptr<AnswerReader> LocalResponder::hold(GenerateRequest& generate, co
     generate.constraint = compiled(request);
     reader = plain_reader();
     if (has_tools(request)) {
-      generate.constraint_or = hold_to_family_calls(constraints_, family_calls(chat().format, engine_.tokenizer(), request));
+      generate.constraint_or = hold_to_family_calls(constraints_, family_calls(request, rendered));
       ChatOutputParser parser(chat().format, {.tools = request.tools, .reasoning = false, .held_calls = true});
       reader = choice_reader(beginnings_of_calls(chat().format), family_reader(std::move(parser)), std::move(reader));
     }
@@ -251,7 +242,7 @@ std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
   }
   ChatOutputOptions options;
   if (may_call && !request.strict_tools.empty() && capabilities_.held_calls) {
-    generate.calls = std::make_shared<const HeldCalls>(calls_of(request, rendered));
+    generate.calls = std::make_shared<const HeldCalls>(held_calls(constraints_, family_calls(request, rendered)));
     options.held_calls = true;
   }
   options.calls = with_tools || speaks_in_channels(chat().format);

@@ -10,6 +10,7 @@
 
 #include "engine/engine.h"
 #include "respond/chat_answer.h"
+#include "respond/family_calls.h"
 #include "respond/fill_in.h"
 #include "text/chat_encoder.h"
 #include "text/grammar/token_constraint.h"
@@ -141,7 +142,7 @@ class LocalResponder final : public Responder {
   std::string rendered(const ChatRequest& request) const;  // with the encoder's guards
   std::vector<TokenId> tokens_of(const ChatRequest& request, const std::string& rendered) const;
   std::unique_ptr<AnswerReader> hold(GenerateRequest& generate, const ChatRequest& request, const std::string& rendered);
-  HeldCalls calls_of(const ChatRequest& request, const std::string& rendered);
+  FamilyCalls family_calls(const ChatRequest& request, const std::string& rendered) const;
   std::shared_ptr<const TokenConstraint> compiled(const ChatRequest& request);
 
   Engine& engine_;

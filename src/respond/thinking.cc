@@ -12,19 +12,15 @@ const CallSyntax* channel_syntax(const OutputFormat& format) {
   return it == format.calls.end() ? nullptr : &*it;
 }
 
-// Whether the prompt ends in what this begins.
-bool ends_behind(const OutputFormat& format, std::string_view prompt, std::string_view begins) {
-  const std::size_t begun = prompt.rfind(begins);
-  if (begun == std::string_view::npos) return false;
-  return std::none_of(format.dropped.begin(), format.dropped.end(),
-                      [&](std::string_view word) { return prompt.find(word, begun) != std::string_view::npos; });
-}
-
 // What is said in the channel "final" is the answer.
 std::optional<Thinking> before_final_channel(const OutputFormat& format, const CallSyntax& syntax, std::string_view prompt) {
   Thinking thinking{.ends_with = std::string(syntax.open) + "final" + std::string(syntax.separator)};
-  if (ends_behind(format, prompt, thinking.ends_with)) return std::nullopt;
-  return thinking;
+  const std::size_t begun = prompt.rfind(thinking.ends_with);
+  if (begun == std::string_view::npos) return thinking;
+  const bool is_over = std::any_of(format.dropped.begin(), format.dropped.end(),
+                                   [&](std::string_view word) { return prompt.find(word, begun) != std::string_view::npos; });
+  if (is_over) return thinking;
+  return std::nullopt;  // the prompt ends within it
 }
 
 // Only a token that nothing else is written with tells at once that the model is going to think.
@@ -41,11 +37,6 @@ bool ends_with_mark(std::string_view prompt, std::string_view mark) {
 }
 
 bool speaks_in_channels(const OutputFormat& format) { return channel_syntax(format) != nullptr; }
-
-bool ends_in_body(const OutputFormat& format, std::string_view prompt) {
-  const CallSyntax* syntax = channel_syntax(format);
-  return syntax != nullptr && ends_behind(format, prompt, syntax->separator);
-}
 
 bool knows_thinking(const OutputFormat& format, std::string_view chat_template) {
   const auto has = [&](std::string_view word) { return !word.empty() && chat_template.find(word) != std::string_view::npos; };

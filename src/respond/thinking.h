@@ -32,9 +32,6 @@ bool ends_with_mark(std::string_view prompt, std::string_view mark);
 // Whether answers in this format begin with a header that says what follows: then all of it has to be parsed, tools or not.
 bool speaks_in_channels(const OutputFormat& format);
 
-// Whether the prompt ends within the body of a message in such a format.
-bool ends_in_body(const OutputFormat& format, std::string_view prompt);
-
 // Whether a chat template, or the format that it speaks, knows of thinking.
 bool knows_thinking(const OutputFormat& format, std::string_view chat_template);
 

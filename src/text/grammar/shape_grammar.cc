@@ -1,5 +1,6 @@
 #include "text/grammar/shape_grammar.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -8,6 +9,7 @@
 #include "base/limits.h"
 #include "text/grammar/json_schema.h"
 #include "text/grammar/regex.h"
+#include "text/grammar/schema_reader.h"
 #include "text/grammar/token_masks.h"
 
 namespace minnow::grammar {
@@ -90,7 +92,8 @@ class ShapeCompiler {
   }
 
   // Equal ones share a rule, and so their masks.
-  ExprId string(const TextShape& shape) {
+  ExprId string(TextShape shape) {
+    if (!shape.text.empty() && is_any_string(place(shape.text))) shape.text.clear();
     const std::array<std::string, 3> key = {shape.text, shape.until, shape.except};
     auto it = strings_.find(key);
     if (it == strings_.end()) {
@@ -98,6 +101,16 @@ class ShapeCompiler {
       it = strings_.emplace(key, g_.add_rule("text up to a mark", body)).first;
     }
     return g_.rule(it->second);
+  }
+
+  static bool is_any_string(const OrderedJson& schema) {
+    if (!schema.is_object() || schema.value("type", OrderedJson()) != "string") return false;
+    const auto keywords = schema_keywords();
+    const auto is_note = [&](const std::string& key) {
+      return std::any_of(keywords.begin(), keywords.end(), [&](const Keyword& k) { return k.name == key && k.use == KeywordUse::kAnnotation; });
+    };
+    const auto items = schema.items();
+    return std::all_of(items.begin(), items.end(), [&](const auto& item) { return item.key() == "type" || is_note(item.key()); });
   }
 
   ByteGraph string_graph(const TextShape& shape) {

@@ -308,7 +308,9 @@ std::shared_ptr<const TokenConstraint> hold_to_family_calls(ConstraintCompiler& 
     if (opening.mark.empty() || opening.mark == chat_output::kRecipient) continue;
     ways.push_back(sequence_of({mark_shape(opening.mark), choice_of(std::move(opening.calls))}));
   }
-  const TextShape calls = several_of(choice_of(std::move(ways)), what.several);
+  // As a rule of its own it stands in several places at no cost.
+  const TextShape call{.kind = Kind::kRequired, .text = "calls", .parts = {choice_of(std::move(ways))}};
+  const TextShape calls = several_of(call, what.several);
   return shapes.compile(compiler, several_of(wrapped(what.format, calls), what.several));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -25,6 +26,7 @@ class ShapeCompiler {
         document_(parse_ordered_json(spec.text, "schema")),
         values_(document_, form_of(spec), g_, budget) {}
 
+  // The shape has to stay what it is.
   Grammar compile(const TextShape& shape) {
     const ExprId body = lay(shape);
     values_.finish();
@@ -52,11 +54,7 @@ class ShapeCompiler {
       case Kind::kOptional: return g_.optional(lay(only(shape)));
       case Kind::kRepeat: return g_.repeat(lay(only(shape)), 0, kUnbounded);
       case Kind::kList: return list(shape);
-      case Kind::kRequired: {
-        const RuleId rule = g_.add_rule(shape.text, lay(only(shape)));
-        g_.require(rule);
-        return g_.rule(rule);
-      }
+      case Kind::kRequired: return required(shape);
     }
     fail(ErrorCode::kInternal, "a shape of no kind");
   }
@@ -81,6 +79,17 @@ class ShapeCompiler {
     chain.separator = g_.literal(shape.text);
     chain.first_exit = static_cast<uint32_t>(chain.items.size());
     return g_.chain(std::move(chain));
+  }
+
+  // Equal ones are one rule.
+  ExprId required(const TextShape& shape) {
+    for (const auto& [known, rule] : required_[shape.text]) {
+      if (*known == shape) return g_.rule(rule);
+    }
+    const RuleId rule = g_.add_rule(shape.text, lay(only(shape)));
+    g_.require(rule);
+    required_[shape.text].emplace_back(&shape, rule);
+    return g_.rule(rule);
   }
 
   std::string spelled(const std::string& mark) const { return vocabulary_ == nullptr ? mark : vocabulary_->spelled(mark); }
@@ -147,6 +156,7 @@ class ShapeCompiler {
   Grammar g_;
   SchemaValues values_;
   std::map<std::array<std::string, 3>, RuleId> strings_;
+  std::map<std::string, std::vector<std::pair<const TextShape*, RuleId>>> required_;
 };
 
 }  // namespace

@@ -21,7 +21,8 @@ struct TextShape {
     kOptional,        // the one part, or nothing
     kRepeat,          // the one part, any number of times
     kList,            // the parts in their order with `text` between them; those that are kOptional may be absent
-    kRequired,        // the one part, which some text has to fit: otherwise the constraint is refused with `text`
+    kRequired,        // the one part, which some text has to fit: otherwise the constraint is refused with `text`. Where the same stands in
+                      // several places it costs as much as in one
   };
   Kind kind = Kind::kText;
   std::string text = {};

@@ -153,13 +153,13 @@ class Answer {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static std::map<unsigned, std::unique_ptr<Room>> kRooms;
+  static std::map<unsigned, std::unique_ptr<Room>> rooms;
   if (size < 2) return 0;
   const auto formats = output_formats();
   const bool is_family = (data[0] & 1) != 0;
   const OutputFormat& format = formats[(data[0] / 4) % formats.size()];
   if (is_family && !can_hold_calls(format)) return 0;
-  auto& room = kRooms[is_family ? 1000u + data[0] : data[1]];
+  auto& room = rooms[is_family ? 1000u + data[0] : data[1]];
   if (!room) room = is_family ? family_room(format, (data[0] & 2) != 0) : random_room(data[1]);
   // Of messages in channels the header is what counts, and the answer begins in none.
   const bool is_read = is_family && can_tell_calls_from_json(format);

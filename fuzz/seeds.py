@@ -75,6 +75,20 @@ def chat_output():
     yield "llama", bytes([26, 1]) + b'{"name": "f", "parameters": {"n": 1}}; {"name": "f", "parameters": {}}'
 
 
+def answer_gate():
+    # An odd first byte picks a family (see fuzz_answer_gate.cc); then two bytes for each token, of which the first 256 are the bytes.
+    def tokens(text):
+        return b"".join(bytes([byte, 0]) for byte in text.encode())
+
+    for number, text in {25: 'Yes. <tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>', 1: '<|tool_call_begin|>functions.free:0<|tool_call_argument_begin|>{}',
+                         6: "<tool_call>\n<function=weather>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>", 7: '<invoke name="free">\n</invoke>',
+                         14: '[TOOL_CALLS]weather[ARGS]{"city": "Rome"}', 18: '<|tool_call_start|>[weather(city="Rome", days=3)]', 26: '{"name": "free", "parameters": {}}; {'}.items():
+        yield f"family-{number}", bytes([4 * number + 1, 0]) + tokens(text)
+        yield f"family-{number}-json", bytes([4 * number + 3, 0]) + tokens(text)
+    for seed in range(12):
+        yield f"random-{seed}", bytes([0, seed]) + tokens("x<c><d> {abc}a<c>abbc[x]{b}")
+
+
 def packed():
     # The first byte picks the method (see fuzz_packed.cc).
     def file(*tensors):
@@ -390,7 +404,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     root = pathlib.Path(sys.argv[1])
-    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, packed, tokenizer_gguf, normalizer, model_config,
+    for make in (gguf, safetensors, safetensors_index, llama2c, chat_output, answer_gate, packed, tokenizer_gguf, normalizer, model_config,
                  train_record, adapter, openai_chat, openai_completions, openai_embeddings, openai_responses, response_items, ollama,
                  ollama_template, anthropic, llama_server, regex):
         folder = root / make.__name__

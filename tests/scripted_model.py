@@ -48,8 +48,8 @@ def one_hot_rows(n_rows, entries):
     return bytes(rows)
 
 
-def tokens_and_links():
-    """The vocabulary as (text, score, kind), and which token follows which."""
+def tokens_and_links(chains, marks):
+    """The vocabulary as (text, score, kind), and which token follows which; `marks` are control tokens."""
     tokens, links, ids = vocabulary(), {}, {}
 
     def id_of(text, kind):
@@ -58,17 +58,17 @@ def tokens_and_links():
             tokens.append((text, -1000.0, kind))
         return ids[text]
 
-    for begin, chain in CHAINS.items():
+    for begin, chain in chains.items():
         at = id_of(begin, 3)
         for text in chain:
-            following = END if text is None else id_of(text, 1)
+            following = END if text is None else id_of(text, 3 if text in marks else 1)
             assert links.setdefault(at, following) == following, f"{text!r} follows two things"
             at = following
     return tokens, links
 
 
-def scripted_gguf():
-    tokens, links = tokens_and_links()
+def scripted_gguf(template=TEMPLATE, chains=None, marks=()):
+    tokens, links = tokens_and_links(chains or CHAINS, marks)
     assert len(links) < WIDTH
     places = {token: i + 1 for i, token in enumerate(links)}  # 0: whatever begins no chain
     g = Gguf()
@@ -79,7 +79,7 @@ def scripted_gguf():
             ("llama.rope.dimension_count", U32, WIDTH // HEADS), ("llama.rope.freq_base", F32, 10000.0), ("llama.vocab_size", U32, len(tokens)),
             ("tokenizer.ggml.model", STR, "llama"), ("tokenizer.ggml.bos_token_id", U32, 1), ("tokenizer.ggml.eos_token_id", U32, END),
             ("tokenizer.ggml.unknown_token_id", U32, 0), ("tokenizer.ggml.add_bos_token", BOOL, 1), ("tokenizer.ggml.add_space_prefix", BOOL, 0),
-            ("tokenizer.chat_template", STR, TEMPLATE)]:
+            ("tokenizer.chat_template", STR, template)]:
         g.put(key, kind, value)
     g.put_array("tokenizer.ggml.tokens", STR, [t[0] for t in tokens])
     g.put_array("tokenizer.ggml.scores", F32, [t[1] for t in tokens])

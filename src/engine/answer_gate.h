@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/mark_scanner.h"
 #include "text/grammar/token_constraint.h"
 #include "text/tokenizer.h"
 
@@ -20,18 +22,18 @@ class AnswerGate {
   // White space between the mark and what is held: at most so many bytes.
   static constexpr std::size_t kMaxSpaceBytes = 8;
 
-  // The request has a constraint, calls that are held, or both. The tokenizer has to outlive the gate.
+  // The request has a constraint or calls that are held. The tokenizer has to outlive the gate.
   AnswerGate(const GenerateRequest& request, const Tokenizer& tokenizer);
 
   // Nothing is held here: any token may come, but those that end the answer only where it may_end(); mask() is not for this.
-  bool is_free() const { return state_ == State::kFree || state_ == State::kText; }
-  bool may_end() const { return state_ == State::kText; }
+  bool is_free() const { return state_ == State::kFree || may_end(); }
+  bool may_end() const { return state_ == State::kText || state_ == State::kPerhaps; }
   // As ConstraintState::mask.
   bool mask(std::span<uint32_t> bits) const;
-  // False when the token is not allowed, or would end the mark in the middle of other text; nothing has changed then.
+  // False when the token is not allowed, or would end a mark in a way that nothing may follow; nothing has changed then.
   bool accept(TokenId token);
   // The text is whole and nothing can follow.
-  bool is_finished() const { return state_ == State::kHeld && constraint_->is_finished(); }
+  bool is_finished() const;
   // Of the token accepted last: bytes at its end that belong neither to the mark nor to what is held.
   std::size_t dropped() const { return dropped_; }
 
@@ -41,40 +43,29 @@ class AnswerGate {
     kFree,     // looks for the mark
     kBetween,  // white space, or the first token that is held
     kHeld,
-    kText,      // free; looks for the marks of calls
-    kSpelling,  // a mark of a call, token by token
-    kCall,      // white space, or a call
-    kCalled,    // behind calls that came in place of the held text: another, or the end
+    kText,     // free; looks for the marks of calls
+    kPerhaps,  // behind a mark that may be text as well: the next byte that is no white space decides
+    kCall,
   };
-  bool is_choice() const { return constraint_ && calls_ && (state_ == State::kFirst || state_ == State::kBetween); }
+  template <typename Read>
+  bool accept_held(const Read& read);
   bool may_be_space(TokenId token) const;
   bool accept_free(std::string_view piece);
-  bool accept_text(std::string_view piece);
+  bool accept_text(MarkScanner scanner, std::string_view piece);
+  bool accept_behind(std::size_t opening, MarkScanner scanner, std::string_view rest);
+  bool begin_call(std::size_t opening, MarkScanner scanner, std::string_view rest);
   bool accept_call(TokenId token);
-  bool accept_called(TokenId token);
-  void spell(State then);
-  const std::vector<TokenId>& spelled() const { return after_spelling_ == State::kCall ? opens_ : closes_; }
-  bool may_open_another() const { return is_closed_ || closes_.empty() || closes_.front() != opens_.front(); }
-  void begin_call(std::size_t n_space);
+  void end_call_if_whole();
 
   const Tokenizer& tokenizer_;
-  std::optional<ConstraintState> constraint_;
+  std::vector<ConstraintState> held_;  // the text fits one of them
   const TokenId opening_;
-  const std::string mark_;
-  std::vector<std::size_t> fallback_;  // [n]: length of the longest proper suffix of the mark's first n + 1 bytes that begins it
-  std::vector<TokenId> spaces_;
-  State state_ = State::kHeld;
-  std::size_t matched_ = 0;  // bytes of the mark that the text ends with
-  std::size_t n_space_ = 0, dropped_ = 0;
-
-  const std::optional<HeldCalls> calls_;
+  const std::shared_ptr<const HeldCalls> calls_;
   std::optional<ConstraintState> call_;
-  bool call_has_begun_ = false;
-  std::string tail_, aside_until_;        // kText: what may be the beginning of a mark; the mark that ends an aside
-  std::vector<TokenId> opens_, closes_, ends_;  // with a constraint: the marks of calls, and tokens that end an answer
-  std::size_t n_spelled_ = 0;
-  State after_spelling_ = State::kCall;
-  bool is_closed_ = false;  // kCalled: the closing mark has come
+  std::size_t perhaps_ = 0;  // kPerhaps: of which opening
+  MarkScanner scanner_;
+  State state_ = State::kHeld;
+  std::size_t n_space_ = 0, dropped_ = 0;
 };
 
 }  // namespace minnow

@@ -371,13 +371,24 @@ void Engine::check_request(const GenerateRequest& request) const {
   }
   if (request.min_tokens < 0) fail(ErrorCode::kInvalidInput, "min_tokens is {}, it must not be negative", request.min_tokens);
   if (request.calls) {
-    if (!has_tokenizer() || !request.calls->call || request.calls->call->n_vocab() > n_vocab || request.calls->opens.empty()) {
-      fail(ErrorCode::kInvalidInput, "calls that are held need a mark and a constraint of this model's vocabulary");
+    const auto fits = [&](const HeldCalls::Opening& opening) {
+      return opening.call && opening.call->n_vocab() <= n_vocab && !(opening.mark.empty() && opening.begins.empty());
+    };
+    const auto& openings = request.calls->openings;
+    const bool begins_well = (!request.calls->open || *request.calls->open < openings.size()) &&
+                             (!request.calls->in_aside || *request.calls->in_aside < request.calls->asides.size());
+    if (!has_tokenizer() || !begins_well || !std::all_of(openings.begin(), openings.end(), fits)) {
+      fail(ErrorCode::kInvalidInput, "calls that are held need marks and constraints of this model's vocabulary");
     }
   }
   if (!request.constraint) {
     if (!request.constraint_after.empty()) fail(ErrorCode::kInvalidInput, "there is a mark to hold the answer after, but no constraint");
+    if (request.constraint_or) fail(ErrorCode::kInvalidInput, "there is a second constraint, but no first one");
     return;
+  }
+  if (request.calls) fail(ErrorCode::kInvalidInput, "an answer that is held to a constraint has no text in which calls could be held");
+  if (request.constraint_or && request.constraint_or->n_vocab() > n_vocab) {
+    fail(ErrorCode::kInvalidInput, "the second constraint is of a vocabulary of {} tokens, the model's has {}", request.constraint_or->n_vocab(), n_vocab);
   }
   if (request.constraint->n_vocab() > n_vocab || !has_tokenizer()) {
     fail(ErrorCode::kInvalidInput, "the constraint is of a vocabulary of {} tokens, the model's has {}", request.constraint->n_vocab(), n_vocab);

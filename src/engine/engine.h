@@ -16,6 +16,7 @@
 #include "cpu/isa.h"
 #include "cpu/kv_cache.h"
 #include "cpu/packed_cache.h"
+#include "engine/mark_scanner.h"
 #include "engine/sampler.h"
 #include "models/adapter.h"
 #include "models/model.h"
@@ -70,13 +71,18 @@ inline constexpr float kMinLogprob = -9999.0f;
 
 // What an answer's calls of tools are held to.
 struct HeldCalls {
-  std::shared_ptr<const TokenConstraint> call;  // what stands between the marks; nothing can follow where it is whole
-  std::string opens;                            // the mark before a call; not empty
-  std::string closes;                           // the mark behind it; empty: there is none
-  // Without GenerateRequest::constraint: no call is looked for between the two texts of such a pair ("<think>", "</think>").
-  std::vector<std::pair<std::string, std::string>> asides = {};
-  std::string aside_until = {};  // not empty: the answer begins in an aside that this ends
-  bool is_open = false;          // the answer begins behind the mark of a call
+  struct Opening {
+    std::string mark;  // behind which a call begins; empty: it begins where nothing was said yet but white space, words, asides and calls
+    std::shared_ptr<const TokenConstraint> call;  // what stands behind the mark; nothing can follow where it is whole
+    // Not empty: a call follows only where the next byte that is no white space is one of these; else the mark is text. Without a mark
+    // it cannot be empty.
+    std::string begins = {};
+  };
+  std::vector<Opening> openings;
+  std::vector<MarkScanner::Aside> asides = {};  // in which no call is looked for: from "<think>" to "</think>"
+  std::vector<std::string> words = {};          // around calls
+  std::optional<std::size_t> in_aside = {};     // the answer begins in this aside
+  std::optional<std::size_t> open = {};         // the answer begins behind the mark of this opening
 };
 
 struct GenerateRequest {
@@ -93,9 +99,10 @@ struct GenerateRequest {
   // With constraint_after: only an answer that begins with this token ("<think>") is free at first; any other is held from its
   // first token on. kNoToken: every answer is free at first.
   TokenId constraint_waits_for = kNoToken;
-  // Without a constraint: the answer is free but for its calls, each of which is held from its mark on. White space may come between.
-  // With one: where the held text would begin, calls may come in its place, and nothing but calls then.
-  std::optional<HeldCalls> calls = {};
+  // With a constraint: another that the answer may fit instead.
+  std::shared_ptr<const TokenConstraint> constraint_or = {};
+  // Without a constraint: the answer is free but for its calls, each of which is held from its mark on.
+  std::shared_ptr<const HeldCalls> calls = {};
   bool ignore_end = false;      // go on after an end-of-text token, whose probability counts as any other's
   bool show_special = false;    // control tokens appear in the text
   // Before so many tokens were made the model cannot end its answer nor say a stop token, and stop strings are not looked for.

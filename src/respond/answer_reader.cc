@@ -94,13 +94,14 @@ class HeldReader final : public AnswerReader {
 
 class ChoiceReader final : public AnswerReader {
  public:
-  ChoiceReader(std::string mark, std::unique_ptr<AnswerReader> family, std::unique_ptr<AnswerReader> other)
-      : mark_(std::move(mark)), family_(std::move(family)), other_(std::move(other)) {}
+  ChoiceReader(std::vector<std::string> marks, std::unique_ptr<AnswerReader> family, std::unique_ptr<AnswerReader> other)
+      : marks_(std::move(marks)), family_(std::move(family)), other_(std::move(other)) {}
 
   Events feed(std::string_view piece) override {
     if (chosen_ != nullptr) return chosen_->feed(piece);
     first_ += piece;
-    if (first_.size() < mark_.size() && mark_.starts_with(first_)) return {};
+    const auto may_become = [&](const std::string& mark) { return first_.size() < mark.size() && mark.starts_with(first_); };
+    if (!begins_with_mark() && std::any_of(marks_.begin(), marks_.end(), may_become)) return {};
     return choose();
   }
 
@@ -113,21 +114,25 @@ class ChoiceReader final : public AnswerReader {
   }
 
  private:
+  bool begins_with_mark() const {
+    return std::any_of(marks_.begin(), marks_.end(), [&](const std::string& mark) { return first_.starts_with(mark); });
+  }
+
   Events choose() {
-    chosen_ = first_.starts_with(mark_) ? family_.get() : other_.get();
+    chosen_ = begins_with_mark() ? family_.get() : other_.get();
     return chosen_->feed(std::exchange(first_, {}));
   }
 
-  const std::string mark_;
+  const std::vector<std::string> marks_;
   std::unique_ptr<AnswerReader> family_, other_;
   AnswerReader* chosen_ = nullptr;
-  std::string first_;  // while it may still become the mark
+  std::string first_;  // while it may still become a mark
 };
 
 }  // namespace
 
-std::unique_ptr<AnswerReader> choice_reader(std::string mark, std::unique_ptr<AnswerReader> family, std::unique_ptr<AnswerReader> other) {
-  return std::make_unique<ChoiceReader>(std::move(mark), std::move(family), std::move(other));
+std::unique_ptr<AnswerReader> choice_reader(std::vector<std::string> marks, std::unique_ptr<AnswerReader> family, std::unique_ptr<AnswerReader> other) {
+  return std::make_unique<ChoiceReader>(std::move(marks), std::move(family), std::move(other));
 }
 
 std::unique_ptr<AnswerReader> plain_reader() { return std::make_unique<PlainReader>(); }

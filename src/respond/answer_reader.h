@@ -25,8 +25,8 @@ std::unique_ptr<AnswerReader> plain_reader();
 // As the model's family writes it.
 std::unique_ptr<AnswerReader> family_reader(ChatOutputParser parser);
 
-// `family` reads an answer that begins with the mark, `other` any other.
-std::unique_ptr<AnswerReader> choice_reader(std::string mark, std::unique_ptr<AnswerReader> family, std::unique_ptr<AnswerReader> other);
+// `family` reads an answer that begins with one of the marks, `other` any other.
+std::unique_ptr<AnswerReader> choice_reader(std::vector<std::string> marks, std::unique_ptr<AnswerReader> family, std::unique_ptr<AnswerReader> other);
 
 // What a held answer may have before the text that is held: the model's thinking.
 struct FreeBeginning {

@@ -1,13 +1,10 @@
 #include "respond/forced_calls.h"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
-#include <iterator>
 #include <utility>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "respond/call_schema.h"
 #include "text/chat_output/payload.h"
 
 namespace minnow {
@@ -15,114 +12,6 @@ namespace {
 
 using Events = std::vector<ChatOutputEvent>;
 using Kind = ChatOutputEvent::Kind;
-
-constexpr std::string_view kPlaces = "#/$defs/";  // of the parameters of all tools, by number
-
-// Where schemas stand within a schema.
-constexpr std::array<std::string_view, 3> kLists = {"allOf", "anyOf", "oneOf"};
-constexpr std::array<std::string_view, 5> kMaps = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"};
-constexpr std::array<std::string_view, 3> kSingles = {"items", "additionalProperties", "propertyNames"};
-
-template <std::size_t N>
-bool is_one_of(const std::array<std::string_view, N>& words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-// References go from the schema's own root; it is about to stand at `place` of another.
-void move_references(OrderedJson& schema, const std::string& place) {
-  if (!schema.is_object()) return;
-  for (const auto& item : schema.items()) {
-    const std::string& key = item.key();
-    OrderedJson& value = item.value();
-    if (key == "$ref" && value.is_string() && value.get_ref<const std::string&>().starts_with('#')) {
-      value = place + value.get_ref<const std::string&>().substr(1);
-    } else if (is_one_of(kSingles, key)) {
-      move_references(value, place);
-    } else if ((is_one_of(kMaps, key) && value.is_object()) || ((is_one_of(kLists, key) || key == "prefixItems") && value.is_array())) {
-      for (OrderedJson& part : value) move_references(part, place);
-    }
-  }
-}
-
-// The part of a tool that says its name and parameters.
-const OrderedJson& function_of(const OrderedJson& tool) {
-  return tool.is_object() && tool.contains("function") && tool["function"].is_object() ? tool["function"] : tool;
-}
-
-std::string name_of(const OrderedJson& tool, std::size_t number) {
-  const OrderedJson& function = function_of(tool);
-  if (!function.is_object() || !function.contains("name") || !function["name"].is_string()) {
-    fail(ErrorCode::kInvalidInput, "tools[{}]: a tool that is to be called needs a name", number);
-  }
-  std::string name = function["name"].get<std::string>();
-  if (!chat_output::is_tool_name(name)) {
-    throw Error(ErrorCode::kInvalidInput, fmt::format("tools[{}]: its name cannot be that of a tool", number), "letters, digits, _ and - can be in one");
-  }
-  return name;
-}
-
-OrderedJson parameters_of(const OrderedJson& tool, const std::string& name, const std::string& place) {
-  const OrderedJson& function = function_of(tool);
-  OrderedJson parameters;
-  for (const char* key : {"parameters", "input_schema"}) {
-    if (function.contains(key) && !function[key].is_null()) parameters = function[key];
-  }
-  if (parameters.is_null()) return OrderedJson::object();
-  if (!parameters.is_object()) fail(ErrorCode::kInvalidInput, "tool \"{}\": its parameters must be a schema of an object", name);
-  const OrderedJson type = parameters.value("type", OrderedJson("object"));
-  const bool is_object = type == "object" || (type.is_array() && std::find(type.begin(), type.end(), "object") != type.end());
-  if (!is_object) fail(ErrorCode::kInvalidInput, "tool \"{}\": its parameters must be a schema of an object", name);
-  // Names of the schema as a whole; the drafts that are known differ in nothing that is accepted here.
-  parameters.erase("$schema");
-  parameters.erase("$id");
-  move_references(parameters, place);
-  return parameters;
-}
-
-// The schemas of some tools beside another schema that refers to them.
-class CallSchema {
- public:
-  // A schema of the arguments of a tool.
-  OrderedJson add(const OrderedJson& tool, const std::string& name) {
-    const std::string number = std::to_string(names_.size());
-    const std::string place = std::string(kPlaces) + number;
-    parameters_[number] = parameters_of(tool, name, place);
-    names_.push_back(name);
-    return {{"type", "object"}, {"$ref", place}};
-  }
-
-  // A schema to refer to by the name.
-  OrderedJson define(const std::string& name, OrderedJson schema) {
-    parameters_[name] = std::move(schema);
-    return {{"$ref", std::string(kPlaces) + name}};
-  }
-
-  std::shared_ptr<const TokenConstraint> compile(ConstraintCompiler& compiler, OrderedJson schema, bool compact = true) {
-    schema["$defs"] = std::move(parameters_);
-    try {
-      return compiler.compile({.kind = ConstraintSpec::Kind::kSchema, .text = schema.dump(), .choices = {}, .compact = compact});
-    } catch (const Error& e) {
-      throw Error(e.code(), told_of_tool(e.what()));
-    }
-  }
-
- private:
-  // Says of which tool an error is, and where in its parameters.
-  std::string told_of_tool(std::string text) const {
-    const std::size_t at = text.find(kPlaces);
-    if (at == std::string::npos) return "tools: " + text;
-    const char* begin = text.data() + at + kPlaces.size();
-    std::size_t number = 0;
-    const auto [end, error] = std::from_chars(begin, text.data() + text.size(), number);
-    if (error != std::errc() || number >= names_.size()) return "tools: " + text;
-    const std::string name = names_[number];
-    text.replace(at, static_cast<std::size_t>(end - text.data()) - at, "#");
-    return fmt::format("parameters of tool \"{}\": {}", name, text);
-  }
-
-  OrderedJson parameters_ = OrderedJson::object();
-  std::vector<std::string> names_;
-};
 
 // Gives the text of a call that is none.
 void add_content(std::string text, Events& out) {
@@ -224,7 +113,7 @@ std::shared_ptr<const TokenConstraint> hold_to_call(ConstraintCompiler& compiler
     const OrderedJson& function = function_of(tools[i]);
     if (!function.is_object() || function.value("name", OrderedJson()) != name) continue;
     CallSchema schema;
-    return schema.compile(compiler, schema.add(tools[i], name_of(tools[i], i)));
+    return schema.compile(compiler, schema.add(tools[i], name_of_tool(tools[i], i)));
   }
   fail(ErrorCode::kInvalidInput, "tool_choice: no tool is named \"{}\"", name);
 }
@@ -234,7 +123,7 @@ std::shared_ptr<const TokenConstraint> hold_to_calls(ConstraintCompiler& compile
   CallSchema schema;
   OrderedJson calls = OrderedJson::array();
   for (std::size_t i = 0; i < tools.size(); ++i) {
-    const std::string name = name_of(tools[i], i);
+    const std::string name = name_of_tool(tools[i], i);
     OrderedJson call = {{"type", "object"}};
     call["properties"] = {{"name", {{"const", name}}}, {"arguments", schema.add(tools[i], name)}};
     call["required"] = {"name", "arguments"};
@@ -245,31 +134,6 @@ std::shared_ptr<const TokenConstraint> hold_to_calls(ConstraintCompiler& compile
   if (!several) list["maxItems"] = 1;
   list["items"] = {{"anyOf", std::move(calls)}};
   return schema.compile(compiler, std::move(list));
-}
-
-std::shared_ptr<const TokenConstraint> hold_to_family_calls(ConstraintCompiler& compiler, const CallSyntax& syntax, const OrderedJson& tools,
-                                                            const std::vector<std::string>& strict, bool several) {
-  const std::string name_key(syntax.name_key), arguments_key(syntax.arguments_key), id_key(syntax.id_key);
-  const OrderedJson any_object = {{"type", "object"}};
-  CallSchema schema;
-  OrderedJson calls = OrderedJson::array();
-  for (std::size_t i = 0; i < tools.size(); ++i) {
-    const std::string name = name_of(tools[i], i);
-    const bool is_strict = std::find(strict.begin(), strict.end(), name) != strict.end();
-    OrderedJson call = {{"type", "object"}, {"properties", OrderedJson::object()}};
-    if (!id_key.empty()) call["properties"][id_key] = {{"type", "string"}, {"maxLength", limits::kMaxToolNameBytes}};
-    call["properties"][name_key] = {{"const", name}};
-    call["properties"][arguments_key] = any_object;
-    if (is_strict) call["properties"][arguments_key] = schema.add(tools[i], name);
-    call["required"] = {name_key, arguments_key};
-    call["additionalProperties"] = false;
-    calls.push_back(std::move(call));
-  }
-  const OrderedJson call = schema.define("call", {{"anyOf", std::move(calls)}});
-  OrderedJson list = {{"type", "array"}, {"minItems", 1}, {"items", call}};
-  if (!several) list["maxItems"] = 1;
-  OrderedJson either = {{"anyOf", OrderedJson::array({call, std::move(list)})}};
-  return schema.compile(compiler, std::move(either), /*compact=*/false);
 }
 
 std::unique_ptr<AnswerReader> call_reader(const std::string& name) { return std::make_unique<CallReader>(name); }

@@ -1,14 +1,12 @@
-// What calls of tools are held to, and how answers that have to be calls are read. The latter are JSON, whatever the model's family
+// What calls of tools that a request demands are held to, and how such answers are read. They are JSON, whatever the model's family
 // writes otherwise, as vLLM does it.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/json.h"
 #include "respond/answer_reader.h"
-#include "text/chat_output/output_format.h"
 #include "text/grammar/token_constraint.h"
 
 namespace minnow {
@@ -20,11 +18,6 @@ namespace minnow {
 std::shared_ptr<const TokenConstraint> hold_to_call(ConstraintCompiler& compiler, const OrderedJson& tools, const std::string& name);
 // [{"name":"f","arguments":{…}},…] without white space; one such object unless `several`. Throws kInvalidInput without tools.
 std::shared_ptr<const TokenConstraint> hold_to_calls(ConstraintCompiler& compiler, const OrderedJson& tools, bool several);
-
-// A call as a family writes it behind its mark, or a list of calls; one call unless `several`. Tools named in `strict` are called with
-// arguments that their schemas allow, others with any object.
-std::shared_ptr<const TokenConstraint> hold_to_family_calls(ConstraintCompiler& compiler, const CallSyntax& syntax, const OrderedJson& tools,
-                                                            const std::vector<std::string>& strict, bool several);
 
 // Readers of such answers. A call that is cut off is broken: what there is of it follows as content.
 std::unique_ptr<AnswerReader> call_reader(const std::string& name);

@@ -36,31 +36,6 @@ class ForcedCalls : public testing::Test {
   ConstraintCompiler compiler_{*tokenizer_};
 };
 
-TEST_F(ForcedCalls, CallsOfAFamilyAreOneOrAListWithStrictToolsByTheirSchemas) {
-  const OrderedJson tools = {tool("weather", kWeather), tool("free", kWeather)};
-  const auto held = [&](const char* format, bool several) {
-    return hold_to_family_calls(compiler_, *marked_json_calls(*find_output_format(format)), tools, {"weather"}, several);
-  };
-  const auto hermes = held("hermes", false);
-  EXPECT_TRUE(accepts(hermes, R"({"name": "weather", "arguments": {"city": "Oslo"}})"));
-  EXPECT_TRUE(accepts(hermes, R"({"name":"weather","arguments":{"city":"Oslo","days":3}})"));
-  EXPECT_FALSE(accepts(hermes, R"({"name": "weather", "arguments": {"town": "Oslo"}})"));
-  EXPECT_FALSE(accepts(hermes, R"({"name": "weather", "arguments": {"city": "Oslo", "days": 10}})"));
-  EXPECT_TRUE(accepts(hermes, R"({"name": "free", "arguments": {"town": 1}})"));
-  EXPECT_FALSE(accepts(hermes, R"({"name": "free", "arguments": 1})"));
-  EXPECT_FALSE(accepts(hermes, R"({"name": "other", "arguments": {}})"));
-  EXPECT_TRUE(accepts(hermes, R"([{"name": "free", "arguments": {}}])"));
-  EXPECT_FALSE(accepts(hermes, R"([{"name": "free", "arguments": {}}, {"name": "free", "arguments": {}}])"));
-  EXPECT_TRUE(accepts(held("hermes", true), R"([{"name": "free", "arguments": {}}, {"name": "free", "arguments": {}}])"));
-  EXPECT_TRUE(accepts(held("command-r7b", false), R"([{"tool_call_id": "0", "tool_name": "free", "parameters": {}}])"));
-  EXPECT_TRUE(accepts(held("internlm", false), R"({"name": "free", "parameters": {}})"));
-  const OrderedJson odd = {tool("odd", R"({"type": "object", "not": {}})")};
-  const CallSyntax& syntax = *marked_json_calls(*find_output_format("hermes"));
-  const std::string why = test::refusal([&] { hold_to_family_calls(compiler_, syntax, odd, {"odd"}, false); });
-  EXPECT_NE(why.find("\"odd\""), std::string::npos) << why;
-  EXPECT_EQ(test::refusal([&] { hold_to_family_calls(compiler_, syntax, odd, {}, false); }), "");
-}
-
 TEST_F(ForcedCalls, ANamedCallIsTheArgumentsOfThatTool) {
   const OrderedJson tools = {tool("weather", kWeather), tool("free", ""), tool("empty", "{}")};
   const auto weather = hold_to_call(compiler_, tools, "weather");

@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "respond/family_calls.h"
 #include "respond/forced_calls.h"
 #include "respond/responder.h"
 #include "respond/system_messages.h"
@@ -98,14 +99,15 @@ ResponderCapabilities capabilities_of(const Model& model, const std::string& tem
   can.chat = !text.empty();
   can.tools = text.find("tools") != std::string::npos;
   can.thinking = can.chat && knows_thinking(output_format_for_template(text), text);
-  can.held_calls = can.tools && marked_json_calls(output_format_for_template(text)) != nullptr;
+  can.held_calls = can.tools && can_hold_calls(output_format_for_template(text));
+  can.calls_or_json = can.tools && can_tell_calls_from_json(output_format_for_template(text));
   can.insert = model.tokenizer && can_fill(*model.tokenizer, model.metadata);
   return can;
 }
 
 bool may_call_instead(const ResponderCapabilities& can, const ConstraintSpec& format) {
   using Kind = ConstraintSpec::Kind;
-  return can.held_calls && (format.kind == Kind::kSchema || format.kind == Kind::kObject || format.kind == Kind::kJson);
+  return can.calls_or_json && (format.kind == Kind::kSchema || format.kind == Kind::kObject || format.kind == Kind::kJson);
 }
 
 LocalResponder::LocalResponder(Engine& engine, const std::string& template_override, ChatTemplateNeed need)
@@ -180,17 +182,13 @@ std::vector<TokenId> LocalResponder::prompt(const TextRequest& request) const {
   return tokenizer.encode(*text, {.add_special = request.add_special, .parse_special = request.parse_special});
 }
 
-// Calls as the model's family writes them, none of them within its thinking.
-HeldCalls LocalResponder::held_calls(const CallSyntax& syntax, const ChatRequest& request, const std::string& rendered) {
-  HeldCalls held{.call = hold_to_family_calls(constraints_, syntax, request.tools, request.strict_tools, request.parallel_tool_calls),
-                 .opens = std::string(syntax.open),
-                 .closes = std::string(syntax.close),
-                 .is_open = rendered.ends_with(syntax.open)};
-  for (const ReasoningTags& tags : chat().format.reasoning) {
-    held.asides.emplace_back(tags.open, tags.close);
-    if (held.aside_until.empty() && ends_with_mark(rendered, tags.open)) held.aside_until = tags.close;
-  }
-  return held;
+FamilyCalls LocalResponder::family_calls(const ChatRequest& request, const std::string& rendered) const {
+  return {.format = chat().format,
+          .tokenizer = engine_.tokenizer(),
+          .tools = request.tools,
+          .strict = request.strict_tools,
+          .prompt = rendered,
+          .several = request.parallel_tool_calls};
 }
 
 // Holds the answer to what the request asks for, after the model's thinking where it has any; and says how to read it.
@@ -206,10 +204,9 @@ std::unique_ptr<AnswerReader> LocalResponder::hold(GenerateRequest& generate, co
     generate.constraint = compiled(request);
     reader = plain_reader();
     if (has_tools(request)) {
-      const CallSyntax& syntax = *marked_json_calls(chat().format);
-      generate.calls = held_calls(syntax, request, rendered);
-      ChatOutputParser parser(chat().format, {.tools = request.tools, .reasoning = false});
-      reader = choice_reader(std::string(syntax.open), family_reader(std::move(parser)), std::move(reader));
+      generate.constraint_or = hold_to_family_calls(constraints_, family_calls(request, rendered));
+      ChatOutputParser parser(chat().format, {.tools = request.tools, .reasoning = false, .held_calls = true});
+      reader = choice_reader(beginnings_of_calls(chat().format), family_reader(std::move(parser)), std::move(reader));
     }
   }
   const OutputFormat& format = chat().format;
@@ -249,10 +246,11 @@ std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
     if (may_call && !request.parallel_tool_calls) answer->end_after_first_call();
     return answer;
   }
-  if (may_call && !request.strict_tools.empty() && capabilities_.held_calls) {
-    generate.calls = held_calls(*marked_json_calls(chat().format), request, rendered);
-  }
   ChatOutputOptions options;
+  if (may_call && !request.strict_tools.empty() && capabilities_.held_calls) {
+    generate.calls = std::make_shared<const HeldCalls>(held_calls(constraints_, family_calls(request, rendered)));
+    options.held_calls = true;
+  }
   options.calls = with_tools || speaks_in_channels(chat().format);
   if (with_tools) options.tools = std::move(request.tools);
   options.prompt = rendered;

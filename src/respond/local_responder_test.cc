@@ -249,6 +249,36 @@ TEST(LocalResponder, AStrictToolIsCalledAsItsSchemaHasIt) {
   EXPECT_TRUE(arguments.size() == 1 && arguments.at("of").is_string()) << arguments;
 }
 
+// A template that speaks the format of these words.
+std::string speaks(const std::string& words) { return "{# " + words + " #}{% if tools %}{{ tools | tojson }}{% endif %}assistant:"; }
+
+TEST(LocalResponder, AStrictToolIsCalledAsItsSchemaHasItInEveryWayOfWritingCalls) {
+  struct Said {
+    std::string words;
+    std::vector<std::string> pieces;
+  };
+  const std::vector<Said> all = {
+      {"<function= <parameter=", {"Yes.", "<tool_call>", "<function=count>\n", "<parameter=size>\n", "3", "\n</parameter>\n</function>", "</tool_call>"}},
+      {"<|tool_call_argument_begin|>", {"<|tool_call_begin|>", "functions.count:0", "<|tool_call_argument_begin|>", R"({"of": )", "3}", "<|tool_call_end|>"}},
+      {"[TOOL_CALLS]", {"[TOOL_CALLS]", "count", "[ARGS]", R"({"of": )", "3}"}},
+      {"<|python_tag|>", {R"({"name": "count", )", R"("parameters": {"of": )", "3}}"}},
+  };
+  for (const Said& said : all) {
+    const auto engine = test::engine_that_says(said.pieces, speaks(said.words));
+    LocalResponder responder(*engine);
+    ASSERT_TRUE(responder.capabilities().held_calls) << said.words;
+    ChatRequest request = question_for_count();
+    request.strict_tools = {"count"};
+    request.parallel_tool_calls = false;
+    request.max_tokens = 200;
+    const ChatReply reply = responder.respond(request)->wait();
+    ASSERT_EQ(reply.calls.size(), 1u) << said.words << ": " << reply.content;
+    const Json arguments = Json::parse(reply.calls[0].arguments);
+    EXPECT_EQ(reply.calls[0].name, "count") << said.words;
+    EXPECT_TRUE(arguments.size() == 1 && arguments.at("of").is_string() && arguments.at("of").get<std::string>().size() <= 6 * 4) << said.words << arguments;
+  }
+}
+
 TEST(LocalResponder, StrictToolsLeaveTextAndThinkingAsTheyAre) {
   ChatRequest request = question_for_count();
   request.strict_tools = {"count"};
@@ -281,7 +311,7 @@ TEST(LocalResponder, AnAnswerWithAFormatAndToolsIsEither) {
   EXPECT_EQ(thought.reasoning, "Count.");
   EXPECT_EQ(thought.content, "");
   EXPECT_EQ(thought.calls.size(), 1u);
-  const ChatReply talks = reply_of({"<tool_call>", call, "And more."});
+  const ChatReply talks = reply_of({"<tool_call>", call, "</tool_call>", "And more."});
   EXPECT_EQ(talks.content, "") << "nothing but calls beside a call";
   EXPECT_GE(talks.calls.size(), 1u);
 }
@@ -292,7 +322,7 @@ TEST(LocalResponder, AFormatThatACallCannotBeToldFromIsRefusedWithTools) {
   const auto marked = tiny_engine(kThinks);
   EXPECT_NE(test::refusal([&] { LocalResponder(*marked).respond(request); }).find("cannot be told"), std::string::npos);
   request.constraint = {.kind = ConstraintSpec::Kind::kObject, .text = "", .choices = {}};
-  const auto bare = tiny_engine("{{ tools }}<|python_tag|>");
+  const auto bare = tiny_engine("{{ tools }}>>>all");
   EXPECT_FALSE(LocalResponder(*bare).capabilities().held_calls);
   EXPECT_NE(test::refusal([&] { LocalResponder(*bare).respond(request); }).find("cannot be told"), std::string::npos);
 }

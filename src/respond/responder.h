@@ -10,6 +10,7 @@
 
 #include "engine/engine.h"
 #include "respond/chat_answer.h"
+#include "respond/family_calls.h"
 #include "respond/fill_in.h"
 #include "text/chat_encoder.h"
 #include "text/grammar/token_constraint.h"
@@ -86,10 +87,11 @@ struct ResponderCapabilities {
   bool tools = false;     // its template shows tools to the model
   bool thinking = false;  // its template or family knows of thinking before the answer
   bool insert = false;    // complete() with a suffix
-  bool held_calls = false;  // calls that the model decides on can be held to schemas: its family marks where one begins
+  bool held_calls = false;  // calls that the model decides on can be held to schemas: can_hold_calls() of its family
+  bool calls_or_json = false;  // and an answer can be held to JSON or to such calls: can_tell_calls_from_json()
 };
 
-// Whether an answer can be held to this or to calls in its place: a call has to differ from the format's texts in its first byte.
+// Whether an answer can be held to this or to calls in its place: what it begins with has to tell which of them it is.
 bool may_call_instead(const ResponderCapabilities& can, const ConstraintSpec& format);
 
 // Those of a responder for this model, without an engine; `template_override` as for LocalResponder.
@@ -140,7 +142,7 @@ class LocalResponder final : public Responder {
   std::string rendered(const ChatRequest& request) const;  // with the encoder's guards
   std::vector<TokenId> tokens_of(const ChatRequest& request, const std::string& rendered) const;
   std::unique_ptr<AnswerReader> hold(GenerateRequest& generate, const ChatRequest& request, const std::string& rendered);
-  HeldCalls held_calls(const CallSyntax& syntax, const ChatRequest& request, const std::string& rendered);
+  FamilyCalls family_calls(const ChatRequest& request, const std::string& rendered) const;
   std::shared_ptr<const TokenConstraint> compiled(const ChatRequest& request);
 
   Engine& engine_;

@@ -63,7 +63,7 @@ TEST(ChatRequestFields, refuse_a_format_together_with_tools_that_may_be_called) 
   EXPECT_EQ(refused_field(kTools + format), "tools");
   EXPECT_EQ(read(kTools + format + R"(, "tool_choice": "none")").request.constraint.kind, ConstraintSpec::Kind::kObject);
   ResponderCapabilities marks_calls = kAll;
-  marks_calls.held_calls = true;
+  marks_calls.calls_or_json = true;
   EXPECT_EQ(refused_field(kTools + format, marks_calls), "nothing");
   EXPECT_EQ(refused_field(kTools + std::string(R"(, "structured_outputs": {"regex": "a"})"), marks_calls), "tools");
 }

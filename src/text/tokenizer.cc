@@ -104,6 +104,16 @@ bool Tokenizer::is_end_of_generation(TokenId id) const {
   return is_valid(id) && end_of_generation_[static_cast<std::size_t>(id)];
 }
 
+const std::vector<TokenId>& Tokenizer::space_tokens() const {
+  std::call_once(spaces_once_, [&] {
+    for (const std::string_view text : {"\n", "\n\n", " ", "\r\n"}) {
+      const auto ids = encode(text, {.add_special = false, .continues = true});
+      if (ids.size() == 1 && piece(ids[0]).find_first_not_of(" \r\n") == std::string::npos && !piece(ids[0]).empty()) spaces_.push_back(ids[0]);
+    }
+  });
+  return spaces_;
+}
+
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool show_special) const {
   StreamDecoder decoder(*this, true, show_special);
   std::string text;

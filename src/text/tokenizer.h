@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,8 @@ class Tokenizer {
   bool is_control(TokenId id) const;
   // Whether this token ends an answer: EOS, EOT, the extra ones, and the well-known names of such tokens.
   bool is_end_of_generation(TokenId id) const;
+  // Those that are a space or one or two line ends: what models put behind a mark.
+  const std::vector<TokenId>& space_tokens() const;
   // The id whose vocabulary text is exactly this; kNoToken when absent.
   virtual TokenId find(std::string_view token_text) const = 0;
 
@@ -53,6 +56,10 @@ class Tokenizer {
   const SharedSpec shared_spec_;
   const TokenizerSpec& spec_;
   std::vector<bool> end_of_generation_;
+
+ private:
+  mutable std::once_flag spaces_once_;
+  mutable std::vector<TokenId> spaces_;
 };
 
 // Turns a stream of tokens into a stream of text that is always whole UTF-8: bytes that may begin a longer

@@ -28,6 +28,8 @@ struct Mark {
   std::size_t index;  // of the format's reasoning tags or calls
 };
 
+bool is_read(const CallSyntax& syntax, bool held_calls) { return !held_calls || can_be_held(syntax); }
+
 // The marks of a format that are looked for in content.
 std::vector<Mark> content_marks(const OutputFormat& format, const ChatOutputOptions& options) {
   std::vector<Mark> marks;
@@ -38,7 +40,7 @@ std::vector<Mark> content_marks(const OutputFormat& format, const ChatOutputOpti
   }
   if (options.calls) {
     for (std::size_t i = 0; i < format.calls.size(); ++i) {
-      marks.push_back({format.calls[i].open, MarkKind::kCall, i});
+      if (is_read(format.calls[i], options.held_calls)) marks.push_back({format.calls[i].open, MarkKind::kCall, i});
     }
     for (const std::string_view word : format.wrap_open) marks.push_back({word, MarkKind::kWrapOpen, 0});
     for (const std::string_view word : format.wrap_close) marks.push_back({word, MarkKind::kWrapClose, 0});
@@ -62,6 +64,7 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
   Impl(const OutputFormat& format, const ChatOutputOptions& options)
       : format_(format),
         calls_(options.calls),
+        held_calls_(options.held_calls),
         tools_(options.tools),
         marks_(content_marks(format, options)),
         content_(texts_of(marks_)),
@@ -207,11 +210,15 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
 
   // ---- Calls ----
 
+  bool may_begin(const CallSyntax& syntax, char c) const {
+    return is_read(syntax, held_calls_) && chat_output::may_begin(syntax, c);
+  }
+
   // A call without a mark can only begin where no content has been.
   bool begins_bare(char c) {
     if (is_space(c)) return false;
     for (const CallSyntax& syntax : format_.calls) {
-      if (!syntax.open.empty() || !chat_output::may_begin(syntax, c)) continue;
+      if (!syntax.open.empty() || !may_begin(syntax, c)) continue;
       raw_ = std::exchange(held_, {});
       enter_payload(syntax);
       payload_byte(c);
@@ -235,7 +242,7 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
       return;
     }
     for (const CallSyntax& syntax : format_.calls) {
-      if (syntax.open != open_ || !chat_output::may_begin(syntax, c)) continue;
+      if (syntax.open != open_ || !may_begin(syntax, c)) continue;
       enter_payload(syntax);
       return payload_byte(c);
     }
@@ -322,7 +329,7 @@ class ChatOutputParser::Impl final : public chat_output::CallSink {
   }
 
   const OutputFormat& format_;
-  const bool calls_;
+  const bool calls_, held_calls_;
   const ToolSchemas tools_;
   const std::vector<Mark> marks_;
   MarkerMatcher content_, thought_;

@@ -26,6 +26,7 @@ struct ChatOutputOptions {
   std::string prompt = {};
   bool reasoning = true;  // false: marks of reasoning are content
   bool calls = true;      // false: marks of calls are content; right for requests without tools
+  bool held_calls = false;  // only what can be held is a call (can_be_held): right for answers whose calls are
 };
 
 // One answer. The events depend on the text only, not on how it is cut into pieces (pieces of text that

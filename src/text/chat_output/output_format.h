@@ -32,6 +32,8 @@ enum class CallHeader : uint8_t {
 //   argument_open KEY key_close … value_open VALUE value_close
 struct ArgumentTags {
   std::string_view argument_open, key_close, value_open, value_close;
+  // Written behind key_close where the format says whether the value is a string; else the tool's schema does.
+  std::string_view says_string = {}, says_other = {};
 };
 
 struct CallSyntax {
@@ -68,8 +70,16 @@ struct OutputFormat {
 // All formats; the last is `generic`, which knows those spellings that cannot be taken for something else.
 std::span<const OutputFormat> output_formats();
 
-// How calls are written where each is JSON behind one mark that can be nothing else; nullptr for other formats.
-const CallSyntax* marked_json_calls(const OutputFormat& format);
+// Whether such a call can be held to the schema of its tool while it is written: it is seen where it begins, and what it is made of has a
+// grammar.
+bool can_be_held(const CallSyntax& syntax);
+// The same of some call of the format.
+bool can_hold_calls(const OutputFormat& format);
+// Whether calls that can be held begin with marks that no JSON begins with, so that an answer is either JSON or calls.
+bool can_tell_calls_from_json(const OutputFormat& format);
+
+// Whether the opening text is one that words do not come to: what follows it is a call, or broken.
+bool is_sure_mark(std::string_view open);
 
 // nullptr when unknown.
 const OutputFormat* find_output_format(std::string_view name);

@@ -40,7 +40,7 @@ constexpr Words kDeepseekOpen[] = {"<｜tool▁calls▁begin｜>"}, kDeepseekClo
 
 constexpr CallSyntax kDsmlCalls[] = {
     {.open = "<｜DSML｜invoke name=\"", .payload = Payload::kTagged, .separator = "\">", .close = "</｜DSML｜invoke>",
-     .tags = {"<｜DSML｜parameter name=\"", "\"", ">", "</｜DSML｜parameter>"}}};
+     .tags = {"<｜DSML｜parameter name=\"", "\"", ">", "</｜DSML｜parameter>", " string=\"true\"", " string=\"false\""}}};
 constexpr Words kDsmlOpen[] = {"<｜DSML｜function_calls>", "<｜DSML｜tool_calls>"};
 constexpr Words kDsmlClose[] = {"</｜DSML｜function_calls>", "</｜DSML｜tool_calls>"};
 
@@ -70,8 +70,8 @@ constexpr CallSyntax kCommandCalls[] = {
      .arguments_key = "parameters", .id_key = "tool_call_id"}};
 constexpr Words kCommandDropped[] = {"<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>"};
 constexpr CallSyntax kCommandPlusCalls[] = {
-    {.open = "Action:\n```json\n", .payload = Payload::kJson, .close = "```"},
-    {.open = "Action: ```json\n", .payload = Payload::kJson, .close = "```"}};
+    {.open = "Action:\n```json\n", .payload = Payload::kJson, .close = "```", .name_key = "tool_name", .arguments_key = "parameters"},
+    {.open = "Action: ```json\n", .payload = Payload::kJson, .close = "```", .name_key = "tool_name", .arguments_key = "parameters"}};
 
 constexpr CallSyntax kGlm = {.open = "<tool_call>", .payload = Payload::kTagged, .close = "</tool_call>",
                              .tags = {"<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"}};
@@ -130,10 +130,10 @@ constexpr CallSyntax kMiroCalls[] = {kHermes,
                                       .close = "</arguments>", .header = CallHeader::kMcpTool}};
 constexpr Words kMiroOpen[] = {"<use_mcp_tool>"}, kMiroClose[] = {"</use_mcp_tool>", "</tool_call>"};
 
-constexpr CallSyntax kLlamaJson = {.open = "<|python_tag|>", .payload = Payload::kJson};
+constexpr CallSyntax kLlamaJson = {.open = "<|python_tag|>", .payload = Payload::kJson, .arguments_key = "parameters"};
 constexpr CallSyntax kLlamaCalls[] = {kLlamaJson,
                                       {.open = "<|python_tag|>", .payload = Payload::kPythonBlock},
-                                      {.open = "", .payload = Payload::kJson},
+                                      {.open = "", .payload = Payload::kJson, .arguments_key = "parameters"},
                                       {.open = "", .payload = Payload::kPythonList}};
 
 constexpr ReasoningTags kGenericReasoning[] = {kThink, kMistralReasoning[0], kSeedReasoning[0]};
@@ -220,11 +220,28 @@ constexpr Sign kSigns[] = {
 
 std::span<const OutputFormat> output_formats() { return kFormats; }
 
-const CallSyntax* marked_json_calls(const OutputFormat& format) {
-  if (format.calls.size() != 1 || !format.wrap_open.empty()) return nullptr;
-  const CallSyntax& syntax = format.calls.front();
-  const bool is_marked = syntax.open.starts_with('<') && syntax.open.ends_with('>');
-  return syntax.payload == Payload::kJson && is_marked ? &syntax : nullptr;
+bool is_sure_mark(std::string_view open) { return open.starts_with('<') || open.starts_with('['); }
+
+bool can_be_held(const CallSyntax& syntax) {
+  switch (syntax.payload) {
+    case Payload::kJson:
+    case Payload::kKeyedJson:
+    case Payload::kPythonList: return true;
+    case Payload::kNamed:
+    case Payload::kTagged:
+    case Payload::kBraces: return is_sure_mark(syntax.open);
+    case Payload::kPythonBlock: return is_sure_mark(syntax.open) && !syntax.close.empty();
+    case Payload::kCode: return false;
+  }
+  return false;
+}
+
+bool can_hold_calls(const OutputFormat& format) { return std::any_of(format.calls.begin(), format.calls.end(), can_be_held); }
+
+bool can_tell_calls_from_json(const OutputFormat& format) {
+  return std::any_of(format.calls.begin(), format.calls.end(), [](const CallSyntax& syntax) {
+    return can_be_held(syntax) && !syntax.open.empty() && syntax.header != CallHeader::kChannel;
+  });
 }
 
 const OutputFormat* find_output_format(std::string_view name) {

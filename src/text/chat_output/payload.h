@@ -11,6 +11,10 @@
 
 namespace minnow::chat_output {
 
+// Words of headers: of CallHeader::kIndexed and kChannel before the name, of kChannel before that, of kMcpTool.
+inline constexpr std::string_view kFunctions = "functions.", kRecipient = "to=";
+inline constexpr std::string_view kServerNameClose = "</server_name>", kToolNameOpen = "<tool_name>", kToolNameClose = "</tool_name>";
+
 // Where calls go. Arguments are given in pieces; end() follows only when they are one valid JSON object.
 class CallSink {
  public:

@@ -9,8 +9,6 @@
 namespace minnow::chat_output {
 namespace {
 
-constexpr std::string_view kFunctions = "functions.";
-
 struct Header {
   PayloadReader::Step next = PayloadReader::Step::kBroken;  // kMore: the arguments of a call
   std::string name = {}, id = {};
@@ -35,19 +33,17 @@ Header indexed_header(std::string_view text) {
 
 // "server</server_name> <tool_name>f</tool_name>": tools know their servers here, so the name is enough.
 Header mcp_header(std::string_view text) {
-  constexpr std::string_view kOpen = "<tool_name>", kClose = "</tool_name>";
-  const std::size_t begin = text.find(kOpen), end = text.rfind(kClose);
-  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin + kOpen.size())
-    return {};
-  return call_header(text.substr(begin + kOpen.size(), end - begin - kOpen.size()));
+  const std::size_t open = text.find(kToolNameOpen), end = text.rfind(kToolNameClose);
+  if (open == std::string_view::npos || end == std::string_view::npos) return {};
+  const std::size_t begin = open + kToolNameOpen.size();
+  return end < begin ? Header() : call_header(text.substr(begin, end - begin));
 }
 
 // OpenAI's harmony: a channel and perhaps a recipient, in either order, among words that do not matter.
 Header channel_header(std::string_view text) {
-  constexpr std::string_view kTo = "to=";
-  const std::size_t to = text.find(kTo);
+  const std::size_t to = text.find(kRecipient);
   if (to != std::string_view::npos) {
-    std::string_view name = text.substr(to + kTo.size());
+    std::string_view name = text.substr(to + kRecipient.size());
     name = name.substr(0, name.find_first_of(" <\n"));
     if (name.starts_with(kFunctions)) name.remove_prefix(kFunctions.size());
     return call_header(name);

@@ -33,10 +33,10 @@ std::string_view without_layout(std::string_view value) {
   return value;
 }
 
-// DSML says in an attribute whether the value is a string; else the schema does.
-ArgumentType type_of(std::string_view attributes, ArgumentType schema) {
-  if (attributes.find("string=\"true\"") != std::string_view::npos) return ArgumentType::kString;
-  if (attributes.find("string=\"false\"") != std::string_view::npos) return ArgumentType::kOther;
+ArgumentType type_of(std::string_view attributes, const ArgumentTags& tags, ArgumentType schema) {
+  const auto says = [&](std::string_view word) { return !word.empty() && attributes.find(trimmed(word)) != std::string_view::npos; };
+  if (says(tags.says_string)) return ArgumentType::kString;
+  if (says(tags.says_other)) return ArgumentType::kOther;
   return schema;
 }
 
@@ -57,7 +57,7 @@ bool read_tagged_call(std::string_view text, const CallSyntax& syntax, const Too
     if (!take_until(text, tags.value_close, value)) return false;
     key = trimmed(key);
     if (call.arguments.size() > 1) call.arguments += ", ";
-    const ArgumentType type = type_of(attributes, tools.type(call.name, key));
+    const ArgumentType type = type_of(attributes, tags, tools.type(call.name, key));
     call.arguments += quoted_json(key) + ": " + argument_to_json(without_layout(value), type);
   }
   call.arguments += '}';

@@ -42,6 +42,10 @@ class ToolSchemas {
 // Python literal, else a string all the same.
 std::string argument_to_json(std::string_view text, ArgumentType type);
 
+// A regular expression for all texts that become something else than a string where the type is unknown, and for some that do not.
+inline constexpr std::string_view kMayBeNoString =
+    R"(\s*(?:[\[({][\s\S]*|[+\-_]*[0-9_]*\.?[0-9_]*(?:[eE][+\-_]*[0-9_]*)?|null|true|false|None|True|False)\s*)";
+
 // Whether all of the text is one JSON value.
 bool is_json(std::string_view text);
 

@@ -32,6 +32,10 @@ Automaton::Automaton(const Grammar& grammar, Budget& budget) {
   find_ends(budget);
   refuse_left_recursion(budget);
   find_heights(budget);
+  for (const Rule& rule : rules_) {
+    if (!rule.is_required || states_[rule.first_state].height != kNever) continue;
+    throw Error(ErrorCode::kUnsupported, fmt::format("{}: no text at all fits it", rule.name), "say it in another way");
+  }
   const State& root = states_[start_];
   if (root.height == kNever) {
     throw Error(ErrorCode::kInvalidInput, "no text at all fits the grammar", "its rules have no end, or contradict each other");
@@ -63,6 +67,9 @@ void Automaton::join(const Grammar& grammar, Budget& budget) {
     const auto n = static_cast<uint32_t>(graphs[r].states.size());
     rules_.push_back({grammar.rules()[order[r]].name, first, n, graphs[r].has_calls()});
     first += n;
+  }
+  for (const RuleId required : grammar.required()) {
+    if (number[required] != kNever) rules_[number[required]].is_required = true;
   }
   for (uint32_t r = 0; r < graphs.size(); ++r) {
     const uint32_t first = rules_[r].first_state;

@@ -38,7 +38,8 @@ class Automaton {
   static constexpr uint8_t kEndlessRun = 254;
   static constexpr uint32_t kNever = UINT32_MAX;  // the height of a state from which its rule cannot be ended
 
-  // Throws kInvalidInput for rules that begin with themselves and for a grammar without a text, kLimit.
+  // Throws kInvalidInput for a grammar without a text, kUnsupported for rules that begin with themselves and for required ones without a
+  // text, kLimit.
   explicit Automaton(const Grammar& grammar);
   Automaton(const Grammar& grammar, Budget& budget);
 
@@ -60,6 +61,7 @@ class Automaton {
     std::string name;
     uint32_t first_state = 0, n_states = 0;
     bool has_calls = false;
+    bool is_required = false;  // Grammar::require
   };
   const Rule& rule(uint32_t id) const { return rules_[id]; }
   std::size_t n_rules() const { return rules_.size(); }

@@ -206,4 +206,21 @@ bool is_void(const ByteGraph& graph) {
 ByteGraph intersection(const ByteGraph& a, const ByteGraph& b, Budget& budget) { return product(a, b, false, budget); }
 ByteGraph difference(const ByteGraph& a, const ByteGraph& b, Budget& budget) { return product(a, b, true, budget); }
 
+ByteGraph without(const ByteGraph& graph, uint8_t byte) {
+  ByteGraph out = graph;
+  for (ByteGraph::State& state : out.states) {
+    std::vector<ByteGraph::Edge> edges;
+    for (const ByteGraph::Edge& e : state.edges) {
+      if (byte < e.low || e.high < byte) {
+        edges.push_back(e);
+        continue;
+      }
+      if (e.low < byte) edges.push_back({e.low, static_cast<uint8_t>(byte - 1), e.to});
+      if (byte < e.high) edges.push_back({static_cast<uint8_t>(byte + 1), e.high, e.to});
+    }
+    state.edges = std::move(edges);
+  }
+  return out;
+}
+
 }  // namespace minnow::grammar

@@ -9,6 +9,7 @@
 #include "text/grammar/json_schema.h"
 #include "text/grammar/json_text.h"
 #include "text/grammar/regex.h"
+#include "text/grammar/shape_grammar.h"
 
 namespace minnow::grammar {
 namespace {
@@ -34,7 +35,7 @@ Grammar choices_grammar(const std::vector<std::string>& choices) {
   return with_root(std::move(g), body, "choice");
 }
 
-Grammar make_grammar(const ConstraintSpec& spec, Budget& budget) {
+Grammar make_grammar(const ConstraintSpec& spec, const TokenVocabulary* vocabulary, Budget& budget) {
   using Kind = ConstraintSpec::Kind;
   if (spec.text.size() > limits::kMaxGrammarBytes) {
     fail(ErrorCode::kLimit, "the grammar or schema has {} bytes, more than {}", spec.text.size(), limits::kMaxGrammarBytes);
@@ -48,22 +49,23 @@ Grammar make_grammar(const ConstraintSpec& spec, Budget& budget) {
       const ExprId body = spec.kind == Kind::kJson ? json.value() : json.object();
       return with_root(std::move(g), body, "JSON");
     }
-    case Kind::kSchema: return schema_grammar(parse_ordered_json(spec.text, "schema"), {spec.compact, spec.copies}, budget);
+    case Kind::kSchema: return schema_grammar(parse_ordered_json(spec.text, "schema"), {.compact = spec.compact, .copies = spec.copies}, budget);
     case Kind::kRegex: {
       const ExprId body = g.graph(std::make_shared<const ByteGraph>(regex_graph(spec.text, {}, budget)));
       return with_root(std::move(g), body, "regular expression");
     }
     case Kind::kChoice: return choices_grammar(spec.choices);
     case Kind::kGrammar: return parse_gbnf(spec.text);
+    case Kind::kShape: return shape_grammar(spec, vocabulary, budget);
   }
   fail(ErrorCode::kInternal, "a constraint of no kind cannot be compiled");
 }
 
 }  // namespace
 
-std::shared_ptr<const Automaton> compile_automaton(const ConstraintSpec& spec) {
+std::shared_ptr<const Automaton> compile_automaton(const ConstraintSpec& spec, const TokenVocabulary* vocabulary) {
   Budget budget;
-  return std::make_shared<const Automaton>(make_grammar(spec, budget), budget);
+  return std::make_shared<const Automaton>(make_grammar(spec, vocabulary, budget), budget);
 }
 
 }  // namespace minnow::grammar

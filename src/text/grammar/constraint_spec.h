@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "text/grammar/text_shape.h"
+
 namespace minnow {
 
 struct ConstraintSpec {
@@ -16,6 +18,7 @@ struct ConstraintSpec {
     kRegex,    // text: a regular expression, for the whole answer
     kChoice,   // choices: one of them, as it is
     kGrammar,  // text: GBNF, as llama.cpp has it
+    kShape,    // shape: other text with JSON in it; text: a document that has the schemas of the JSON
   };
   Kind kind = Kind::kNone;
   std::string text;
@@ -27,6 +30,9 @@ struct ConstraintSpec {
   // Of a schema: texts that it marks {"type": "string", "x-copied": true}, or "in order" instead of true, are to be words of a message.
   // Which message, is said for each answer: TokenConstraint::copying_from. Otherwise the mark is a note.
   bool copies = false;
+  TextShape shape = {};
+  // Of a shape: a character of ASCII that no string of the JSON in it has as it is; 0: none. Where JSON ends at a mark, that mark's first.
+  char json_without = 0;
 
   bool operator==(const ConstraintSpec&) const = default;
 };
@@ -34,9 +40,10 @@ struct ConstraintSpec {
 namespace grammar {
 
 class Automaton;
+class TokenVocabulary;
 
-// Throws as ConstraintCompiler::compile does.
-std::shared_ptr<const Automaton> compile_automaton(const ConstraintSpec& spec);
+// Throws as ConstraintCompiler::compile does. The vocabulary says which marks of a shape are tokens; null: none is.
+std::shared_ptr<const Automaton> compile_automaton(const ConstraintSpec& spec, const TokenVocabulary* vocabulary = nullptr);
 
 }  // namespace grammar
 }  // namespace minnow

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "text/grammar/byte_graph.h"
 
 namespace minnow::grammar {
 
@@ -22,7 +23,12 @@ ExprId Grammar::add_parts(ExprKind kind, const std::vector<ExprId>& parts) {
 }
 
 ExprId Grammar::bytes(uint8_t low, uint8_t high) {
-  return add({.kind = ExprKind::kBytes, .first = low, .count = high});
+  const auto range = [&](unsigned first, unsigned last) { return add({.kind = ExprKind::kBytes, .first = first, .count = last}); };
+  if (!left_out_ || *left_out_ < low || high < *left_out_) return range(low, high);
+  std::vector<ExprId> parts;
+  if (low < *left_out_) parts.push_back(range(low, *left_out_ - 1u));
+  if (*left_out_ < high) parts.push_back(range(*left_out_ + 1u, high));
+  return choice(parts);
 }
 
 ExprId Grammar::literal(std::string_view text) {
@@ -72,6 +78,7 @@ ExprId Grammar::chain(Chain list) {
 }
 
 ExprId Grammar::graph(std::shared_ptr<const ByteGraph> graph) {
+  if (left_out_) graph = std::make_shared<const ByteGraph>(without(*graph, *left_out_));
   graphs_.push_back(std::move(graph));
   return add({.kind = ExprKind::kGraph, .index = static_cast<uint32_t>(graphs_.size() - 1)});
 }

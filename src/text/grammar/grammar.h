@@ -64,6 +64,11 @@ class Grammar {
   // before it; the first call decides for all.
   ExprId copied_text(bool in_order);
 
+  // From here on no expression reads this byte, until the next call; nullopt: none is left out.
+  void leave_out(std::optional<uint8_t> byte) { left_out_ = byte; }
+  // The automaton is refused, by the rule's name, where no text at all fits the rule.
+  void require(RuleId rule) { required_.push_back(rule); }
+
   // The name is for errors.
   RuleId add_rule(std::string name, ExprId body = 1);
   void define(RuleId id, ExprId body) { rules_[id].body = body; }
@@ -75,6 +80,7 @@ class Grammar {
   };
   const std::vector<Rule>& rules() const { return rules_; }
   RuleId root() const { return root_; }
+  const std::vector<RuleId>& required() const { return required_; }
   const std::optional<RuleId>& copied() const { return copied_; }  // the rule of such texts
   bool copies_in_order() const { return copies_in_order_; }
   const Expr& expr(ExprId id) const { return exprs_[id]; }
@@ -92,6 +98,8 @@ class Grammar {
   std::vector<std::shared_ptr<const ByteGraph>> graphs_;
   std::vector<Rule> rules_;
   RuleId root_ = 0;
+  std::vector<RuleId> required_;
+  std::optional<uint8_t> left_out_;
   std::optional<RuleId> copied_;
   bool copies_in_order_ = false;
 };

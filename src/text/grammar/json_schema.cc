@@ -16,17 +16,43 @@ constexpr std::size_t kMaxInlineValues = 32;
 constexpr const char *kCopied = "x-copied", *kInOrder = "in order";
 constexpr std::size_t kMaxKeyPatterns = 4;  // patterns of patternProperties for one object: all their combinations are tried
 
+}  // namespace
+
 class SchemaCompiler {
  public:
-  SchemaCompiler(const OrderedJson& schema, SchemaForm form, Budget& budget)
-      : root_(schema), copies_(form.copies), reader_(schema), logic_(reader_, budget), budget_(budget), json_(g_, form.compact) {}
+  SchemaCompiler(const OrderedJson& document, SchemaForm form, Grammar& grammar, Budget& budget)
+      : form_(form), reader_(document), logic_(reader_, budget), budget_(budget), g_(grammar), json_(g_, form.compact) {}
 
-  Grammar compile() {
-    const ExprId body = value({&root_});
-    // Places are compiled one after another, not within each other: references may chain them without end.
+  ExprId value_of(const OrderedJson& schema, SchemaValues::Types types) {
+    g_.leave_out(form_.without);
+    const ExprId body = types == SchemaValues::Types::kAll ? value({&schema}) : value({&schema, &but_strings_});
+    g_.leave_out(std::nullopt);
+    return body;
+  }
+
+  // Places are compiled one after another, not within each other: references may chain them without end.
+  void finish() {
+    g_.leave_out(form_.without);
     for (std::size_t i = 0; i < places_.size(); ++i) g_.define(places_[i].second, alternatives(places_[i].first));
-    g_.set_root(g_.add_rule("schema", body));
-    return std::move(g_);
+    g_.leave_out(std::nullopt);
+  }
+
+  // The strings that a schema allows.
+  ByteGraph strings_of(const OrderedJson& schema, StringForm form) {
+    Grammar g;
+    std::vector<ExprId> choices;
+    for (const Conjunction& flat : logic_.branches({&schema})) {
+      if (const auto listed = logic_.values(flat)) {
+        for (const OrderedJson* v : *listed) {
+          if (!v->is_string()) continue;
+          const auto& text = v->get_ref<const std::string&>();
+          choices.push_back(g.literal(form == StringForm::kJson ? json_escaped(text) : text));
+        }
+      } else if ((logic_.types(flat) & kStringType) != 0) {
+        choices.push_back(g.graph(std::make_shared<const ByteGraph>(logic_.strings(flat, form))));
+      }
+    }
+    return make_graph(g, g.choice(choices), budget_);
   }
 
  private:
@@ -102,7 +128,7 @@ class SchemaCompiler {
 
   // Whether the texts are to be copied from a message: what else is said about them could not be held to then.
   std::optional<ExprId> copied(const Conjunction& flat) {
-    if (!copies_) return std::nullopt;
+    if (!form_.copies) return std::nullopt;
     const auto is_mark = [](const OrderedJson* s) { return s->contains(kCopied) && ((*s)[kCopied] == true || (*s)[kCopied] == kInOrder); };
     const auto marked = std::find_if(flat.begin(), flat.end(), is_mark);
     if (marked == flat.end()) return std::nullopt;
@@ -261,45 +287,40 @@ class SchemaCompiler {
       narrow(keys, make_graph(g, g.choice(texts), budget_), false);
     }
     for (const OrderedJson* s : flat) {
-      if (s->contains("propertyNames")) narrow(keys, key_names((*s)["propertyNames"]), true);
+      if (s->contains("propertyNames")) narrow(keys, strings_of((*s)["propertyNames"], StringForm::kJson), true);
     }
     if (!keys) return json_.string();
     if (is_void(*keys)) return std::nullopt;
     return json_.quoted(g_.graph(std::make_shared<const ByteGraph>(std::move(*keys))));
   }
 
-  // The strings that a schema of names allows.
-  ByteGraph key_names(const OrderedJson& schema) {
-    Grammar g;
-    std::vector<ExprId> choices;
-    for (const Conjunction& names_of : logic_.branches({&schema})) {
-      if (const auto listed = logic_.values(names_of)) {
-        for (const OrderedJson* v : *listed) {
-          if (v->is_string()) choices.push_back(g.literal(json_escaped(v->get_ref<const std::string&>())));
-        }
-      } else if ((logic_.types(names_of) & kStringType) != 0) {
-        choices.push_back(g.graph(std::make_shared<const ByteGraph>(logic_.strings(names_of))));
-      }
-    }
-    return make_graph(g, g.choice(choices), budget_);
-  }
-
-  const OrderedJson& root_;
-  bool copies_;
+  const OrderedJson but_strings_ = {{"type", OrderedJson::array({"null", "boolean", "number", "array", "object"})}};
+  const SchemaForm form_;
   SchemaReader reader_;
   SchemaLogic logic_;
   Budget& budget_;
-  Grammar g_;
+  Grammar& g_;
   JsonText json_;
   std::map<Conjunction, std::optional<RuleId>> rules_;  // nullopt: in small_
   std::map<Conjunction, ExprId> small_;
   std::vector<std::pair<Conjunction, RuleId>> places_;
 };
 
-}  // namespace
+SchemaValues::SchemaValues(const OrderedJson& document, SchemaForm form, Grammar& grammar, Budget& budget)
+    : compiler_(std::make_unique<SchemaCompiler>(document, form, grammar, budget)) {}
+SchemaValues::~SchemaValues() = default;
+
+ExprId SchemaValues::value(const OrderedJson& schema, Types types) { return compiler_->value_of(schema, types); }
+ByteGraph SchemaValues::plain_strings(const OrderedJson& schema) { return compiler_->strings_of(schema, StringForm::kPlain); }
+void SchemaValues::finish() { compiler_->finish(); }
 
 Grammar schema_grammar(const OrderedJson& schema, SchemaForm form, Budget& budget) {
-  return SchemaCompiler(schema, form, budget).compile();
+  Grammar grammar;
+  SchemaValues values(schema, form, grammar, budget);
+  const ExprId body = values.value(schema);
+  values.finish();
+  grammar.set_root(grammar.add_rule("schema", body));
+  return grammar;
 }
 
 }  // namespace minnow::grammar

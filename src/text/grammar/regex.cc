@@ -14,7 +14,7 @@ constexpr uint8_t kBegin = kFirstMarkByte, kEnd = kFirstMarkByte + 1;
 class RegexParser {
  public:
   RegexParser(std::string_view pattern, RegexOptions options, Grammar& grammar)
-      : in_(pattern, options.schema), schema_(options.schema), g_(grammar) {}
+      : in_(pattern, options.schema), schema_(options.schema), escapes_(options.schema && !options.plain), g_(grammar) {}
 
   ExprId parse() {
     const ExprId whole = alternatives(0);
@@ -29,7 +29,7 @@ class RegexParser {
 
  private:
   ExprId set(const CharClass& characters) {
-    return schema_ ? json_characters(g_, characters) : g_.characters(characters);
+    return escapes_ ? json_characters(g_, characters) : g_.characters(characters);
   }
 
   ExprId alternatives(int depth) {
@@ -126,7 +126,7 @@ class RegexParser {
   }
 
   RegexReader in_;
-  bool schema_;
+  bool schema_, escapes_;
   Grammar& g_;
   bool has_anchors_ = false;
 };

@@ -12,6 +12,7 @@ struct RegexOptions {
   // JSON schema's "pattern": the match may lie anywhere in the text, the text is the inside of a JSON string, and where
   // the dialects differ JavaScript's counts. Else the whole text must match, and PCRE's counts.
   bool schema = false;
+  bool plain = false;  // with `schema`: the text itself, not the inside of a JSON string
 };
 
 // Throws kInvalidInput (syntax), kUnsupported, kLimit; with the byte of the expression where it is.

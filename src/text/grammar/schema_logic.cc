@@ -207,29 +207,31 @@ bool SchemaLogic::limits_strings(const Conjunction& flat) const {
   return std::any_of(flat.begin(), flat.end(), [](const OrderedJson* s) { return has_any(*s, {"pattern", "format"}); });
 }
 
-const ByteGraph& SchemaLogic::pattern(const OrderedJson& schema, const std::string& expression) {
-  if (const auto it = patterns_.find(expression); it != patterns_.end()) return it->second;
+const ByteGraph& SchemaLogic::pattern(const OrderedJson& schema, const std::string& expression, StringForm form) {
+  const std::pair<std::string, StringForm> key(expression, form);
+  if (const auto it = patterns_.find(key); it != patterns_.end()) return it->second;
   try {
-    return patterns_.emplace(expression, regex_graph(expression, {.schema = true}, budget_)).first->second;
+    return patterns_.emplace(key, regex_graph(expression, {.schema = true, .plain = form == StringForm::kPlain}, budget_)).first->second;
   } catch (const Error& e) {
     throw Error(e.code(), fmt::format("schema: \"pattern\" at {}: {}", reader_.pointer(schema), e.what()));
   }
 }
 
-ByteGraph SchemaLogic::strings(const Conjunction& flat) {
+ByteGraph SchemaLogic::strings(const Conjunction& flat, StringForm form) {
   const CountRange length = counts(flat, "minLength", "maxLength");
   Grammar g;
-  const ExprId any = json_characters(g, CharClass{{0, 0x10FFFF}});
+  const CharClass all{{0, 0x10FFFF}};
+  const ExprId any = form == StringForm::kJson ? json_characters(g, all) : g.characters(all);
   ByteGraph graph = make_graph(g, g.repeat(any, length.min, length.max == UINT32_MAX ? kUnbounded : length.max), budget_);
   for (const OrderedJson* s : flat) {
-    if (s->contains("pattern")) graph = intersection(graph, pattern(*s, (*s)["pattern"].get<std::string>()), budget_);
+    if (s->contains("pattern")) graph = intersection(graph, pattern(*s, (*s)["pattern"].get<std::string>(), form), budget_);
     if (!s->contains("format")) continue;
     const auto expression = format_pattern((*s)["format"].get_ref<const std::string&>());
     if (!expression) {
       reader_.unsupported(*s, "format", fmt::format("\"{}\" is not known; there are {}", (*s)["format"].get<std::string>(),
                                                     fmt::join(format_names(), ", ")));
     }
-    graph = intersection(graph, pattern(*s, *expression), budget_);
+    graph = intersection(graph, pattern(*s, *expression, form), budget_);
   }
   return graph;
 }

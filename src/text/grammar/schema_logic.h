@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "text/grammar/byte_graph.h"
@@ -29,6 +30,11 @@ struct CountRange {
   uint32_t min = 0, max = UINT32_MAX;
 };
 
+enum class StringForm : uint8_t {
+  kJson,   // the inside of the quotes; characters escaped only where they must be
+  kPlain,  // the text itself
+};
+
 class SchemaLogic {
  public:
   SchemaLogic(SchemaReader& reader, Budget& budget) : reader_(reader), budget_(budget) {}
@@ -43,8 +49,7 @@ class SchemaLogic {
   NumberRange numbers(const Conjunction& flat) const;
   CountRange counts(const Conjunction& flat, const char* min_key, const char* max_key) const;
   bool limits_strings(const Conjunction& flat) const;  // by more than their length
-  // Inside of the quotes; characters escaped only where they must be.
-  ByteGraph strings(const Conjunction& flat);
+  ByteGraph strings(const Conjunction& flat, StringForm form = StringForm::kJson);
   std::vector<std::string> required(const Conjunction& flat) const;
   Conjunction property(const Conjunction& flat, const std::string& name);
   bool key_is_allowed(const Conjunction& flat, const std::string& name);
@@ -55,7 +60,7 @@ class SchemaLogic {
   // Whether it is certain that no value fulfils both.
   bool disjoint(const Conjunction& a, const Conjunction& b, int depth = 0);
 
-  const ByteGraph& pattern(const OrderedJson& schema, const std::string& expression);
+  const ByteGraph& pattern(const OrderedJson& schema, const std::string& expression, StringForm form = StringForm::kJson);
   SchemaReader& reader() { return reader_; }
 
  private:
@@ -71,7 +76,7 @@ class SchemaLogic {
 
   SchemaReader& reader_;
   Budget& budget_;
-  std::map<std::string, ByteGraph> patterns_;
+  std::map<std::pair<std::string, StringForm>, ByteGraph> patterns_;
   bool proving_ = false;
 };
 

@@ -181,6 +181,8 @@ bool ConstraintState::accept(TokenId token) {
   return !text.empty() && read(text);
 }
 
+bool ConstraintState::accept_text(std::string_view text) { return !ended_ && !text.empty() && read(text); }
+
 bool ConstraintState::read(std::string_view text) {
   if (!constraint_->copies_in_order()) return matcher_->advance(text);
   ConstraintState next = *this;
@@ -245,7 +247,7 @@ std::shared_ptr<const TokenConstraint> ConstraintCompiler::compile(const Constra
     if (!cache_->vocabulary) cache_->vocabulary = std::make_shared<const TokenVocabulary>(cache_->tokenizer);
     vocabulary = cache_->vocabulary;
   }
-  auto made = std::make_shared<const TokenConstraint>(grammar::compile_automaton(spec), std::move(vocabulary));
+  auto made = std::make_shared<const TokenConstraint>(grammar::compile_automaton(spec, vocabulary.get()), vocabulary);
   const std::lock_guard lock(cache_->mutex);
   cache_->latest.emplace_front(spec, made);
   if (cache_->latest.size() > limits::kMaxCachedConstraints) cache_->latest.pop_back();

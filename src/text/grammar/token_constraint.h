@@ -69,11 +69,13 @@ class ConstraintState {
   ~ConstraintState();
 
   // Bit i % 32 of word i / 32 is set for each token i that may come; bits past the vocabulary are cleared. Tokens that end
-  // an answer are allowed exactly where the grammar may end; control tokens never. Returns whether any bit is set: where
-  // none is, the vocabulary has no tokens for what must come.
+  // an answer are allowed exactly where the grammar may end; control tokens only where a shape has a mark that they are. Returns whether
+  // any bit is set: where none is, the vocabulary has no tokens for what must come.
   bool mask(std::span<uint32_t> bits) const;
   // False when the token is not allowed; the state stays as it was.
   bool accept(TokenId token);
+  // The same for text that is a part of a token, which begins with something else; false for an empty one.
+  bool accept_text(std::string_view text);
   // The text is whole and nothing can follow, or a token that ends it was accepted.
   bool is_finished() const;
   // The text may end here.

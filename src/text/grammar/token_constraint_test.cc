@@ -112,6 +112,39 @@ TEST_F(TokenConstraintTest, ControlTokensAreNeverAllowedInside) {
   EXPECT_FALSE(ConstraintState(state).accept(1 << 20));
 }
 
+TEST_F(TokenConstraintTest, AMarkOfAShapeIsTheTokenThatShowsItAndNothingElse) {
+  const TextShape mark{.kind = TextShape::Kind::kMark, .text = "ab<|im_start|><think>c"}, text{.kind = TextShape::Kind::kText, .text = "<think>"};
+  const ConstraintSpec spec{.kind = Kind::kShape,
+                            .text = R"({"$defs": {"s": {"type": "string"}}})",
+                            .choices = {},
+                            .shape = {.kind = TextShape::Kind::kSequence, .parts = {{.kind = TextShape::Kind::kJson, .text = "/$defs/s"}, mark, text}}};
+  const TokenId start_mark = tokenizer_->find("<|im_start|>"), think = tokenizer_->find("<think>");
+  ConstraintState state = start(spec);
+  const auto say = [&](std::string_view bytes) {
+    for (const char c : bytes) {
+      expect_exact(state, "a part of a shape");
+      ASSERT_TRUE(state.accept(static_cast<uint8_t>(c))) << c;
+    }
+  };
+  say("\"x<");
+  for (const TokenId id : {start_mark, think, TokenId{0xF8}, TokenId{0xFF}}) EXPECT_FALSE(ConstraintState(state).accept(id)) << id << " within a string";
+  say("\"ab");
+  EXPECT_FALSE(ConstraintState(state).accept('<')) << "the mark is a token of its own";
+  EXPECT_FALSE(ConstraintState(state).accept(0xF8)) << "the byte is no text";
+  EXPECT_FALSE(ConstraintState(state).accept_text("<|im_start|>"));
+  EXPECT_FALSE(ConstraintState(state).accept(think));
+  expect_exact(state, "the first mark");
+  ASSERT_TRUE(state.accept(start_mark));
+  expect_exact(state, "the second mark");
+  ASSERT_TRUE(state.accept(think));
+  say("c");
+  EXPECT_FALSE(ConstraintState(state).accept(think)) << "a text is no mark";
+  EXPECT_TRUE(ConstraintState(state).accept_text("<thi"));
+  EXPECT_FALSE(ConstraintState(state).accept_text(""));
+  say("<think>");
+  EXPECT_TRUE(state.is_finished());
+}
+
 TEST_F(TokenConstraintTest, SaysWhatIsForcedAndWhenItIsWhole) {
   ConstraintState state = start({.kind = Kind::kSchema, .text = R"({"type":"object","properties":{"name":{"const":"x"}},"required":["name"],"additionalProperties":false})", .compact = true});
   EXPECT_EQ(state.forced(), "{\"name\":\"x\"}");

@@ -42,6 +42,25 @@ bool is_text(const TokenEntry& token) {
   }
 }
 
+bool is_mark(const TokenEntry& token) {
+  return token.type == TokenType::kControl || (token.type == TokenType::kUserDefined && looks_like_control(token.text));
+}
+
+// No UTF-8 has bytes from this one on.
+constexpr uint8_t kFirstForeignByte = 0xF8;
+
+bool is_foreign(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) >= kFirstForeignByte; });
+}
+
+// As UTF-8 once wrote numbers past Unicode: five bytes.
+std::string text_of_mark(TokenId id) {
+  std::string out(1, static_cast<char>(kFirstForeignByte));
+  for (int shift = 18; shift >= 0; shift -= 6) out += static_cast<char>(0x80u | (static_cast<uint32_t>(id) >> shift & 0x3Fu));
+  return out;
+}
+static_assert(limits::kMaxVocab <= 1u << 24);
+
 // Walks a trie with all readings of each node's text.
 class TrieWalk {
  public:
@@ -124,8 +143,14 @@ TokenVocabulary::TokenVocabulary(const Tokenizer& tokenizer) {
       is_end_[static_cast<std::size_t>(id)] = true;
     }
     std::string text;
-    if (!is_end_[static_cast<std::size_t>(id)] && is_text(spec.tokens[static_cast<std::size_t>(id)])) text = tokenizer.piece(id);
-    if (text.size() > limits::kMaxPieceBytes) text.clear();
+    const TokenEntry& token = spec.tokens[static_cast<std::size_t>(id)];
+    if (!is_end_[static_cast<std::size_t>(id)] && is_text(token)) text = tokenizer.piece(id);
+    if (text.size() > limits::kMaxPieceBytes || is_foreign(text)) text.clear();
+    if (!is_end_[static_cast<std::size_t>(id)] && is_mark(token)) {
+      const std::string shown = tokenizer.piece(id, /*show_special=*/true);
+      marks_.add(shown, id);
+      if (!shown.empty()) text = text_of_mark(id);
+    }
     bytes_.insert(bytes_.end(), text.begin(), text.end());
     sizes.push_back(text.size());
   }
@@ -141,6 +166,17 @@ TokenVocabulary::TokenVocabulary(const Tokenizer& tokenizer) {
   }
   trie_ = TokenTrie(std::move(entries));
   make_slices(weights);
+}
+
+std::string TokenVocabulary::spelled(std::string_view text) const {
+  std::string out;
+  std::size_t at = 0;
+  for (auto mark = marks_.next(text); mark.id != kNoToken; mark = marks_.next(text, at)) {
+    out += text.substr(at, mark.begin - at);
+    out += this->text(mark.id);
+    at = mark.begin + mark.length;
+  }
+  return out += text.substr(at);
 }
 
 void TokenVocabulary::make_slices(const std::vector<uint8_t>& weights) {

@@ -12,6 +12,7 @@
 
 #include "text/grammar/matcher.h"
 #include "text/grammar/token_trie.h"
+#include "text/tokenizer_special.h"
 
 namespace minnow {
 
@@ -57,8 +58,11 @@ class TokenVocabulary {
   explicit TokenVocabulary(const Tokenizer& tokenizer);
 
   std::size_t n_tokens() const { return texts_.size(); }
-  // Empty for tokens that no grammar allows: control tokens, and those that look like them.
+  // Empty for tokens that no grammar allows. Control tokens, and those that look like them, have texts of bytes that no UTF-8 has: only a
+  // grammar that has taken them from spelled() allows them.
   std::string_view text(TokenId id) const { return texts_[static_cast<std::size_t>(id)]; }
+  // The text, with such tokens in place of the words that they show: of those that begin at one place, the longest.
+  std::string spelled(std::string_view text) const;
   const std::vector<TokenId>& ends() const { return ends_; }  // those that end an answer
   bool is_end(TokenId id) const { return is_end_[static_cast<std::size_t>(id)]; }
   const TokenTrie& trie() const { return trie_; }
@@ -83,6 +87,7 @@ class TokenVocabulary {
   std::vector<std::string_view> texts_;
   std::vector<TokenId> ends_;
   std::vector<bool> is_end_;
+  SpecialTokenMatcher marks_;
   TokenTrie trie_;  // weight: plain characters; kNotPlain for other tokens
   std::vector<Slice> slices_;
 

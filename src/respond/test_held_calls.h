@@ -46,7 +46,7 @@ inline TokenizerSpec call_words(const std::vector<std::string>& marks) {
   return spec;
 }
 
-// What a text is brought to its end with, the first that may come.
+// What a text is brought to its end with. In a string any of them but one is a part of it.
 struct Hurry {
   const Tokenizer& tokenizer;
   std::vector<std::string> closers;
@@ -58,7 +58,9 @@ inline std::string say_at_random(ConstraintState state, const Hurry& hurry, Rand
   std::vector<uint32_t> bits((n_vocab + 31) / 32);
   std::string said;
   const auto close = [&] {
-    for (const std::string& closer : hurry.closers) {
+    const std::size_t first = random.below(hurry.closers.size());
+    for (std::size_t i = 0; i < hurry.closers.size(); ++i) {
+      const std::string& closer = hurry.closers[(first + i) % hurry.closers.size()];
       ConstraintState trial = state;
       if (!trial.accept_text(closer)) continue;
       state = std::move(trial);

@@ -69,10 +69,15 @@ else()
   set(MINNOW_FOREIGN_ISAS avx2 avxvnni avx512 avx512bf16 amx neon neon_dotprod neon_i8mm)
 endif()
 
-# A sanitizer build compiles two levels of x86 instead of four: their kernels are the same templates. AVX2's stand in for the others.
+# A sanitizer build compiles two levels of x86 instead of four: their kernels are the same templates. AVX2's stand in for the others; in
+# a build for fuzzing, which takes minutes for each, for all.
 set(MINNOW_STAND_INS)
+set(stood_in_for avxvnni avx512)
+if(MINNOW_FUZZ)
+  list(APPEND stood_in_for avx512bf16)
+endif()
 if(MINNOW_SANITIZE AND MINNOW_ISAS MATCHES avx2)
-  foreach(isa avxvnni avx512)
+  foreach(isa IN LISTS stood_in_for)
     list(REMOVE_ITEM MINNOW_ISAS ${isa})
     list(APPEND MINNOW_FOREIGN_ISAS ${isa})
     set(file ${CMAKE_BINARY_DIR}/stand_ins/${isa}.cc)

@@ -45,7 +45,7 @@ void TrainCompiler::compile() {
 void TrainCompiler::compile_all(std::byte* memory) {
   memory_ = memory;
   made_.steps_.clear();
-  schedule_.emplace(made_.steps_, max_.tokens);
+  schedule_.emplace(Schedule{made_.steps_, max_.tokens});
   for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
     scratch_used_ = 0;
     i = compile(i);

@@ -352,10 +352,11 @@ bool SchemaLogic::disjoint(const Conjunction& a, const Conjunction& b, int depth
 
 bool SchemaLogic::disjoint_flat(const Conjunction& a, const Conjunction& b, int depth) {
   budget_.work(64);
-  for (const auto& [some, other] : {std::pair(&a, &b), std::pair(&b, &a)}) {
-    const auto listed = values(*some);
+  for (const bool of_first : {true, false}) {
+    const Conjunction& other = of_first ? b : a;
+    const auto listed = values(of_first ? a : b);
     if (!listed) continue;
-    return std::none_of(listed->begin(), listed->end(), [&](const OrderedJson* v) { return fits_flat(*v, *other, depth); });
+    return std::none_of(listed->begin(), listed->end(), [&](const OrderedJson* v) { return fits_flat(*v, other, depth); });
   }
   const unsigned both = types(a) & types(b);
   if ((both & (kNullType | kBooleanType)) != 0) return false;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/test_refusal.h"
 #include "engine/engine.h"
 #include "models/family.h"
 #include "models/random_model.h"
@@ -49,6 +50,16 @@ TEST_F(ConstrainedEngine, AnswersAreWhatTheSchemaAsksForWhateverTheSampler) {
     EXPECT_LE(json.at("n").get<int>(), 40);
     EXPECT_TRUE(json.at("kind") == "a" || json.at("kind") == "bc");
   }
+}
+
+TEST_F(ConstrainedEngine, TokensThatMayComeAreThoseOfBoth) {
+  const ConstraintSpec digits{.kind = Kind::kRegex, .text = "[0-9]{4}"};
+  GenerateRequest r = request(digits, 1, 1);
+  r.sampling.allowed_tokens = {engine_.tokenizer().find("3"), engine_.tokenizer().find("x")};
+  EXPECT_EQ(engine_.submit(r)->wait().text, "3333");
+  r.sampling.allowed_tokens.erase(r.sampling.allowed_tokens.begin());
+  const std::string why = test::refusal([&] { engine_.submit(r)->wait(); });
+  EXPECT_NE(why.find("allowed_token_ids"), std::string::npos) << why;
 }
 
 TEST_F(ConstrainedEngine, ABatchAnswersAsOneRequestDoes) {

@@ -110,7 +110,15 @@ bool Sequence::mask() {
   if ((gate && is_free && !gate->may_end()) || (must_go_on() && !request.ignore_end)) forbid(*ends_);
   if (must_go_on()) forbid(request.stop_tokens);
   const auto any = [&] { return std::any_of(allowed_.begin(), allowed_.end(), [](uint32_t word) { return word != 0; }); };
-  return any() || is_free || gate->mask(allowed_);  // whole by its constraint
+  if (!any() && !is_free && !gate->mask(allowed_)) return false;  // whole by its constraint
+  if (request.sampling.allowed_tokens.empty()) return any();
+  std::vector<uint32_t> wanted(allowed_.size());
+  for (const TokenId t : request.sampling.allowed_tokens) {
+    const auto i = static_cast<std::size_t>(t);
+    if (i < allowed_.size() * 32) wanted[i / 32] |= 1u << (i % 32);
+  }
+  for (std::size_t i = 0; i < allowed_.size(); ++i) allowed_[i] &= wanted[i];
+  return any();
 }
 
 TokenId Sequence::sample(std::span<const float> logits) {
@@ -126,7 +134,9 @@ TokenId Sequence::sample(std::span<const float> logits) {
     allowed_[i / 32] &= ~(1u << (i % 32));
     any = std::any_of(allowed_.begin(), allowed_.end(), [](uint32_t word) { return word != 0; });
   }
-  throw Error(ErrorCode::kInvalidInput, "the vocabulary has no token for what the constraint asks for next");
+  const bool is_narrowed = !request.sampling.allowed_tokens.empty();
+  throw Error(ErrorCode::kInvalidInput,
+              fmt::format("{} no token for what has to come next", is_narrowed ? "allowed_token_ids has" : "the vocabulary has"));
 }
 
 Generation::Generation(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -38,13 +38,26 @@ void move_references(OrderedJson& schema, const std::string& place) {
   }
 }
 
+OrderedJson no_arguments() { return {{"type", "object"}, {"additionalProperties", false}}; }
+
+// {"type": "object", "properties": {}} allows any, but nobody who writes it wants some.
+bool names_no_arguments(const OrderedJson& parameters) {
+  if (!parameters.contains("properties") || parameters["properties"] != OrderedJson::object()) return false;
+  const auto items = parameters.items();
+  return std::all_of(items.begin(), items.end(), [](const auto& item) {
+    const std::string& key = item.key();
+    const bool says_nothing = key == "type" || key == "properties" || key == "title" || key == "description";
+    return says_nothing || (key == "required" && item.value() == OrderedJson::array());
+  });
+}
+
 OrderedJson parameters_of(const OrderedJson& tool, const std::string& name, const std::string& place) {
   const OrderedJson& function = function_of(tool);
   OrderedJson parameters;
   for (const char* key : {"parameters", "input_schema"}) {
     if (function.contains(key) && !function[key].is_null()) parameters = function[key];
   }
-  if (parameters.is_null()) return OrderedJson::object();
+  if (parameters.is_null()) return no_arguments();
   if (!parameters.is_object()) fail(ErrorCode::kInvalidInput, "tool \"{}\": its parameters must be a schema of an object", name);
   const OrderedJson type = parameters.value("type", OrderedJson("object"));
   const bool is_object = type == "object" || (type.is_array() && std::find(type.begin(), type.end(), "object") != type.end());
@@ -52,6 +65,7 @@ OrderedJson parameters_of(const OrderedJson& tool, const std::string& name, cons
   // Names of the schema as a whole; the drafts that are known differ in nothing that is accepted here.
   parameters.erase("$schema");
   parameters.erase("$id");
+  if (names_no_arguments(parameters)) return no_arguments();
   move_references(parameters, place);
   return parameters;
 }

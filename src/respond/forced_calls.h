@@ -11,7 +11,7 @@
 
 namespace minnow {
 
-// `tools` as in the OpenAI API. Where one says nothing of its parameters, its arguments are any object. All throw kInvalidInput for
+// `tools` as in the OpenAI API. One that names no parameters has no arguments. All throw kInvalidInput for
 // tools without a name that can be called, and what ConstraintCompiler::compile throws, naming the tool.
 
 // The arguments of the tool of that name; throws kInvalidInput when there is none.

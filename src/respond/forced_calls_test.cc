@@ -37,15 +37,18 @@ class ForcedCalls : public testing::Test {
 };
 
 TEST_F(ForcedCalls, ANamedCallIsTheArgumentsOfThatTool) {
-  const OrderedJson tools = {tool("weather", kWeather), tool("free", ""), tool("empty", "{}")};
+  const OrderedJson tools = {tool("weather", kWeather), tool("any", "{}"), tool("none", ""),
+                             tool("now", R"({"type": "object", "properties": {}, "required": []})")};
   const auto weather = hold_to_call(compiler_, tools, "weather");
   EXPECT_TRUE(accepts(weather, R"({"city":"Rome","days":3})"));
   EXPECT_FALSE(accepts(weather, R"({"city":"Rome","days":10})"));
   EXPECT_FALSE(accepts(weather, R"({"days":3})"));
   EXPECT_FALSE(accepts(weather, R"({"city": "Rome"})")) << "white space";
-  for (const char* name : {"free", "empty"}) {
-    EXPECT_TRUE(accepts(hold_to_call(compiler_, tools, name), R"({"a":[1]})"));
-    EXPECT_FALSE(accepts(hold_to_call(compiler_, tools, name), "[1]"));
+  EXPECT_TRUE(accepts(hold_to_call(compiler_, tools, "any"), R"({"a":[1]})"));
+  EXPECT_FALSE(accepts(hold_to_call(compiler_, tools, "any"), "[1]"));
+  for (const char* name : {"none", "now"}) {
+    EXPECT_TRUE(accepts(hold_to_call(compiler_, tools, name), "{}"));
+    EXPECT_FALSE(accepts(hold_to_call(compiler_, tools, name), R"({"a":[1]})")) << name << " names no arguments";
   }
   EXPECT_NE(test::refusal([&] { hold_to_call(compiler_, tools, "wether"); }).find("\"wether\""), std::string::npos);
   EXPECT_FALSE(test::refusal([&] { hold_to_call(compiler_, nullptr, "weather"); }).empty());

@@ -105,7 +105,7 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
   if (methods.empty()) return out;
   methods.emplace_back("OPTIONS");
   std::ranges::sort(methods);
-  methods.erase(std::ranges::unique(methods).begin(), methods.end());
+  methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
   for (const std::string& m : methods) out.allowed += (out.allowed.empty() ? "" : ", ") + m;
   return out;
 }

@@ -90,7 +90,6 @@ GenerateRequest generate_request(Request& request) {
 struct LocalResponder::Chat {
   ChatEncoder encoder;
   const OutputFormat& format;
-  SystemPlaces system = {};
 };
 
 ResponderCapabilities capabilities_of(const Model& model, const std::string& template_override) {
@@ -118,9 +117,7 @@ LocalResponder::LocalResponder(Engine& engine, const std::string& template_overr
   const std::string& chat_template = template_of(engine.model(), template_override);
   if (chat_template.empty() && need == ChatTemplateNeed::kRequired) refuse_without_template();
   if (!chat_template.empty()) {
-    Chat known{.encoder = ChatEncoder(engine.tokenizer(), chat_template), .format = output_format_for_template(chat_template)};
-    known.system = system_places(known.encoder);
-    chat_ = std::make_unique<const Chat>(std::move(known));
+    chat_ = std::make_unique<const Chat>(Chat{.encoder = ChatEncoder(engine.tokenizer(), chat_template), .format = output_format_for_template(chat_template)});
   }
   const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
   if (schema.empty()) return;
@@ -149,7 +146,7 @@ std::string LocalResponder::rendered(const ChatRequest& request) const {
   check_messages(request);
   const ChatEncoder& encoder = chat().encoder;
   ChatTemplateInput input = template_input(request);
-  input.messages = place_system_messages(std::move(input.messages), chat().system);
+  input.messages = place_system_messages(std::move(input.messages), encoder.needs());
   return request.continue_last ? render_open(encoder, std::move(input)) : encoder.render(std::move(input)).text;
 }
 

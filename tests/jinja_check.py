@@ -9,6 +9,7 @@ Exits with 77 (skipped) when python3-jinja2 is not installed.
 """
 import argparse
 import collections
+import collections.abc
 import datetime
 import json
 import pathlib
@@ -48,8 +49,15 @@ def refuse(message):
     raise jinja2.exceptions.TemplateError(message)
 
 
+def listed(value):
+    if isinstance(value, collections.abc.Iterator):
+        return list(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
 def to_json(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    # Python refuses what lazy filters give, transformers with it; minnow and llama.cpp write a list.
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys, default=listed)
 
 
 def environment(kind):

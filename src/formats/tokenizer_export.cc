@@ -154,7 +154,14 @@ std::string tokenizer_config_text(const TokenizerSpec& spec) {
   name("unk_token", spec.unk);
   config["clean_up_tokenization_spaces"] = false;
   config["tokenizer_class"] = "PreTrainedTokenizerFast";
-  if (!spec.chat_template.empty()) config["chat_template"] = to_valid_utf8(spec.chat_template);
+  const std::string chat_template = to_valid_utf8(spec.chat_template), tool_template = to_valid_utf8(spec.tool_template);
+  if (!tool_template.empty()) {
+    OrderedJson& list = config["chat_template"] = OrderedJson::array();
+    if (!chat_template.empty()) list.push_back({{"name", "default"}, {"template", chat_template}});
+    list.push_back({{"name", "tool_use"}, {"template", tool_template}});
+  } else if (!chat_template.empty()) {
+    config["chat_template"] = chat_template;
+  }
   return config.dump(2) + "\n";
 }
 

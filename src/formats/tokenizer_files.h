@@ -47,6 +47,7 @@ struct TokenizerSideFiles {
   std::optional<std::string> added_tokens;        // added_tokens.json
   std::optional<std::string> generation_config;   // generation_config.json
   std::optional<std::string> chat_template;       // chat_template.jinja
+  std::optional<std::string> tool_template;       // additional_chat_templates/tool_use.jinja
   bool split_by_class = false;  // the vocabulary is vocab.json + merges.txt: see tokenizer_class
 };
 

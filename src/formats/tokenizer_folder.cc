@@ -119,6 +119,7 @@ TokenizerSpec load_tokenizer_folder(const fs::path& path) {
   side.added_tokens = read_if_there(folder / "added_tokens.json");
   side.generation_config = read_if_there(folder / "generation_config.json");
   side.chat_template = read_if_there(folder / "chat_template.jinja");
+  side.tool_template = read_if_there(folder / "additional_chat_templates" / "tool_use.jinja");
   side.split_by_class = kind == VocabularyFile::kVocabAndMerges || kind == VocabularyFile::kWordPiece;
   apply_tokenizer_side_files(spec, side);
   return spec;

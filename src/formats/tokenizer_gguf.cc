@@ -179,6 +179,7 @@ TokenizerSpec tokenizer_spec_from_gguf(const GgufMetadata& metadata) {
   if (wordpiece) read_wordpiece(metadata, spec);
   if (spec.kind == TokenizerKind::kUnigram) read_charsmap(metadata, spec);
   spec.chat_template = metadata.text(kChatTemplate, "");
+  spec.tool_template = metadata.text(kToolTemplate, "");
   apply_phi3_strip(metadata, spec);
   return spec;
 }

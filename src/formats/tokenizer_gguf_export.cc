@@ -142,6 +142,9 @@ void tokenizer_spec_to_gguf(const TokenizerSpec& spec, GgufMetadata& metadata) {
     metadata.set(kCharsmap, std::vector<uint8_t>(charsmap.begin(), charsmap.end()));
   }
   if (!spec.chat_template.empty()) metadata.set(kChatTemplate, spec.chat_template);
+  if (spec.tool_template.empty()) return;
+  metadata.set(kToolTemplate, spec.tool_template);
+  if (!metadata.has(kTemplateNames)) metadata.set(kTemplateNames, std::vector<std::string>{"tool_use"});
 }
 
 }  // namespace minnow

@@ -24,6 +24,8 @@ inline constexpr const char* kCharsmap = "tokenizer.ggml.precompiled_charsmap";
 inline constexpr const char* kLowercase = "tokenizer.ggml.normalizer.lowercase";
 inline constexpr const char* kStripAccents = "tokenizer.ggml.normalizer.strip_accents";
 inline constexpr const char* kChatTemplate = "tokenizer.chat_template";
+inline constexpr const char* kToolTemplate = "tokenizer.chat_template.tool_use";
+inline constexpr const char* kTemplateNames = "tokenizer.chat_templates";  // of those that have one
 
 struct IdKey {
   const char* key;

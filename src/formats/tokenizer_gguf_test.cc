@@ -130,6 +130,7 @@ TEST(TokenizerGguf, RefusesWrongTypesLengthsAndIds) {
       {"tokenizer.ggml.eos_token_ids", std::vector<int32_t>{-1}},
       {"tokenizer.ggml.add_bos_token", std::string("yes")},
       {"tokenizer.chat_template", true},
+      {"tokenizer.chat_template.tool_use", uint32_t{1}},
       {"tokenizer.ggml.model", true},
   };
   for (const auto& [key, value] : changes) {
@@ -152,6 +153,7 @@ TEST(TokenizerGguf, WritesWhatItReads) {
     metadata.set("tokenizer.ggml.eos_token_id", uint32_t{3});
     metadata.set("tokenizer.ggml.eos_token_ids", std::vector<int32_t>{3, 2});
     metadata.set("tokenizer.chat_template", std::string("{{ x }}"));
+    metadata.set("tokenizer.chat_template.tool_use", std::string("{{ tools }}"));
     const TokenizerSpec spec = tokenizer_spec_from_gguf(metadata);
     GgufMetadata written("test.gguf");
     tokenizer_spec_to_gguf(spec, written);
@@ -171,6 +173,9 @@ TEST(TokenizerGguf, WritesWhatItReads) {
     EXPECT_EQ(again.add_space_prefix, spec.add_space_prefix);
     EXPECT_EQ(again.ignore_merges, spec.ignore_merges);
     EXPECT_EQ(again.chat_template, spec.chat_template);
+    EXPECT_EQ(again.tool_template, "{{ tools }}");
+    ASSERT_NE(written.strings("tokenizer.chat_templates"), nullptr);
+    EXPECT_EQ(*written.strings("tokenizer.chat_templates"), Strings{"tool_use"});
   }
 }
 

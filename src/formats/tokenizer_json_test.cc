@@ -187,6 +187,7 @@ TEST(TokenizerSideFiles, NameTheSpecialTokens) {
   EXPECT_TRUE(spec.add_bos);
   EXPECT_EQ(spec.extra_eog, std::vector<TokenId>{7});
   EXPECT_EQ(spec.chat_template, "D");
+  EXPECT_EQ(spec.tool_template, "T");
   EXPECT_EQ(spec.tokens[7].type, TokenType::kControl);
   EXPECT_EQ(spec.tokens[8].type, TokenType::kUserDefined);
 }
@@ -196,6 +197,12 @@ TEST(TokenizerSideFiles, TheJinjaFileWinsOverTheConfig) {
   apply_tokenizer_side_files(spec,
                              {.tokenizer_config = R"({"chat_template": "old"})", .chat_template = "new"});
   EXPECT_EQ(spec.chat_template, "new");
+  const char* list = R"({"chat_template": [{"name": "default", "template": "D"}, {"name": "tool_use", "template": "T"}]})";
+  apply_tokenizer_side_files(spec, {.tokenizer_config = list, .chat_template = "new"});
+  EXPECT_EQ(spec.chat_template, "new");
+  EXPECT_EQ(spec.tool_template, "") << "the one of the config goes with another";
+  apply_tokenizer_side_files(spec, {.tokenizer_config = list, .chat_template = "new", .tool_template = "new, with tools"});
+  EXPECT_EQ(spec.tool_template, "new, with tools");
 }
 
 TEST(TokenizerSideFiles, TheClassTellsHowAVocabularyIsSplit) {
@@ -232,6 +239,7 @@ TEST(TokenizerExport, WritesATokenizerJsonThatReadsBack) {
   for (const Json& json : {byte_level_json(), sentencepiece_json()}) {
     TokenizerSpec spec = parse(json);
     spec.chat_template = "{{ messages }}";
+    if (json == byte_level_json()) spec.tool_template = "{{ tools }}";
     TokenizerSpec again = parse_tokenizer_json(tokenizer_json_text(spec), "again");
     apply_tokenizer_side_files(again, {.tokenizer_config = tokenizer_config_text(spec)});
     ASSERT_EQ(again.tokens.size(), spec.tokens.size());
@@ -248,6 +256,7 @@ TEST(TokenizerExport, WritesATokenizerJsonThatReadsBack) {
     EXPECT_EQ(again.add_bos, spec.add_bos);
     EXPECT_EQ(again.add_space_prefix, spec.add_space_prefix);
     EXPECT_EQ(again.chat_template, spec.chat_template);
+    EXPECT_EQ(again.tool_template, spec.tool_template);
   }
 }
 

@@ -176,10 +176,13 @@ TEST_F(TokenizerFolder, ReadsTheFilesBeside) {
   put("tokenizer.model", model());
   put("tokenizer_config.json", R"({"add_bos_token": false, "eos_token": "▁a"})");
   put("chat_template.jinja", "hello");
+  std::filesystem::create_directory(folder_ / "additional_chat_templates");
+  put("additional_chat_templates/tool_use.jinja", "hello, tools");
   const TokenizerSpec spec = load_tokenizer_folder(folder_);
   EXPECT_FALSE(spec.add_bos);
   EXPECT_EQ(spec.eos, 4);
   EXPECT_EQ(spec.chat_template, "hello");
+  EXPECT_EQ(spec.tool_template, "hello, tools");
 }
 
 TEST_F(TokenizerFolder, SaysWhenThereIsNothing) {

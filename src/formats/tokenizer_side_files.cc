@@ -114,19 +114,32 @@ void set_generation_ids(TokenizerSpec& spec, const SideFile& generation) {
   }
 }
 
-// A string, or a list of {"name", "template"} of which "default" (else the first) is taken.
-std::string chat_template_of(const SideFile& config) {
+struct Templates {
+  std::string chat, tools;  // empty when there is none
+};
+
+// A string, or a list of {"name", "template"} of which "default" (else the first) is the one for chats.
+Templates templates_of(const SideFile& config) {
   if (!config.fields().has("chat_template")) return {};
   const Json& value = config.json.at("chat_template");
-  if (!value.is_array()) return config.fields().text("chat_template", "");
-  std::string result;
+  if (!value.is_array()) return {.chat = config.fields().text("chat_template", ""), .tools = {}};
+  Templates result;
   for (const Json& item : value) {
     if (!item.is_object())
       fail(ErrorCode::kInvalidInput, "{}: chat_template must list objects", config.source);
     const JsonFields fields{item, config.source};
-    if (result.empty() || fields.text("name", "") == "default") result = fields.text("template", "");
+    const std::string name = fields.text("name", "");
+    if (result.chat.empty() || name == "default") result.chat = fields.text("template", "");
+    if (name == "tool_use") result.tools = fields.text("template", "");
   }
   return result;
+}
+
+// Templates in files of their own replace those of tokenizer_config.json.
+void set_templates(TokenizerSpec& spec, const TokenizerSideFiles& files, const SideFile& config) {
+  const Templates listed = files.chat_template ? Templates{.chat = *files.chat_template, .tools = {}} : templates_of(config);
+  if (files.chat_template || !listed.chat.empty()) spec.chat_template = listed.chat;
+  spec.tool_template = files.tool_template.value_or(listed.tools);
 }
 
 // Without a tokenizer.json only the class of the tokenizer tells how it splits.
@@ -162,11 +175,7 @@ void apply_tokenizer_side_files(TokenizerSpec& spec, const TokenizerSideFiles& f
   spec.add_bos = config.fields().boolean("add_bos_token", spec.add_bos);
   spec.add_eos = config.fields().boolean("add_eos_token", spec.add_eos);
   if (files.split_by_class) apply_tokenizer_class(spec, config);
-  if (files.chat_template) {
-    spec.chat_template = *files.chat_template;
-  } else if (const std::string text = chat_template_of(config); !text.empty()) {
-    spec.chat_template = text;
-  }
+  set_templates(spec, files, config);
 }
 
 }  // namespace minnow

@@ -125,6 +125,8 @@ struct TokenizerSpec {
   bool decode_as_wordpiece = false;      // tokens of another kind are put together as WordPiece's are
 
   std::string chat_template;  // empty when the file has none
+  // The one named "tool_use", for chats with tools; empty when there is no other for them. Further names ("rag", …) are not kept.
+  std::string tool_template;
 };
 
 }  // namespace minnow

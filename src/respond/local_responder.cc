@@ -8,11 +8,17 @@
 namespace minnow {
 namespace {
 
-// Empty when there is none.
-const std::string& template_of(const Model& model, const std::string& override_text) {
-  static const std::string kNone;
-  if (!override_text.empty()) return override_text;
-  return model.tokenizer ? model.tokenizer->chat_template : kNone;
+// Of a model, or the one given in their place. Empty where there is none; `tools` is another one for chats with tools.
+struct Templates {
+  std::string_view chat = {}, tools = {};
+
+  std::string_view with_tools() const { return tools.empty() ? chat : tools; }
+};
+
+Templates templates_of(const Model& model, const std::string& override_text) {
+  if (!override_text.empty()) return {.chat = override_text};
+  if (!model.tokenizer || model.tokenizer->chat_template.empty()) return {};
+  return {.chat = model.tokenizer->chat_template, .tools = model.tokenizer->tool_template};
 }
 
 [[noreturn]] void refuse_without_template() {
@@ -88,19 +94,22 @@ GenerateRequest generate_request(Request& request) {
 }  // namespace
 
 struct LocalResponder::Chat {
+  Chat(const Tokenizer& tokenizer, std::string_view chat_template)
+      : encoder(tokenizer, std::string(chat_template)), format(output_format_for_template(chat_template)) {}
+
   ChatEncoder encoder;
   const OutputFormat& format;
-  SystemPlaces system = {};
 };
 
 ResponderCapabilities capabilities_of(const Model& model, const std::string& template_override) {
   ResponderCapabilities can;
-  const std::string& text = template_of(model, template_override);
+  const Templates templates = templates_of(model, template_override);
+  const std::string_view text = templates.chat, with_tools = templates.with_tools();
   can.chat = !text.empty();
-  can.tools = text.find("tools") != std::string::npos;
+  can.tools = with_tools.find("tools") != std::string_view::npos;
   can.thinking = can.chat && knows_thinking(output_format_for_template(text), text);
-  can.held_calls = can.tools && can_hold_calls(output_format_for_template(text));
-  can.calls_or_json = can.tools && can_tell_calls_from_json(output_format_for_template(text));
+  can.held_calls = can.tools && can_hold_calls(output_format_for_template(with_tools));
+  can.calls_or_json = can.tools && can_tell_calls_from_json(output_format_for_template(with_tools));
   can.insert = model.tokenizer && can_fill(*model.tokenizer, model.metadata);
   return can;
 }
@@ -115,13 +124,10 @@ LocalResponder::LocalResponder(Engine& engine, const std::string& template_overr
       fill_(fill_tokens(engine.tokenizer(), engine.model().metadata)),
       capabilities_(capabilities_of(engine.model(), template_override)),
       constraints_(engine.tokenizer()) {
-  const std::string& chat_template = template_of(engine.model(), template_override);
-  if (chat_template.empty() && need == ChatTemplateNeed::kRequired) refuse_without_template();
-  if (!chat_template.empty()) {
-    Chat known{.encoder = ChatEncoder(engine.tokenizer(), chat_template), .format = output_format_for_template(chat_template)};
-    known.system = system_places(known.encoder);
-    chat_ = std::make_unique<const Chat>(std::move(known));
-  }
+  const Templates templates = templates_of(engine.model(), template_override);
+  if (templates.chat.empty() && need == ChatTemplateNeed::kRequired) refuse_without_template();
+  if (!templates.chat.empty()) chat_ = std::make_unique<const Chat>(engine.tokenizer(), templates.chat);
+  if (!templates.tools.empty()) tool_chat_ = std::make_unique<const Chat>(engine.tokenizer(), templates.tools);
   const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
   if (schema.empty()) return;
   own_format_ = {.kind = ConstraintSpec::Kind::kSchema, .text = schema, .choices = {}, .compact = true, .copies = true};
@@ -140,16 +146,16 @@ std::shared_ptr<const TokenConstraint> LocalResponder::compiled(const ChatReques
 
 LocalResponder::~LocalResponder() = default;
 
-const LocalResponder::Chat& LocalResponder::chat() const {
+const LocalResponder::Chat& LocalResponder::chat_of(const ChatRequest& request) const {
   if (chat_ == nullptr) refuse_without_template();
-  return *chat_;
+  return tool_chat_ != nullptr && (has_tools(request) || has_tool_turns(request.messages)) ? *tool_chat_ : *chat_;
 }
 
 std::string LocalResponder::rendered(const ChatRequest& request) const {
   check_messages(request);
-  const ChatEncoder& encoder = chat().encoder;
+  const ChatEncoder& encoder = chat_of(request).encoder;
   ChatTemplateInput input = template_input(request);
-  input.messages = place_system_messages(std::move(input.messages), chat().system);
+  input.messages = place_system_messages(std::move(input.messages), encoder.needs());
   return request.continue_last ? render_open(encoder, std::move(input)) : encoder.render(std::move(input)).text;
 }
 
@@ -158,7 +164,7 @@ std::string LocalResponder::render(const ChatRequest& request) const { return wi
 std::vector<TokenId> LocalResponder::prompt(const ChatRequest& request) const { return tokens_of(request, rendered(request)); }
 
 std::vector<TokenId> LocalResponder::tokens_of(const ChatRequest& request, const std::string& rendered) const {
-  std::vector<TokenId> tokens = chat().encoder.encode(rendered).tokens;
+  std::vector<TokenId> tokens = chat_of(request).encoder.encode(rendered).tokens;
   if (request.before.empty()) return tokens;
   const TokenizerSpec& spec = engine_.tokenizer().spec();
   std::size_t skipped = spec.bos != kNoToken && !tokens.empty() && tokens.front() == spec.bos ? 1 : 0;
@@ -183,7 +189,7 @@ std::vector<TokenId> LocalResponder::prompt(const TextRequest& request) const {
 }
 
 FamilyCalls LocalResponder::family_calls(const ChatRequest& request, const std::string& rendered) const {
-  return {.format = chat().format,
+  return {.format = chat_of(request).format,
           .tokenizer = engine_.tokenizer(),
           .tools = request.tools,
           .strict = request.strict_tools,
@@ -193,6 +199,7 @@ FamilyCalls LocalResponder::family_calls(const ChatRequest& request, const std::
 
 // Holds the answer to what the request asks for, after the model's thinking where it has any; and says how to read it.
 std::unique_ptr<AnswerReader> LocalResponder::hold(GenerateRequest& generate, const ChatRequest& request, const std::string& rendered) {
+  const OutputFormat& format = chat_of(request).format;
   std::unique_ptr<AnswerReader> reader;
   if (request.tool_choice == ToolChoice::kNamed) {
     generate.constraint = hold_to_call(constraints_, request.tools, request.tool_name);
@@ -205,11 +212,10 @@ std::unique_ptr<AnswerReader> LocalResponder::hold(GenerateRequest& generate, co
     reader = plain_reader();
     if (has_tools(request)) {
       generate.constraint_or = hold_to_family_calls(constraints_, family_calls(request, rendered));
-      ChatOutputParser parser(chat().format, {.tools = request.tools, .reasoning = false, .held_calls = true});
-      reader = choice_reader(beginnings_of_calls(chat().format), family_reader(std::move(parser)), std::move(reader));
+      ChatOutputParser parser(format, {.tools = request.tools, .reasoning = false, .held_calls = true});
+      reader = choice_reader(beginnings_of_calls(format), family_reader(std::move(parser)), std::move(reader));
     }
   }
-  const OutputFormat& format = chat().format;
   const bool begun_only = request.continue_last || request.thinking == false;
   const auto thinking =
       thinking_before_answer(format, engine_.tokenizer(), rendered, begun_only ? MayThink::kIfItHasBegun : MayThink::kIfItWants);
@@ -224,6 +230,7 @@ std::unique_ptr<AnswerReader> LocalResponder::hold(GenerateRequest& generate, co
 
 std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
   const std::string rendered = this->rendered(request);
+  const OutputFormat& format = chat_of(request).format;
   GenerateRequest generate = generate_request(request);
   generate.prompt = tokens_of(request, rendered);
   generate.show_special = true;  // the marks of calls are control tokens in most families
@@ -251,10 +258,10 @@ std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
     generate.calls = std::make_shared<const HeldCalls>(held_calls(constraints_, family_calls(request, rendered)));
     options.held_calls = true;
   }
-  options.calls = with_tools || speaks_in_channels(chat().format);
+  options.calls = with_tools || speaks_in_channels(format);
   if (with_tools) options.tools = std::move(request.tools);
   options.prompt = rendered;
-  auto reader = family_reader(ChatOutputParser(chat().format, options));
+  auto reader = family_reader(ChatOutputParser(format, options));
   auto answer = std::make_unique<ChatAnswer>(engine_.submit(std::move(generate)), std::move(reader));
   if (with_tools && !request.parallel_tool_calls) answer->end_after_first_call();
   return answer;

@@ -439,6 +439,29 @@ TEST(LocalResponder, SaysWhatAModelCanDo) {
   EXPECT_FALSE(capabilities_of(thinks->model(), kTemplate).thinking);
 }
 
+constexpr const char* kWithTools =
+    "{% for t in tools %}{{ t.function.name }};{% endfor %}{% for m in messages %}{{ m.content }}</s>{% endfor %}<tool_call>:";
+
+TEST(LocalResponder, RendersToolsWithTheTemplateThatIsForThem) {
+  Model model = random_model({.family = &kLlama, .n_vocab = 1000}, 1);
+  model.tokenizer->chat_template = kTemplate;
+  model.tokenizer->tool_template = kWithTools;
+  Engine engine(std::make_shared<const Model>(std::move(model)), EngineOptions{.n_ctx = 1024, .n_threads = 1});
+  const LocalResponder responder(engine);
+  const ResponderCapabilities can = responder.capabilities();
+  EXPECT_TRUE(can.tools && can.held_calls && can.calls_or_json) << "as the family of that template calls";
+  EXPECT_FALSE(capabilities_of(engine.model(), kTemplate).tools) << "a template that is given replaces both";
+  ChatRequest request = question("hi");
+  EXPECT_EQ(responder.render(request), "user: hi</s>assistant:");
+  request.tools = OrderedJson::parse(R"([{"type": "function", "function": {"name": "f"}}])");
+  EXPECT_EQ(responder.render(request), "f;hi</s><tool_call>:");
+  EXPECT_EQ(LocalResponder(engine, kTemplate).render(request), "user: hi</s>assistant:");
+  request.tool_choice = ToolChoice::kNone;
+  EXPECT_EQ(responder.render(request), "user: hi</s>assistant:");
+  request.messages.push_back({{"role", "tool"}, {"content", "r"}});
+  EXPECT_EQ(responder.render(request), "hi</s>r</s><tool_call>:") << "the history has a result";
+}
+
 TEST(LocalResponder, PassesOnWhatIsAskedOfTheEngine) {
   const auto engine = tiny_engine(kTemplate);
   LocalResponder responder(*engine);

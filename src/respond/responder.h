@@ -84,7 +84,7 @@ struct TextRequest {
 
 struct ResponderCapabilities {
   bool chat = false;      // respond(): there is a chat template
-  bool tools = false;     // its template shows tools to the model
+  bool tools = false;     // its template, or the one for tools, shows tools to the model
   bool thinking = false;  // its template or family knows of thinking before the answer
   bool insert = false;    // complete() with a suffix
   bool held_calls = false;  // calls that the model decides on can be held to schemas: can_hold_calls() of its family
@@ -118,7 +118,8 @@ enum class ChatTemplateNeed : uint8_t { kRequired, kOptional };
 // which its template tells; tool calls are looked for when the request has tools.
 class LocalResponder final : public Responder {
  public:
-  // The engine must outlive the responder. `template_override` replaces the model's template when not empty.
+  // The engine must outlive the responder. `template_override` replaces the model's templates when not empty; else, a chat whose
+  // request has tools, or calls or results among its messages, is rendered with the model's template for tools where there is one.
   // Throws kNotFound when there is neither (kOptional: chats are refused so, one by one), kInvalidInput when it does not parse.
   // A GGUF model may carry a JSON schema in its metadata, minnow.response_schema: then answers to requests that name no format
   // and no tools are held to it, compact, and the likeliest one is given.
@@ -138,7 +139,7 @@ class LocalResponder final : public Responder {
 
  private:
   struct Chat;  // what is known of a model's chats
-  const Chat& chat() const;
+  const Chat& chat_of(const ChatRequest& request) const;  // by the template that renders it
   std::string rendered(const ChatRequest& request) const;  // with the encoder's guards
   std::vector<TokenId> tokens_of(const ChatRequest& request, const std::string& rendered) const;
   std::unique_ptr<AnswerReader> hold(GenerateRequest& generate, const ChatRequest& request, const std::string& rendered);
@@ -146,7 +147,8 @@ class LocalResponder final : public Responder {
   std::shared_ptr<const TokenConstraint> compiled(const ChatRequest& request);
 
   Engine& engine_;
-  std::unique_ptr<const Chat> chat_;  // null without a template
+  std::unique_ptr<const Chat> chat_;       // null without a template
+  std::unique_ptr<const Chat> tool_chat_;  // null unless chats with tools have one of their own
   std::optional<FillTokens> fill_;
   ResponderCapabilities capabilities_;
   ConstraintCompiler constraints_;

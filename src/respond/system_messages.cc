@@ -1,33 +1,14 @@
 #include "respond/system_messages.h"
 
-#include <initializer_list>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
-
 namespace minnow {
 namespace {
 
-constexpr std::string_view kSystem = "minnowsaysone", kSystemAgain = "minnowsaystwo", kQuestion = "minnowasks";
-
 OrderedJson said(std::string_view role, std::string_view text) { return {{"role", role}, {"content", text}}; }
-
-// Whether all of the texts are in what the template makes of the chat.
-bool shows(const ChatEncoder& encoder, OrderedJson messages, std::initializer_list<std::string_view> texts) {
-  ChatTemplateInput input;
-  input.messages = std::move(messages);
-  try {
-    const std::string rendered = encoder.render(std::move(input)).text;
-    for (const std::string_view text : texts) {
-      if (rendered.find(text) == std::string::npos) return false;
-    }
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
 
 bool is_of(const OrderedJson& message, std::string_view role) {
   return message.is_object() && message.contains("role") && message["role"] == role;
@@ -85,25 +66,20 @@ class Placer {
 
 }  // namespace
 
-SystemPlaces system_places(const ChatEncoder& encoder) {
-  const OrderedJson question = said("user", kQuestion), answer = said("assistant", "yes");
-  const OrderedJson one = said("system", kSystem), two = said("system", kSystemAgain);
-  const auto shows_both = [&](OrderedJson messages) { return shows(encoder, std::move(messages), {kSystem, kSystemAgain, kQuestion}); };
-  if (!shows(encoder, OrderedJson::array({question}), {kQuestion})) return {};
-  SystemPlaces places;
-  places.first = shows(encoder, OrderedJson::array({one, question}), {kSystem, kQuestion});
-  places.several = places.first && shows_both(OrderedJson::array({one, two, question}));
-  places.late = places.first && shows_both(OrderedJson::array({one, question, two})) &&
-                shows_both(OrderedJson::array({one, question, answer, two, question}));
-  return places;
-}
-
 OrderedJson place_system_messages(OrderedJson messages, const SystemPlaces& places) {
   if (places.first && places.several && places.late) return messages;
   Placer placer(places);
   for (OrderedJson& message : messages) placer.add(std::move(message));
   placer.end();
   return placer.take();
+}
+
+OrderedJson place_system_messages(OrderedJson messages, const TemplateNeeds& needs) {
+  std::size_t n = 0;
+  for (const OrderedJson& message : messages) n += is_text_of(message, "system") ? 1 : 0;
+  if (n == 0) return messages;
+  if (n == 1 && is_text_of(messages.front(), "system") && needs.shows_first_system()) return messages;
+  return place_system_messages(std::move(messages), needs.system_places());
 }
 
 }  // namespace minnow

@@ -89,12 +89,14 @@ std::string without_guards(std::string_view text) {
 
 ChatEncoder::ChatEncoder(const Tokenizer& tokenizer, const std::string& chat_template)
     : tokenizer_(tokenizer),
-      template_(chat_template),
+      template_(std::make_unique<const ChatTemplate>(chat_template)),
       controls_(control_tokens(tokenizer)),
       bos_(token_text(tokenizer, tokenizer.spec().bos)),
-      eos_(token_text(tokenizer, tokenizer.spec().eos)) {}
+      eos_(token_text(tokenizer, tokenizer.spec().eos)),
+      needs_(std::make_unique<const TemplateNeeds>(*template_, chat_template, bos_, eos_)) {}
 
 ChatRendering ChatEncoder::render(ChatTemplateInput input) const {
+  input = needs_->fitted(std::move(input));  // first: what it makes text of is guarded as text
   for (OrderedJson& message : input.messages) {
     for (auto& [name, value] : message.items()) {
       if (name != "role") guard_strings(value, controls_);
@@ -104,7 +106,7 @@ ChatRendering ChatEncoder::render(ChatTemplateInput input) const {
   guard_strings(input.extra, controls_);
   input.bos_token = bos_;
   input.eos_token = eos_;
-  return template_.render_marked(input);
+  return template_->render_marked(input);
 }
 
 ChatTokens ChatEncoder::encode(const std::string& text, std::span<const std::size_t> cuts) const {

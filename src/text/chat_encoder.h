@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "text/chat_template.h"
+#include "text/template_needs.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_special.h"
 
@@ -28,7 +29,7 @@ class ChatEncoder {
   ChatEncoder(const Tokenizer& tokenizer, const std::string& chat_template);
 
   // Messages, tools, add_generation_prompt, extra and now of `input` count; the texts of BOS and EOS are the tokenizer's.
-  // Throws as ChatTemplate::render_marked.
+  // The template is given them as it wants them (template_needs.h). Throws as ChatTemplate::render_marked.
   ChatRendering render(ChatTemplateInput input) const;
 
   // `text` is the text of a rendering. Cuts are byte offsets in it, rising: what lies between two is encoded for itself, as a
@@ -36,12 +37,14 @@ class ChatEncoder {
   ChatTokens encode(const std::string& text, std::span<const std::size_t> cuts = {}) const;
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
+  const TemplateNeeds& needs() const { return *needs_; }
 
  private:
   const Tokenizer& tokenizer_;
-  ChatTemplate template_;
+  std::unique_ptr<const ChatTemplate> template_;
   SpecialTokenMatcher controls_;  // how the vocabulary spells its control tokens
   std::string bos_, eos_;         // their texts
+  std::unique_ptr<const TemplateNeeds> needs_;
 };
 
 // The text without the guards that render() put into it.

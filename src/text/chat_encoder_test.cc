@@ -41,6 +41,22 @@ TEST(ChatEncoder, TakesControlTokensFromTheTemplateAlone) {
   EXPECT_EQ(encoder.encode(text).tokens, expected);
 }
 
+TEST(ChatEncoder, GuardsArgumentsThatItMakesTextOf) {
+  const auto t = tokenizer();
+  const ChatEncoder encoder(*t, "{% for m in messages %}{% for c in m.tool_calls %}{{ '' + c.function.arguments }}{% endfor %}{{ m.content }}{% endfor %}"
+                                "{{ eos_token }}");
+  OrderedJson call = {{"type", "function"}};
+  call["function"]["name"] = "f";
+  call["function"]["arguments"]["<s>"] = "a<end>";
+  ChatTemplateInput input;
+  input.messages.push_back({{"role", "assistant"}, {"content", ""}, {"tool_calls", OrderedJson::array({call})}});
+  const std::string text = encoder.render(input).text;
+  EXPECT_EQ(without_guards(text), R"({"<s>": "a<end>"}<end>)");
+  const std::vector<TokenId> tokens = encoder.encode(text).tokens;
+  EXPECT_EQ(std::ranges::count(tokens, kEnd), 1);
+  EXPECT_EQ(std::ranges::count(tokens, kBos), 1);
+}
+
 // A request that says the same in all its places.
 ChatTemplateInput says_everywhere(const std::string& text) {
   ChatTemplateInput input;

@@ -50,6 +50,19 @@ ChatRendering ChatTemplate::render_marked(const ChatTemplateInput& input) const 
   return rendering;
 }
 
+std::string json_of_template(const OrderedJson& value, int indent) {
+  jinja::Runtime rt(0);
+  jinja::TextBuilder out(rt);
+  const std::string level(static_cast<std::size_t>(indent), ' ');
+  jinja::JsonStyle style;
+  if (indent > 0) {
+    style.indent = level;
+    style.item_separator = ",";
+  }
+  jinja::write_json(out, jinja::from_json(rt, value), style);
+  return std::string(out.view());
+}
+
 std::string ChatTemplate::render(const std::vector<ChatMessage>& messages, const std::string& bos,
                                  const std::string& eos) const {
   ChatTemplateInput input;

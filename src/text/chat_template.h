@@ -34,6 +34,9 @@ struct ChatRendering {
   std::vector<std::pair<std::size_t, std::size_t>> generated;
 };
 
+// As templates' tojson writes a value; `indent` spaces for each level, 0: all on one line.
+std::string json_of_template(const OrderedJson& value, int indent);
+
 // Immutable once built; may render from many threads at once.
 class ChatTemplate {
  public:

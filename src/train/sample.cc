@@ -25,8 +25,11 @@ int64_t Sample::n_loss() const { return std::ranges::count(loss, uint8_t{1}); }
 
 SampleRenderer::SampleRenderer(std::shared_ptr<const Tokenizer> tokenizer, SampleOptions options)
     : tokenizer_(std::move(tokenizer)), options_(std::move(options)) {
-  const std::string& text = options_.chat_template.empty() ? tokenizer_->spec().chat_template : options_.chat_template;
+  const TokenizerSpec& spec = tokenizer_->spec();
+  const bool is_given = !options_.chat_template.empty();
+  const std::string& text = is_given ? options_.chat_template : spec.chat_template;
   if (!text.empty()) chat_.emplace(*tokenizer_, text);
+  if (!is_given && !text.empty() && !spec.tool_template.empty()) tool_chat_.emplace(*tokenizer_, spec.tool_template);
 }
 
 std::vector<Sample> SampleRenderer::render(const Record& record) const {

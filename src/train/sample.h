@@ -37,7 +37,7 @@ struct SampleOptions {
   bool raw = false;            // prompts and answers that are strings stand without the chat template even if there is one
   bool parse_special = false;  // texts and raw prompts: what spells a control token becomes that token
   int64_t max_length = 0;      // tokens of a document, the start is kept; 0: no bound
-  std::string chat_template;   // instead of the tokenizer's
+  std::string chat_template;   // instead of the tokenizer's, the one for tools included
   OrderedJson template_variables = OrderedJson::object();
   std::time_t now = 1735689600;  // what templates write as today: fixed (2025-01-01 UTC), so that a resumed run sees the same tokens
 };
@@ -70,6 +70,7 @@ class SampleRenderer {
   Sample render_text(const Record& record) const;
   Sample render_plain(const std::string& prompt, const std::string& answer, bool mask) const;
   Sample render_dialog(const Dialog& dialog) const;
+  const ChatEncoder& chat_of(const Dialog& dialog) const;
   void render_chat(const Record& record, std::vector<Sample>& samples) const;
   Sample render_answer(const Record& record, const OrderedJson& answer, bool mask) const;
   std::vector<std::size_t> answer_cuts(const Dialog& dialog, const ChatRendering& whole) const;
@@ -82,7 +83,8 @@ class SampleRenderer {
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   SampleOptions options_;
-  std::optional<ChatEncoder> chat_;  // none without a template
+  std::optional<ChatEncoder> chat_;       // none without a template
+  std::optional<ChatEncoder> tool_chat_;  // none unless chats with tools have a template of their own
 };
 
 }  // namespace minnow

@@ -49,9 +49,10 @@ Sample SampleRenderer::render_dialog(const Dialog& dialog) const {
   bool answered = false;
   for (std::size_t i = dialog.first_answer; i < dialog.messages.size(); ++i) answered = answered || dialog.is_answer(i);
   if (!answered) fail(ErrorCode::kInvalidInput, "no message of the assistant: there is nothing to learn");
-  const ChatRendering whole = chat_->render(template_input(options_, dialog.messages, dialog.tools, false));
+  const ChatEncoder& chat = chat_of(dialog);
+  const ChatRendering whole = chat.render(template_input(options_, dialog.messages, dialog.tools, false));
   const std::vector<std::size_t> cuts = dialog.mask ? answer_cuts(dialog, whole) : std::vector<std::size_t>{0, whole.text.size()};
-  ChatTokens encoded = chat_->encode(whole.text, cuts);
+  ChatTokens encoded = chat.encode(whole.text, cuts);
   Sample sample{.tokens = std::move(encoded.tokens)};
   sample.loss.assign(sample.tokens.size(), dialog.mask ? 0 : 1);
   for (std::size_t i = 0; i + 1 < cuts.size(); i += 2) {
@@ -61,6 +62,12 @@ Sample SampleRenderer::render_dialog(const Dialog& dialog) const {
     mark_answer(sample, encoded.cuts[i], end);
   }
   return sample;
+}
+
+// All of a dialog by one template, its first messages too, as a server renders the chat that it has become.
+const ChatEncoder& SampleRenderer::chat_of(const Dialog& dialog) const {
+  const bool has_tools = (dialog.tools.is_array() && !dialog.tools.empty()) || has_tool_turns(dialog.messages);
+  return tool_chat_ && has_tools ? *tool_chat_ : *chat_;
 }
 
 bool SampleRenderer::ends_answer(const Sample& sample, std::size_t i) const {
@@ -105,7 +112,7 @@ std::vector<std::size_t> SampleRenderer::answer_cuts(const Dialog& dialog, const
 // The length of the text of the first messages; `asks`: with what the template puts before an answer.
 std::size_t SampleRenderer::prefix_length(const Dialog& dialog, const std::string& whole, std::size_t n_messages, bool asks) const {
   const std::string text =
-      chat_->render(template_input(options_, first_messages(dialog.messages, n_messages), dialog.tools, asks)).text;
+      chat_of(dialog).render(template_input(options_, first_messages(dialog.messages, n_messages), dialog.tools, asks)).text;
   if (!whole.starts_with(text)) {
     throw Error(ErrorCode::kInvalidInput,
                 fmt::format("where the answer of message {} {} cannot be told: the chat template writes these messages otherwise when others follow",

@@ -84,6 +84,19 @@ TEST(SampleRenderer, LearnsCallsOfTools) {
   EXPECT_EQ(render(r, kTemplate), (Rendered{"!f<|end|>", "<s>2 tools <|user|>t<|end|>\n<|bot|>|\n"}));
 }
 
+TEST(SampleRenderer, TakesTheTemplateForToolsWhereThereAreSome) {
+  TokenizerSpec spec = byte_spec(kTemplate);
+  spec.tool_template = std::string("{{ bos_token }}T") + (kTemplate + std::string_view("{{ bos_token }}").size());
+  const auto tokenizer = Tokenizer::build(spec);
+  const auto given = [&](const Record& r, SampleOptions options) {
+    return text_where(*tokenizer, SampleRenderer(tokenizer, std::move(options)).render(r).at(0), false);
+  };
+  const Record tools = record(R"({"messages": [{"role": "user", "content": "t"}, {"role": "assistant", "content": "a"}], "tools": [{}]})");
+  EXPECT_EQ(given(tools, {}), "<s>T1 tools <|user|>t<|end|>\n<|bot|>|\n");
+  EXPECT_EQ(given(tools, {.chat_template = kTemplate}), "<s>1 tools <|user|>t<|end|>\n<|bot|>|\n");
+  EXPECT_EQ(given(record(R"({"prompt": "2+2=", "completion": "4"})"), {}), "<s><|user|>2+2=<|end|>\n<|bot|>|\n");
+}
+
 TEST(SampleRenderer, TakesTheAnswersFromGenerationBlocks) {
   // This template shortens earlier answers, so that no prefix of the chat is a prefix of the text.
   const std::string marked =

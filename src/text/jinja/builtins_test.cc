@@ -142,6 +142,7 @@ TEST(JinjaFilters, WriteJson) {
        R"("é\n\" </\u0001" "\u00e9\u007f" "\ud83d\ude00" {"a": 2, "b": 1} [1,2] [1, 2])"},
       {R"({{ [1, [2]]|tojson(indent=0) }} {{ [1]|tojson(indent='\t') }} {{ {none: 1, true: 2, 1.5: 3}|tojson }} {{ [1e16, 1e-7, 0.5]|tojson }})",
        "[\n1,\n[\n2\n]\n] [\n\t1\n] {\"null\": 1, \"true\": 2, \"1.5\": 3} [1e+16, 1e-07, 0.5]"},
+      {"{% set ages = people|map(attribute='age') %}{{ ages|tojson }} {{ ages|tojson }} {{ l|select('odd')|tojson(indent=1) }}", "[40, 7, 7] [] [\n 3,\n 1\n]"},
   };
   expect_rows(rows);
 }

@@ -256,6 +256,8 @@ void write_json(TextBuilder& out, const Value& value, const JsonStyle& style, in
     case Kind::kList:
       if (const List& list = value.as_list(); list.kind <= ListKind::kGroup) {
         return write_json_list(out, list.items.span(), style, level);
+      } else if (list.kind == ListKind::kGenerator) {
+        return write_json_list(out, elements(rt, value), style, level);
       }
       break;
     case Kind::kUndefined:

@@ -22,7 +22,7 @@ struct JsonStyle {
   bool sort_keys = false;
 };
 
-// As Python's json.dumps. Throws for what JSON cannot say (undefined values, macros, …).
+// As Python's json.dumps; what a lazy filter gives is a list. Throws for what JSON cannot say (undefined values, macros, …).
 void write_json(TextBuilder& out, const Value& value, const JsonStyle& style, int level = 0);
 
 }  // namespace minnow::jinja

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/page_memory.h"
 #include "base/thread_pool.h"
@@ -98,6 +99,7 @@ std::vector<TokenId> end_tokens(const Tokenizer* tokenizer) {
 struct Engine::Impl {
   Impl(std::shared_ptr<const Model> m, EngineOptions o)
       : model(std::move(m)),
+        files(model->weights.files()),
         options(with_defaults(std::move(o), *model)),
         graph(graph_of(*model, options)),
         tokenizer_made(std::async(std::launch::async, build_tokenizer, model)),
@@ -113,6 +115,7 @@ struct Engine::Impl {
         kv(kv_layers(executor.graph()), options.kv_type, page_count(options, kv_layers(executor.graph()))),
         scheduler({options.n_sequences, options.n_batch, n_outputs, options.reuse_prefixes, sees_both_sides(graph)},
                   static_cast<int32_t>(kv.n_pages())) {
+    check_files();
     tokenizer = tokenizer_made.get();
     ends = end_tokens(tokenizer.get());
     publish();
@@ -133,6 +136,7 @@ struct Engine::Impl {
   void step();
   void listen();
   void wait_for_readers();
+  void check_files() const;
   void run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices);
   void deliver(const ScheduledSlice& slice, std::span<const float> logits);
   void count_step(int64_t n_tokens);
@@ -143,6 +147,7 @@ struct Engine::Impl {
   void publish();
 
   std::shared_ptr<const Model> model;
+  std::vector<std::shared_ptr<const MappedFile>> files;  // of the weights
   EngineOptions options;
   Graph graph;
   std::future<std::shared_ptr<const Tokenizer>> tokenizer_made;  // beside the weights
@@ -240,6 +245,11 @@ void Engine::Impl::wait_for_readers() {
   bell->wake.wait(lock, [&] { return stopping || !submitted.empty() || bell->rings() != rings_heard; });
 }
 
+// What was computed with weights that their file has lost is nobody's answer.
+void Engine::Impl::check_files() const {
+  for (const auto& file : files) file->check_whole();
+}
+
 void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices) {
   const auto now = Sequence::Clock::now();
   for (const ScheduledSlice& slice : slices) {
@@ -250,6 +260,7 @@ void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice
     s.stats.queue_seconds = seconds(now - s.submitted);
   }
   const std::span<const float> logits = executor.run(batch, &kv);
+  check_files();
   count_step(static_cast<int64_t>(batch.tokens.size()));
   const auto n = static_cast<std::size_t>(width);
   for (const ScheduledSlice& slice : slices) {

@@ -211,7 +211,8 @@ struct EngineStatus {
 
 class Engine {
  public:
-  // Throws what build_graph and Executor throw; kInvalidInput or kLimit for options that do not fit.
+  // Throws what build_graph and Executor throw; kInvalidInput or kLimit for options that do not fit; kIo when the model's file became
+  // shorter meanwhile. When it does so later, all answers end with that error.
   Engine(std::shared_ptr<const Model> model, EngineOptions options);
   ~Engine();
   Engine(const Engine&) = delete;

@@ -206,12 +206,17 @@ ModelLease ModelPool::acquire(const std::string& name, KeepAlive keep_alive) {
   const std::shared_ptr<Shared>& shared = impl_->shared;
   ModelLease lease;
   std::shared_ptr<Slot> mine;
+  std::vector<std::shared_ptr<LoadedModel>> gone;  // before the lock, to go after it
   {
     std::unique_lock lock(shared->mutex);
     while (auto slot = shared->find(entry.name)) {
       if (!slot->model) shared->changed.wait(lock, [&] { return slot->model || slot->failure || shared->find(entry.name) != slot; });
       if (slot->failure) std::rethrow_exception(slot->failure);
       if (!slot->model) continue;  // it has gone meanwhile
+      if (slot->model->is_damaged()) {
+        gone.push_back(shared->take_out(slot));  // those who use it keep it until their answers have failed
+        continue;
+      }
       lease.model_ = slot->model;
       lease.use_ = begin_use(shared, slot, keep_alive);
       return lease;
@@ -222,6 +227,7 @@ ModelLease ModelPool::acquire(const std::string& name, KeepAlive keep_alive) {
     lease.use_ = begin_use(shared, mine, keep_alive);
     shared->slots.push_back(mine);
   }
+  gone.clear();
   impl_->load(mine);
   lease.loaded_now_ = true;
   const std::lock_guard lock(shared->mutex);

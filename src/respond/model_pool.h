@@ -43,6 +43,8 @@ class LoadedModel {
   virtual double load_seconds() const = 0;
   virtual uint64_t memory_bytes() const { return entry().bytes; }  // weights and cache
   virtual int64_t n_ctx() const { return 0; }
+  // Its file became shorter while it was in use: nothing that it makes is right any more. Cheap.
+  virtual bool is_damaged() const { return false; }
 };
 
 // kNotFound: no model has this name.
@@ -96,7 +98,7 @@ class ModelPool {
   std::vector<ModelEntry> list() const;
   // NAME, NAME:latest or NAME.gguf, in any case. Throws kNotFound, with the nearest name.
   ModelEntry find(const std::string& name) const;
-  // Loads it if it is not loaded; waits for somebody else's load. Throws what loading throws.
+  // Loads it if it is not loaded, and anew if it is damaged; waits for somebody else's load. Throws what loading throws.
   ModelLease acquire(const std::string& name, KeepAlive keep_alive = {});
 
   struct Loaded {

@@ -23,12 +23,13 @@ using std::chrono::milliseconds;
 // Counts what is in memory.
 struct Counter {
   std::atomic<int> loads = 0, alive = 0, most_alive = 0;
+  std::atomic<bool> damaged = false;  // those of the first load
 };
 
 class Counted final : public LoadedModel {
  public:
   Counted(ModelEntry entry, Counter& counter) : entry_(std::move(entry)), counter_(counter) {
-    ++counter_.loads;
+    is_first_ = ++counter_.loads == 1;
     const int now = ++counter_.alive;
     int most = counter_.most_alive;
     while (now > most && !counter_.most_alive.compare_exchange_weak(most, now)) {
@@ -43,11 +44,13 @@ class Counted final : public LoadedModel {
   Ranker& ranker() override { refuse(); }
   double load_seconds() const override { return 0; }
   int64_t n_ctx() const override { return 77; }
+  bool is_damaged() const override { return is_first_ && counter_.damaged; }
 
  private:
   [[noreturn]] static void refuse() { fail(ErrorCode::kUnsupported, "of no use"); }
   ModelEntry entry_;
   Counter& counter_;
+  bool is_first_ = false;
 };
 
 class Pool : public testing::Test {
@@ -164,6 +167,22 @@ TEST_F(Pool, EverybodyGetsTheErrorOfALoadAndTheNextOneTriesAgain) {
   EXPECT_TRUE(p->loaded().empty());
 }
 
+TEST_F(Pool, ADamagedModelIsLoadedAnewAndGoesWhenItsLastUseEnds) {
+  const auto p = pool({});
+  auto before = std::make_unique<ModelLease>(p->acquire("a"));
+  counter_.damaged = true;
+  {
+    const ModelLease after = p->acquire("a");
+    EXPECT_TRUE(after.was_loaded_now());
+    EXPECT_NE(&*after, &**before);
+    EXPECT_FALSE(p->acquire("a").was_loaded_now());
+  }
+  EXPECT_EQ(counter_.alive, 2);
+  before.reset();
+  EXPECT_EQ(counter_.alive, 1);
+  EXPECT_EQ(p->loaded().size(), 1u);
+}
+
 TEST_F(Pool, WhoAsksMeanwhileWaitsForTheSameLoad) {
   load_time_ = milliseconds(30);
   const auto p = pool({});
@@ -258,6 +277,34 @@ TEST(NullModel, SaysItsWordsAsTheyAreAskedFor) {
   answer->next();
   answer->cancel();
   EXPECT_EQ(answer->wait().reason, FinishReason::kCancelled);
+}
+
+TEST(LocalModels, WhoseFileBecomesShorterFailTheirAnswersAndAreLoadedAnew) {
+  namespace fs = std::filesystem;
+  std::string pattern = (fs::temp_directory_path() / "minnow-pool-XXXXXX").string();
+  const fs::path folder = ::mkdtemp(pattern.data());
+  const fs::path file = folder / "chat.gguf";
+  const Model random = random_model({.family = &kQwen3, .n_embd = 512}, 7);  // its embeddings stay in the file
+  save_gguf(random, file);
+  {
+    ModelPool pool({.engine = {.n_ctx = 64, .n_sequences = 1, .n_threads = 1}, .folders = {folder}});
+    TextRequest text{.prompt = "abc", .max_tokens = 3};
+    text.ignore_end = true;
+    const auto answer = [&] { return pool.acquire("chat")->responder().complete(text)->wait(); };
+    EXPECT_EQ(answer().tokens.size(), 3u);
+    const auto bytes = fs::file_size(file);
+    fs::resize_file(file, 4096);
+    ModelLease lease = pool.acquire("chat");
+    EXPECT_NE(test::refusal([&] { lease->responder().complete(text)->wait(); }).find("chat.gguf: became shorter"), std::string::npos);
+    EXPECT_TRUE(lease->is_damaged());
+    lease = {};
+    EXPECT_FALSE(test::refusal(answer).empty()) << "the file is still broken";
+    fs::remove(file);
+    save_gguf(random, file);
+    EXPECT_EQ(fs::file_size(file), bytes);
+    EXPECT_EQ(answer().tokens.size(), 3u);
+  }
+  fs::remove_all(folder);
 }
 
 TEST(LocalModels, AreLoadedFromFilesAndDoWhatTheyCan) {

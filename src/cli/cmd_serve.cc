@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 #include <sys/prctl.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -183,7 +184,12 @@ void load_named(ModelPool& models, const Served& served) {
   int n = 0;
   for (const auto& file : served.files) {
     for (const ModelEntry& entry : models.list()) {
-      if (entry.path == file && n++ < served.pool.max_loaded) models.acquire(entry.name);
+      if (entry.path != file || n++ >= served.pool.max_loaded) continue;
+      try {
+        models.acquire(entry.name);
+      } catch (const ModelNotLoaded& error) {
+        fail(ErrorCode::kInvalidInput, "{}", error.reason());
+      }
     }
   }
 }
@@ -245,8 +251,12 @@ void serve(const Arguments& a) {
   const auto file = config_path(a);
   ServeConfig config = file.empty() ? environment_config() : load_config(file);
   overlay(config);
-  const Served served = what_to_serve(config, a);
+  Served served = what_to_serve(config, a);
   Operations operations(config, file, overlay);
+  std::atomic<bool> started = false;  // until then what is wrong ends the program with the reason
+  served.pool.on_failure = [&](const ModelEntry& entry, const std::string& reason) {
+    if (started) operations.log().note("model_not_loaded", {{"level", "error"}, {"model", entry.name}, {"path", entry.path.string()}, {"error", reason}});
+  };
   ModelPool models(served.pool);
   for (const auto& path : served.files) models.add(path);
   ResponseStore responses;
@@ -257,6 +267,7 @@ void serve(const Arguments& a) {
   Server server(std::move(options), {all_routes(), services, operations.authenticator(), operations.observer()});
   server.listen();  // what is wrong with an address is said before models are loaded; connections wait
   if (served.named) load_named(models, served);
+  started = true;
   const auto tell = [&] {
     for (const std::string& address : server.addresses()) fmt::print("listening on {}\n", address);
     std::fflush(stdout);

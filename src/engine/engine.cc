@@ -446,7 +446,7 @@ bool Engine::has_tokenizer() const { return impl_->tokenizer != nullptr; }
 
 const Tokenizer& Engine::tokenizer() const {
   if (impl_->tokenizer == nullptr) {
-    throw Error(ErrorCode::kNotFound, fmt::format("{}: no tokenizer came with this model", impl_->model->path.string()),
+    throw Error(ErrorCode::kNotFound, fmt::format("{}: no tokenizer came with this model", impl_->model->path.filename().string()),
                 "name one with --tokenizer");
   }
   return *impl_->tokenizer;

@@ -43,13 +43,13 @@ class LocalModel final : public LoadedModel {
 
   Embedder& embedder() override {
     const std::lock_guard lock(mutex_);
-    if (!embedder_) embedder_ = std::make_unique<Embedder>(model_, options_);
+    if (!embedder_) embedder_ = made<Embedder>();
     return *embedder_;
   }
 
   Ranker& ranker() override {
     const std::lock_guard lock(mutex_);
-    if (!ranker_) ranker_ = std::make_unique<Ranker>(model_, options_);
+    if (!ranker_) ranker_ = made<Ranker>();
     return *ranker_;
   }
 
@@ -72,6 +72,21 @@ class LocalModel final : public LoadedModel {
   }
 
  private:
+  // Errors name the model and not its path, which is no client's business.
+  template <typename T>
+  std::unique_ptr<T> made() const {
+    try {
+      return std::make_unique<T>(model_, options_);
+    } catch (const Error& error) {
+      std::string text = error.what();
+      const std::string path = model_->path.string();
+      for (std::size_t at = 0; !path.empty() && (at = text.find(path, at)) != std::string::npos; at += entry_.name.size()) {
+        text.replace(at, path.size(), entry_.name);
+      }
+      throw Error(error.code(), text);
+    }
+  }
+
   using Clock = std::chrono::steady_clock;
 
   Clock::time_point begun_;

@@ -90,6 +90,8 @@ struct ModelPool::Impl {
     reaper.join();
   }
 
+  [[noreturn]] void refuse(const ModelEntry& entry, const std::string& reason) const;
+  std::shared_ptr<LoadedModel> loaded(const ModelEntry& entry) const;
   void reap();
   void load(const std::shared_ptr<Slot>& slot);
   void make_room(const std::shared_ptr<Slot>& slot);
@@ -150,11 +152,27 @@ void ModelPool::Impl::make_room(const std::shared_ptr<Slot>& slot) {
   slot->has_room = true;
 }
 
+void ModelPool::Impl::refuse(const ModelEntry& entry, const std::string& reason) const {
+  if (options.on_failure) options.on_failure(entry, reason);
+  throw ModelNotLoaded(entry.name, reason);
+}
+
+std::shared_ptr<LoadedModel> ModelPool::Impl::loaded(const ModelEntry& entry) const {
+  std::string reason = "the loader gave no model";
+  try {
+    if (auto model = loader(entry)) return model;
+  } catch (const std::bad_alloc&) {
+    throw;  // later there may be enough
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  refuse(entry, reason);
+}
+
 void ModelPool::Impl::load(const std::shared_ptr<Slot>& slot) {
   try {
     make_room(slot);
-    auto model = loader(slot->entry);
-    if (!model) fail(ErrorCode::kInternal, "{}: the loader gave no model", slot->entry.name);
+    auto model = loaded(slot->entry);
     const std::lock_guard lock(shared->mutex);
     slot->model = std::move(model);
   } catch (...) {
@@ -233,6 +251,14 @@ ModelLease ModelPool::acquire(const std::string& name, KeepAlive keep_alive) {
   const std::lock_guard lock(shared->mutex);
   lease.model_ = mine->model;
   return lease;
+}
+
+Model ModelPool::read(const ModelEntry& entry) const {
+  try {
+    return load_model(entry.path);
+  } catch (const Error& error) {
+    impl_->refuse(entry, error.what());
+  }
 }
 
 std::vector<ModelPool::Loaded> ModelPool::loaded() const {

@@ -54,6 +54,17 @@ class UnknownModel : public Error {
       : Error(ErrorCode::kNotFound, fmt::format("model '{}' not found", name), hint) {}
 };
 
+// kIo: a model that there is cannot be loaded. Clients learn its name; the reason, with paths and all, is the operator's.
+class ModelNotLoaded : public Error {
+ public:
+  ModelNotLoaded(std::string_view name, std::string reason)
+      : Error(ErrorCode::kIo, fmt::format("model '{}' cannot be loaded", name), "the server's log says why"), reason_(std::move(reason)) {}
+  const std::string& reason() const { return reason_; }
+
+ private:
+  std::string reason_;
+};
+
 class ModelPool;
 
 // Keeps a model in memory while it lives.
@@ -79,6 +90,7 @@ struct PoolOptions {
   std::vector<std::filesystem::path> folders = {};   // every *.gguf in them has a name
   std::string default_model = {};                    // empty: the first that is added
   std::chrono::milliseconds room_wait = std::chrono::seconds(10);  // for one to be idle when max_loaded are in use
+  std::function<void(const ModelEntry&, const std::string& reason)> on_failure = {};  // a load that came to nothing; any thread
 };
 
 class ModelPool {
@@ -98,8 +110,12 @@ class ModelPool {
   std::vector<ModelEntry> list() const;
   // NAME, NAME:latest or NAME.gguf, in any case. Throws kNotFound, with the nearest name.
   ModelEntry find(const std::string& name) const;
-  // Loads it if it is not loaded, and anew if it is damaged; waits for somebody else's load. Throws what loading throws.
+  // Loads it if it is not loaded, and anew if it is damaged; waits for somebody else's load. Throws
+  // ModelNotLoaded, and kCancelled when there is no room.
   ModelLease acquire(const std::string& name, KeepAlive keep_alive = {});
+
+  // What its file holds, without making it ready. Throws ModelNotLoaded.
+  Model read(const ModelEntry& entry) const;
 
   struct Loaded {
     ModelEntry entry;

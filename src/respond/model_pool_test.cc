@@ -160,11 +160,27 @@ TEST_F(Pool, WaitsForRoomAndSaysSoWhenNoneComes) {
   EXPECT_TRUE(b.get());
 }
 
-TEST_F(Pool, EverybodyGetsTheErrorOfALoadAndTheNextOneTriesAgain) {
+TEST_F(Pool, EverybodyIsToldThatALoadFailedAndTheNextOneTriesAgain) {
   const auto p = pool({}, {"broken"});
-  EXPECT_EQ(test::refusal([&] { p->acquire("broken"); }), "broken file");
-  EXPECT_EQ(test::refusal([&] { p->acquire("broken"); }), "broken file");
+  const std::string told = "model 'broken' cannot be loaded; the server's log says why";
+  EXPECT_EQ(test::refusal([&] { p->acquire("broken"); }), told);
+  EXPECT_EQ(test::refusal([&] { p->acquire("broken"); }), told);
   EXPECT_TRUE(p->loaded().empty());
+}
+
+TEST_F(Pool, WhyALoadFailedIsTheOperatorsAlone) {
+  std::vector<std::string> log;
+  const auto p = pool({.on_failure = [&](const ModelEntry& entry, const std::string& reason) { log.push_back(entry.path.string() + ": " + reason); }}, {"broken"});
+  try {
+    p->acquire("broken");
+    ADD_FAILURE() << "was loaded";
+  } catch (const ModelNotLoaded& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kIo) << "not the fault of whoever asks";
+    EXPECT_EQ(error.reason(), "broken file");
+  }
+  EXPECT_EQ(log, Names{"broken: broken file"});
+  EXPECT_NE(test::refusal([&] { p->read({.name = "gone", .path = "/no/such/gone.gguf"}); }).find("model 'gone' cannot"), std::string::npos);
+  EXPECT_EQ(log.size(), 2u);
 }
 
 TEST_F(Pool, ADamagedModelIsLoadedAnewAndGoesWhenItsLastUseEnds) {
@@ -325,7 +341,9 @@ TEST(LocalModels, AreLoadedFromFilesAndDoWhatTheyCan) {
     EXPECT_EQ(chat->embedder().embed(texts, {}).size(), 1u);
     EXPECT_EQ(embed->embedder().embed(texts, {}).size(), 1u);
     EXPECT_NE(test::refusal([&] { embed->responder(); }).find("makes no text"), std::string::npos);
-    EXPECT_THROW(embed->ranker(), Error);
+    const std::string refusal = test::refusal([&] { embed->ranker(); });
+    EXPECT_EQ(refusal.rfind("embed: ", 0), 0u) << refusal;
+    EXPECT_EQ(refusal.find(folder.string()), std::string::npos) << refusal;
     EXPECT_GE(chat->load_seconds(), 0);
   }
   fs::remove_all(folder);

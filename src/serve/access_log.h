@@ -1,6 +1,6 @@
 // What happens in a server, as lines of JSON: one for each request, and some of its own life. Whoever reads the log must not
 // learn what was said: prompts, answers, keys, header values, paths and query strings are never written, at no setting. (The id of
-// a request is the client's when it sent one that looks like an id.)
+// a request is the client's when it sent one that looks like an id. Where a model's file lies is told when it cannot be loaded.)
 #pragma once
 
 #include <chrono>

@@ -244,6 +244,11 @@ def reloads(c, folder, model):
         server.hang_up("reload_failed")
         c.check("did you mean" in server.log(), "a file that is wrong is told of in the log")
         c.check(server.get("/v1/models", key=new).status == 200, "and changes nothing")
+        server.configure('[server]\norigins = ["*"]\n')
+        before = server.log().count("reloaded")
+        server.hang_up("reload_failed")
+        time.sleep(0.3)
+        c.check(server.log().count("reloaded") == before, "a reload that fails says nothing else")
         server.configure("")
         (folder / "keys.json").rename(folder / "elsewhere.json")
         server.hang_up("reload_failed")
@@ -258,6 +263,19 @@ def reloads(c, folder, model):
         minnow(c, folder, "key", "revoke", "new")
         server.hang_up()
         c.check(server.get("/v1/models").status == 401, "with the last key revoked nobody gets in")
+
+
+def late_settings(c, folder, model):
+    """minnow.toml comes when the server runs already."""
+    key = add_key(c, folder, "one")
+    with Server(c.minnow, folder, model) as server:
+        (folder / "minnow.toml").unlink()
+        server.stop()
+        server.start()
+        c.check(admitted(server, 3, key=key) == 3, "without settings there is no limit")
+        server.configure("[limits]\nrequests_per_minute = 2\n")
+        server.hang_up()
+        c.check(admitted(server, 3, key=key) < 3, "a file of settings that comes later is read on SIGHUP")
 
 
 # ---- defaults
@@ -603,7 +621,7 @@ def main():
     a = parser.parse_args()
     c = Checks(os.path.abspath(a.minnow))
     parts = {"keys": lambda f, m, o: key_commands(c, f), "matrix": lambda f, m, o: matrix(c, f, m), "allow_lists": lambda f, m, o: allow_lists(c, f, m, o),
-             "limits": lambda f, m, o: limits(c, f, m), "reloads": lambda f, m, o: reloads(c, f, m), "defaults": lambda f, m, o: defaults(c, f, m),
+             "limits": lambda f, m, o: limits(c, f, m), "reloads": lambda f, m, o: reloads(c, f, m), "late_settings": lambda f, m, o: late_settings(c, f, m), "defaults": lambda f, m, o: defaults(c, f, m),
              "options": lambda f, m, o: options(c, f, m), "ps": lambda f, m, o: ps_and_stop(c, f, m), "secrets": lambda f, m, o: secrets(c, f, m)}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)

@@ -252,7 +252,8 @@ void serve(const Arguments& a) {
   ServeConfig config = file.empty() ? environment_config() : load_config(file);
   overlay(config);
   Served served = what_to_serve(config, a);
-  Operations operations(config, file, overlay);
+  // A file that was there must be read again; one that was not may come.
+  Operations operations(config, [&a, known = file]() mutable { return known = known.empty() ? config_path(a) : known; }, overlay);
   std::atomic<bool> started = false;  // until then what is wrong ends the program with the reason
   served.pool.on_failure = [&](const ModelEntry& entry, const std::string& reason) {
     if (started) operations.log().note("model_not_loaded", {{"level", "error"}, {"model", entry.name}, {"path", entry.path.string()}, {"error", reason}});
@@ -262,7 +263,9 @@ void serve(const Arguments& a) {
   ResponseStore responses;
   Services services{models, operations.metrics(), responses, std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()};
   ServerOptions options = server_options(config, a);
-  options.reload = [&] { return operations.reload().server.origins; };
+  options.reload = [&](const ServerOptions::Prepare& prepare) {
+    operations.reload([&](const ServeConfig& next) { return prepare(next.server.origins); });
+  };
   options.log = [&](std::string_view line) { operations.log().note("server", {{"message", std::string(line)}}); };
   Server server(std::move(options), {all_routes(), services, operations.authenticator(), operations.observer()});
   server.listen();  // what is wrong with an address is said before models are loaded; connections wait

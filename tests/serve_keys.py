@@ -183,6 +183,7 @@ def headers(c, server, keys):
 
 def allow_lists(c, folder, model, other):
     only = add_key(c, folder, "only", "--model", "tiny")
+    watcher, admin = add_key(c, folder, "watcher", "--scope", "manage", "--model", "tiny"), add_key(c, folder, "admin", "--scope", "admin")
     with Server(c.minnow, folder, model, other) as server:
         listed = [m["id"] for m in server.get("/v1/models", key=only).json()["data"]]
         c.check(len(listed) == 1 and listed[0].startswith("tiny"), f"a key sees the models that it may use: {listed}")
@@ -194,6 +195,10 @@ def allow_lists(c, folder, model, other):
         c.check(hidden.body.replace(b"'other'", b"'nowhere'") == unknown.body, f"and it is not told that they are there: {hidden!r} {unknown!r}")
         tags = [m["name"] for m in server.get("/api/tags", key=only).json()["models"]]
         c.check(len(tags) == 1, f"in no dialect: {tags}")
+        server.post("/v1/completions", {**body, "model": "other"}, key=admin)
+        everything, seen = (server.get("/metrics", key=key).body.decode() for key in (admin, watcher))
+        c.check('model_name="other"' in everything, "an admin sees the series of all models")
+        c.check('model_name="other"' not in seen and 'model_name="tiny"' in seen and "process_open_fds" in seen, "others those of their models, and the process's")
 
 
 # ---- limits

@@ -124,6 +124,14 @@ struct RouteSeries {
   std::map<std::string, Counter*> by_status;
 };
 
+// Takes away what is told of other models.
+void hide(std::vector<prometheus::MetricFamily>& families, const Metrics::MaySee& may_see) {
+  const auto is_hidden = [&](const prometheus::ClientMetric& metric) {
+    return std::ranges::any_of(metric.label, [&](const auto& label) { return label.name == "model_name" && !may_see(label.value); });
+  };
+  for (prometheus::MetricFamily& family : families) std::erase_if(family.metric, is_hidden);
+}
+
 }  // namespace
 
 struct Metrics::Impl {
@@ -216,7 +224,7 @@ void Metrics::request_ended(const RequestFacts& facts) {
   impl_->count_tokens(facts, series);
 }
 
-std::string Metrics::text(const ModelPool& models) {
+std::string Metrics::text(const ModelPool& models, const MaySee& may_see) {
   std::vector<ModelStatus> loaded;
   models.for_each_loaded([&loaded](LoadedModel& model) {
     ModelStatus status{model.entry().name, {}, model.memory_bytes()};
@@ -238,6 +246,7 @@ std::string Metrics::text(const ModelPool& models) {
     add(http_families(impl_->active.size()));
   }
   add(process_families());
+  if (may_see) hide(all, may_see);
   std::erase_if(all, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });
   return prometheus::TextSerializer().Serialize(all);
 }

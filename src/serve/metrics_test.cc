@@ -115,6 +115,19 @@ TEST_F(MetricsTest, AClientThatWentAwayIsAStatusOfItsOwn) {
   EXPECT_THAT(text(), HasSubstr("finished_reason=\"abort\",model_name=\"tiny\"} 1\n"));
 }
 
+TEST_F(MetricsTest, ModelsThatMayNotBeSeenAreInNoSeries) {
+  metrics.request_ended(answer());
+  RequestFacts other = answer(2);
+  other.model = "MARKER";
+  metrics.request_ended(other);
+  const std::string all = text(), some = metrics.text(pool, [](const std::string& model) { return model == "tiny"; });
+  EXPECT_THAT(all, HasSubstr("MARKER"));
+  EXPECT_THAT(some, Not(HasSubstr("MARKER")));
+  EXPECT_THAT(some, HasSubstr("vllm:prompt_tokens_total{model_name=\"tiny\"} 10\n"));
+  EXPECT_THAT(some, HasSubstr("llamacpp:tokens_predicted_total 14\n")) << "of the process";
+  EXPECT_THAT(some, HasSubstr("process_open_fds "));
+}
+
 TEST_F(MetricsTest, KnowsWhichRequestsAreActive) {
   metrics.request_started(answer(1));
   metrics.request_started(answer(2));

@@ -18,8 +18,6 @@
 namespace minnow {
 namespace {
 
-constexpr int64_t kMaxBatch = 16384;
-
 bool sees_both_sides(const Graph& graph) {
   const auto& nodes = graph.nodes();
   return std::any_of(nodes.begin(), nodes.end(),
@@ -40,13 +38,13 @@ int64_t output_rows(const EngineOptions& o, const Graph& graph) {
 double seconds(Sequence::Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
 void check_options(const EngineOptions& o) {
-  const auto refuse = [](const char* what, int64_t value, const char* range) {
-    fail(ErrorCode::kInvalidInput, "{} is {}, it must be {}", what, value, range);
+  const auto check = [](const char* what, int64_t value, int64_t most) {
+    if (value < 1 || value > most) fail(ErrorCode::kInvalidInput, "{} is {}, it must be 1 to {}", what, value, most);
   };
-  if (o.n_ctx < 1 || o.n_ctx > static_cast<int64_t>(limits::kMaxContext)) refuse("the context", o.n_ctx, "1 to 134217728");
-  if (o.n_sequences < 1 || o.n_sequences > 1024) refuse("the number of sequences", o.n_sequences, "1 to 1024");
-  if (o.n_batch < 1 || o.n_batch > kMaxBatch) refuse("the batch size", o.n_batch, "1 to 16384");
-  if (o.n_threads < 1 || o.n_threads > 1024) refuse("the number of threads", o.n_threads, "1 to 1024");
+  check("the context", o.n_ctx, static_cast<int64_t>(limits::kMaxContext));
+  check("the number of sequences", o.n_sequences, EngineOptions::kMostSequences);
+  check("the batch size", o.n_batch, EngineOptions::kMostBatch);
+  check("the number of threads", o.n_threads, EngineOptions::kMostThreads);
 }
 
 EngineOptions with_defaults(EngineOptions o, const Model& model) {
@@ -60,7 +58,7 @@ EngineOptions with_defaults(EngineOptions o, const Model& model) {
 EngineOptions fitted(EngineOptions o, const Graph& graph) {
   if (!sees_both_sides(graph)) return o;
   o.reuse_prefixes = false;
-  o.n_batch = std::clamp<int64_t>(o.n_ctx, o.n_batch, kMaxBatch);
+  o.n_batch = std::clamp<int64_t>(o.n_ctx, o.n_batch, EngineOptions::kMostBatch);
   return o;
 }
 

@@ -38,6 +38,9 @@ struct EngineOptions {
   std::shared_ptr<const Adapter> adapter = {};  // beside the weights, which stay as they are
   std::function<void(uint64_t bytes)> load_progress;  // weights made ready so far
   PackedCacheSettings packed_cache = {};  // none unless it names a folder
+
+  static constexpr int kMostSequences = 1024, kMostThreads = 1024;
+  static constexpr int64_t kMostBatch = 16384;
 };
 inline constexpr int64_t kDefaultContext = 8192;
 

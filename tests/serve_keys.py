@@ -335,7 +335,13 @@ def defaults(c, folder, model):
     r = minnow(c, folder, "serve", model, "--port", free_port(), code=2, env={"OLLAMA_HOST": "0.0.0.0"})
     c.check("0.0.0.0 without API keys" in r.stderr, f"nor where OLLAMA_HOST says so: {r.stderr!r}")
     c.check('OLLAMA_HOST "0.0.0.0"' in r.stderr and "--host" in r.stderr and r.stderr.count("\n") == 1, f"which is named: {r.stderr!r}")
+    r = minnow(c, folder, "serve", model, "--port", free_port(), "--default-model", "tny", code=1)
+    c.check("--default-model" in r.stderr and "'tiny'" in r.stderr and r.stderr.count("\n") == 1, f"a default that names no model is refused: {r.stderr!r}")
     with Server(c.minnow, folder, model) as server:
+        server.configure('[models]\ndefault = "tny"\n')
+        server.hang_up("reload_failed")
+        c.check("models.default" in server.log(), "on SIGHUP as well")
+        server.configure("")
         taken = f"127.0.0.1:{server.port}"
         r = minnow(c, folder, "serve", model, code=1, env={"OLLAMA_HOST": taken})
         c.check(f'OLLAMA_HOST "{taken}"' in r.stderr and "--port" in r.stderr, f"as it is where another program listens: {r.stderr!r}")

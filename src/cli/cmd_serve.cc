@@ -98,10 +98,10 @@ void declare_engine(CLI::App& c, Arguments& a) {
   const auto engine = [](CLI::Option* option) { return option->group("Models"); };
   c.add_option("--models-dir", a.models_folders, "a folder whose .gguf files are served; may be given again")->allow_extra_args(false)->group("Models");
   engine(add<int64_t>(c, a, "-c,--ctx", [](ServeConfig& s, const int64_t& v) { s.engine.context = v; }, "context in tokens (default: the model's, at most 8192)"))->check(CLI::Range(1, 1 << 27));
-  engine(add<int>(c, a, "-t,--threads", [](ServeConfig& s, const int& v) { s.engine.threads = v; }, "threads (default: one per fast core, see doctor)"))->check(CLI::Range(1, 1024));
-  engine(add<int64_t>(c, a, "-b,--batch-size", [](ServeConfig& s, const int64_t& v) { s.engine.batch = v; }, "tokens processed in one step (default 512)"))->check(CLI::Range(1, 16384));
+  engine(add<int>(c, a, "-t,--threads", [](ServeConfig& s, const int& v) { s.engine.threads = v; }, "threads (default: one per fast core, see doctor)"))->check(CLI::Range(1, EngineOptions::kMostThreads));
+  engine(add<int64_t>(c, a, "-b,--batch-size", [](ServeConfig& s, const int64_t& v) { s.engine.batch = v; }, "tokens processed in one step (default 512)"))->check(CLI::Range(int64_t{1}, EngineOptions::kMostBatch));
   engine(add<std::string>(c, a, "--kv", [](ServeConfig& s, const std::string& v) { s.engine.kv = v; }, "type of the KV cache: f32, f16, bf16, q8_0 or auto (default)"));
-  engine(add<int>(c, a, "--parallel", [](ServeConfig& s, const int& v) { s.engine.parallel = v; }, "answers of a model made at the same time (default 16); more wait"))->check(CLI::Range(1, 1024));
+  engine(add<int>(c, a, "--parallel", [](ServeConfig& s, const int& v) { s.engine.parallel = v; }, "answers of a model made at the same time (default 16); more wait"))->check(CLI::Range(1, EngineOptions::kMostSequences));
   engine(add<std::string>(c, a, "--default-model", [](ServeConfig& s, const std::string& v) { s.models.default_model = v; },
                           "the API name of the model for requests that name none (default: the first)"));
   engine(add<std::string>(c, a, "--keep-alive", [](ServeConfig& s, const std::string& v) { s.models.keep_alive = parse_keep_alive(v); },
@@ -194,6 +194,20 @@ void load_named(ModelPool& models, const Served& served) {
   }
 }
 
+// Requests that name no model would all be refused.
+void check_default(const ServeConfig& config, const ModelPool& models) {
+  const std::string& name = config.models.default_model;
+  if (name.empty()) return;
+  try {
+    models.find(name);
+  } catch (const UnknownModel& error) {
+    std::string known;
+    for (const ModelEntry& entry : models.list()) known += (known.empty() ? "" : ", ") + entry.name;
+    throw Error(ErrorCode::kInvalidInput, fmt::format("--default-model (models.default): {}", error.what()),
+                !error.hint().empty() ? "" : known.empty() ? "there are no models" : "there are: " + known);
+  }
+}
+
 ServerOptions server_options(const ServeConfig& config, const Arguments& a) {
   ServerOptions o;
   o.host = config.server.host;
@@ -260,11 +274,15 @@ void serve(const Arguments& a) {
   };
   ModelPool models(served.pool);
   for (const auto& path : served.files) models.add(path);
+  check_default(config, models);
   ResponseStore responses;
   Services services{models, operations.metrics(), responses, std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()};
   ServerOptions options = server_options(config, a);
   options.reload = [&](const ServerOptions::Prepare& prepare) {
-    operations.reload([&](const ServeConfig& next) { return prepare(next.server.origins); });
+    operations.reload([&](const ServeConfig& next) {
+      if (next.models.files == config.models.files) check_default(next, models);  // others are served after a restart
+      return prepare(next.server.origins);
+    });
   };
   options.log = [&](std::string_view line) { operations.log().note("server", {{"message", std::string(line)}}); };
   Server server(std::move(options), {all_routes(), services, operations.authenticator(), operations.observer()});

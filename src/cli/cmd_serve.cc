@@ -272,6 +272,7 @@ void serve(const Arguments& a) {
   served.pool.on_failure = [&](const ModelEntry& entry, const std::string& reason) {
     if (started) operations.log().note("model_not_loaded", {{"level", "error"}, {"model", entry.name}, {"path", entry.path.string()}, {"error", reason}});
   };
+  served.pool.on_end = [&](LoadedModel& model) { operations.metrics().model_ends(model); };
   ModelPool models(served.pool);
   for (const auto& path : served.files) models.add(path);
   check_default(config, models);

@@ -92,6 +92,7 @@ struct ModelPool::Impl {
 
   [[noreturn]] void refuse(const ModelEntry& entry, const std::string& reason) const;
   std::shared_ptr<LoadedModel> loaded(const ModelEntry& entry) const;
+  std::shared_ptr<LoadedModel> with_end(std::shared_ptr<LoadedModel> model) const;
   void reap();
   void load(const std::shared_ptr<Slot>& slot);
   void make_room(const std::shared_ptr<Slot>& slot);
@@ -157,10 +158,20 @@ void ModelPool::Impl::refuse(const ModelEntry& entry, const std::string& reason)
   throw ModelNotLoaded(entry.name, reason);
 }
 
+// May outlive the pool, as leases do.
+std::shared_ptr<LoadedModel> ModelPool::Impl::with_end(std::shared_ptr<LoadedModel> model) const {
+  if (!options.on_end) return model;
+  LoadedModel* const it = model.get();
+  return {it, [model = std::move(model), on_end = options.on_end](LoadedModel* m) mutable {
+            on_end(*m);
+            model.reset();
+          }};
+}
+
 std::shared_ptr<LoadedModel> ModelPool::Impl::loaded(const ModelEntry& entry) const {
   std::string reason = "the loader gave no model";
   try {
-    if (auto model = loader(entry)) return model;
+    if (auto model = loader(entry)) return with_end(std::move(model));
   } catch (const std::bad_alloc&) {
     throw;  // later there may be enough
   } catch (const std::exception& error) {

@@ -90,6 +90,8 @@ struct PoolOptions {
   std::vector<std::filesystem::path> folders = {};   // every *.gguf in them has a name
   std::string default_model = {};                    // empty: the first that is added
   std::chrono::milliseconds room_wait = std::chrono::seconds(10);  // for one to be idle when max_loaded are in use
+  // Just before a loaded model goes, with nobody using it any more; any thread. It must not throw, nor use the pool.
+  std::function<void(LoadedModel&)> on_end = {};
   std::function<void(const ModelEntry&, const std::string& reason)> on_failure = {};  // a load that came to nothing; any thread
 };
 

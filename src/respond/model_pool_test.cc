@@ -226,6 +226,19 @@ TEST_F(Pool, UnloadsAtOnceOrWhenTheLastUseEnds) {
   EXPECT_THROW(p->unload("none"), Error);
 }
 
+TEST_F(Pool, TellsOfAModelJustBeforeItGoes) {
+  std::vector<std::string> ended;
+  const auto p = pool({.on_end = [&](LoadedModel& model) {
+    EXPECT_EQ(counter_.alive, 1);
+    ended.push_back(model.entry().name);
+  }});
+  p->acquire("a");
+  EXPECT_TRUE(ended.empty());
+  p->unload("a");
+  EXPECT_EQ(ended, Names{"a"});
+  EXPECT_EQ(counter_.alive, 0);
+}
+
 TEST_F(Pool, LeasesOutliveThePool) {
   auto p = pool({});
   ModelLease lease = p->acquire("a");

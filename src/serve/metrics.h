@@ -21,6 +21,9 @@ class Metrics final : public Observer {
   void request_started(const RequestFacts& facts) override;
   void request_ended(const RequestFacts& facts) override;
 
+  // Of PoolOptions::on_end: what the model's engine counted goes on to count. Any thread.
+  void model_ends(LoadedModel& model);
+
   // Everything, with the state of the engines and the process as they are now; of models those that may be seen (all, without a
   // function). Any thread.
   using MaySee = std::function<bool(const std::string& model)>;

@@ -276,6 +276,9 @@ void serve(const Arguments& a) {
   ModelPool models(served.pool);
   for (const auto& path : served.files) models.add(path);
   check_default(config, models);
+  const auto tell_hidden = [&] {
+    for (const std::string& line : models.hidden()) operations.log().note("model_hidden", {{"level", "warning"}, {"message", line}});
+  };
   ResponseStore responses;
   Services services{models, operations.metrics(), responses, std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()};
   ServerOptions options = server_options(config, a);
@@ -284,12 +287,14 @@ void serve(const Arguments& a) {
       if (next.models.files == config.models.files) check_default(next, models);  // others are served after a restart
       return prepare(next.server.origins);
     });
+    tell_hidden();
   };
   options.log = [&](std::string_view line) { operations.log().note("server", {{"message", std::string(line)}}); };
   Server server(std::move(options), {all_routes(), services, operations.authenticator(), operations.observer()});
   server.listen();  // what is wrong with an address is said before models are loaded; connections wait
   if (served.named) load_named(models, served);
   started = true;
+  tell_hidden();
   const auto tell = [&] {
     for (const std::string& address : server.addresses()) fmt::print("listening on {}\n", address);
     std::fflush(stdout);

@@ -220,6 +220,12 @@ std::vector<ModelEntry> ModelPool::list() const {
   return impl_->names.all();
 }
 
+std::vector<std::string> ModelPool::hidden() const {
+  const std::lock_guard lock(impl_->names_mutex);
+  impl_->names.read_folders();
+  return impl_->names.hidden();
+}
+
 ModelEntry ModelPool::find(const std::string& name) const {
   const std::lock_guard lock(impl_->names_mutex);
   for (const bool again : {false, true}) {

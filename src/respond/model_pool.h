@@ -110,6 +110,8 @@ class ModelPool {
 
   // All that have a name, sorted; folders are read again.
   std::vector<ModelEntry> list() const;
+  // Files in folders, read again, that have no name of their own; a line for each.
+  std::vector<std::string> hidden() const;
   // NAME, NAME:latest or NAME.gguf, in any case. Throws kNotFound, with the nearest name.
   ModelEntry find(const std::string& name) const;
   // Loads it if it is not loaded, and anew if it is damaged; waits for somebody else's load. Throws

@@ -477,6 +477,10 @@ def tls(c, folder, model):
         address = own.address()
         c.check(address.startswith("https://"), address)
         port = int(address.rsplit(":", 1)[1])
+        ps = lambda *more: subprocess.run([c.minnow, "ps", "--server", address, *map(str, more)], capture_output=True, text=True, timeout=60)
+        unknown, known = ps(), ps("--ca", folder / "cert.pem")
+        c.check(unknown.returncode == 1 and "--ca FILE" in unknown.stderr and "minnow serve" not in unknown.stderr, f"minnow ps does not trust any certificate: {unknown.stderr}")
+        c.check(known.returncode == 0, f"but that of --ca: {known.stderr}")
         with Raw(port, tls=context) as r:
             for _ in range(2):
                 r.send(get("/health"))

@@ -78,7 +78,7 @@ def key_commands(c, folder):
             ("no key 'laptop'", 1, ("revoke", "laptop")), ("did you mean 'all'", 1, ("revoke", "al")), ("--scope", 2, ("add", "x", "--scope", "everything")),
             ("--expires", 2, ("add", "x", "--expires", "tomorrow")), ("that is over", 2, ("add", "x", "--expires", "2020-01-01")),
             ("--requests-per-minute", 2, ("add", "x", "--requests-per-minute", "0")), ("NAME", 2, ("add",)), ("", 2, ()),
-            ("--model: is empty", 2, ("add", "x", "--model", "")), ("NAME: is empty", 2, ("add", ""))):
+            ("--model: is empty", 2, ("add", "x", "--model", "")), ("NAME", 2, ("add", ""))):
         refused = minnow(c, folder, "key", *arguments, code=code)
         lines = refused.stderr.splitlines()
         c.check(len(lines) == 1 and lines[0].startswith("error: ") and words in lines[0], f"key {arguments}: {refused.stderr!r}")

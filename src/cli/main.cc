@@ -50,7 +50,8 @@ void declare_commands(CLI::App& app) {
 // A server has told those whom it concerned, and gone on.
 void check_inputs(const CLI::App& app) {
   if (minnow::MapGuard::n_damaged() == 0 || app.got_subcommand("serve")) return;
-  throw minnow::Error(minnow::ErrorCode::kIo, "a file that was read became shorter while it was in use: what came of it is wrong", "put it back, and replace files by renaming");
+  throw minnow::Error(minnow::ErrorCode::kIo, "a file that was read became shorter while it was in use: what came of it is wrong",
+                      "put it back, and replace files by renaming");
 }
 
 int main(int argc, char** argv) {

@@ -100,7 +100,8 @@ void ModelNames::read_folders() {
       const auto added = added_.find(name);
       const fs::path& first = added != added_.end() ? added->second.path : found_.at(name).path;
       if ((is_new && added == added_.end()) || first == file || fs::equivalent(first, file, error)) continue;
-      hidden_.push_back(fmt::format("{}: is not served, {} has the name \"{}\" already; rename one of the files", file.string(), first.string(), model_name(first)));
+      hidden_.push_back(fmt::format("{}: is not served, {} has the name \"{}\" already; rename one of the files", file.string(),
+                                    first.string(), model_name(first)));
     }
   }
 }

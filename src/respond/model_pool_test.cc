@@ -170,7 +170,8 @@ TEST_F(Pool, EverybodyIsToldThatALoadFailedAndTheNextOneTriesAgain) {
 
 TEST_F(Pool, WhyALoadFailedIsTheOperatorsAlone) {
   std::vector<std::string> log;
-  const auto p = pool({.on_failure = [&](const ModelEntry& entry, const std::string& reason) { log.push_back(entry.path.string() + ": " + reason); }}, {"broken"});
+  const auto note = [&](const ModelEntry& entry, const std::string& reason) { log.push_back(entry.path.string() + ": " + reason); };
+  const auto p = pool({.on_failure = note}, {"broken"});
   try {
     p->acquire("broken");
     ADD_FAILURE() << "was loaded";

@@ -250,7 +250,9 @@ TEST(EngineMetrics, SumOverModelsForLlamaServer) {
 
 TEST(EngineCounts, NeverFallWhenAModelIsUnloadedAndLoadedAgain) {
   EngineCounts counts;
-  const auto steps = [&](const std::vector<ModelStatus>& loaded) { return value_of(vllm_engine_families(loaded, counts.with(loaded)), "minnow:engine_steps_total"); };
+  const auto steps = [&](const std::vector<ModelStatus>& loaded) {
+    return value_of(vllm_engine_families(loaded, counts.with(loaded)), "minnow:engine_steps_total");
+  };
   EXPECT_EQ(steps({{"a", status(10, 30), 0}}), 10);
   EXPECT_EQ(steps({}), 10) << "it is about to end";
   counts.end("a", status(12, 36));

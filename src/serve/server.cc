@@ -171,8 +171,8 @@ void Server::Impl::reload() {
         });
       };
     };
-    if (o.reload) return o.reload(prepare);
     try {
+      if (o.reload) return o.reload(prepare);
       prepare(o.origins)();
       core->log("reloaded");
     } catch (const std::exception& error) {

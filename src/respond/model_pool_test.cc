@@ -314,7 +314,7 @@ TEST(LocalModels, WhoseFileBecomesShorterFailTheirAnswersAndAreLoadedAnew) {
   std::string pattern = (fs::temp_directory_path() / "minnow-pool-XXXXXX").string();
   const fs::path folder = ::mkdtemp(pattern.data());
   const fs::path file = folder / "chat.gguf";
-  const Model random = random_model({.family = &kQwen3, .n_embd = 512}, 7);  // its embeddings stay in the file
+  const Model random = random_model({.family = &kQwen3, .n_embd = 512, .tied = false}, 7);  // its embeddings stay in the file
   save_gguf(random, file);
   {
     ModelPool pool({.engine = {.n_ctx = 64, .n_sequences = 1, .n_threads = 1}, .folders = {folder}});

@@ -477,6 +477,10 @@ def tls(c, folder, model):
         address = own.address()
         c.check(address.startswith("https://"), address)
         port = int(address.rsplit(":", 1)[1])
+        ps = lambda *more: subprocess.run([c.minnow, "ps", "--server", address, *map(str, more)], capture_output=True, text=True, timeout=60)
+        unknown, known = ps(), ps("--ca", folder / "cert.pem")
+        c.check(unknown.returncode == 1 and "--ca FILE" in unknown.stderr and "minnow serve" not in unknown.stderr, f"minnow ps does not trust any certificate: {unknown.stderr}")
+        c.check(known.returncode == 0, f"but that of --ca: {known.stderr}")
         with Raw(port, tls=context) as r:
             for _ in range(2):
                 r.send(get("/health"))
@@ -541,6 +545,38 @@ def limits(c):
     c.check("kMaxBodyBytes" in subprocess.run([c.minnow, "serve", "--limits"], capture_output=True, text=True, timeout=60).stdout, "and as a table")
 
 
+def model_files(c, folder):
+    """Files of models that are broken, go away or become shorter: their requests fail, the server goes on."""
+    folder.mkdir()
+    models = folder / "models"
+    models.mkdir()
+    whole = scripted_gguf().build()
+    for name in ("good", "gone", "lost"):
+        (models / f"{name}.gguf").write_bytes(whole)
+    (models / "trunc.gguf").write_bytes(whole[:len(whole) // 2])
+    ask = lambda server, name: server.post("/v1/chat/completions", {"model": name, "max_tokens": 4, "messages": [{"role": "user", "content": "sing"}]})
+    with Server(c.minnow, folder, "--models-dir", models) as server:
+        c.check(ask(server, "good").status == 200 and server.get("/v1/models").status == 200, "a good file answers")
+        (models / "gone.gguf").unlink()
+        for name in ("trunc", "gone"):
+            answer = ask(server, name)
+            text = answer.body.decode()
+            c.check(answer.status == 500 and f"'{name}'" in text and str(models) not in text, f"a file that cannot be loaded is a 500 without its path: {answer!r}")
+            shown = server.post("/api/show", {"model": name})
+            c.check(shown.status in (404, 500) and str(models) not in shown.body.decode(), f"/api/show as well: {shown!r}")
+        lines = [json.loads(line) for line in server.log().splitlines() if "model_not_loaded" in line]
+        c.check(any(x["level"] == "error" and x["model"] == "trunc" and x["path"] == str(models / "trunc.gguf") and x["error"] for x in lines),
+                f"the log has its path and the reason: {lines}")
+        c.check(ask(server, "lost").status == 200, "a file that is whole answers")
+        os.truncate(models / "lost.gguf", 4096)
+        answers = [ask(server, "lost") for _ in range(2)]
+        c.check(all(a.status in (200, 500) for a in answers) and answers[1].status == 500, f"when it becomes shorter its requests fail: {answers!r}")
+        c.check(ask(server, "good").status == 200, "and others do not")
+        (models / "new").write_bytes(whole)
+        (models / "new").rename(models / "lost.gguf")
+        c.check(ask(server, "lost").status == 200, "with the file back it is loaded anew")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minnow", required=True)
@@ -561,6 +597,7 @@ def main():
             c.check("sing" not in server.log() and "Paris" not in server.log(), "no prompt is in the log")
         with Server(c.minnow, folder / "busy", model, "--max-queue", 4) as server:
             busy(c, server)
+        model_files(c, folder / "files")
         shipped(c, folder / "shipped")
         drain(c, folder / "drain", model)
         (folder / "unix").mkdir()

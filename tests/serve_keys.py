@@ -77,7 +77,8 @@ def key_commands(c, folder):
     for words, code, arguments in (
             ("no key 'laptop'", 1, ("revoke", "laptop")), ("did you mean 'all'", 1, ("revoke", "al")), ("--scope", 2, ("add", "x", "--scope", "everything")),
             ("--expires", 2, ("add", "x", "--expires", "tomorrow")), ("that is over", 2, ("add", "x", "--expires", "2020-01-01")),
-            ("--requests-per-minute", 2, ("add", "x", "--requests-per-minute", "0")), ("NAME", 2, ("add",)), ("", 2, ())):
+            ("--requests-per-minute", 2, ("add", "x", "--requests-per-minute", "0")), ("NAME", 2, ("add",)), ("", 2, ()),
+            ("--model: is empty", 2, ("add", "x", "--model", "")), ("NAME", 2, ("add", ""))):
         refused = minnow(c, folder, "key", *arguments, code=code)
         lines = refused.stderr.splitlines()
         c.check(len(lines) == 1 and lines[0].startswith("error: ") and words in lines[0], f"key {arguments}: {refused.stderr!r}")
@@ -182,6 +183,7 @@ def headers(c, server, keys):
 
 def allow_lists(c, folder, model, other):
     only = add_key(c, folder, "only", "--model", "tiny")
+    watcher, admin = add_key(c, folder, "watcher", "--scope", "manage", "--model", "tiny"), add_key(c, folder, "admin", "--scope", "admin")
     with Server(c.minnow, folder, model, other) as server:
         listed = [m["id"] for m in server.get("/v1/models", key=only).json()["data"]]
         c.check(len(listed) == 1 and listed[0].startswith("tiny"), f"a key sees the models that it may use: {listed}")
@@ -193,6 +195,10 @@ def allow_lists(c, folder, model, other):
         c.check(hidden.body.replace(b"'other'", b"'nowhere'") == unknown.body, f"and it is not told that they are there: {hidden!r} {unknown!r}")
         tags = [m["name"] for m in server.get("/api/tags", key=only).json()["models"]]
         c.check(len(tags) == 1, f"in no dialect: {tags}")
+        server.post("/v1/completions", {**body, "model": "other"}, key=admin)
+        everything, seen = (server.get("/metrics", key=key).body.decode() for key in (admin, watcher))
+        c.check('model_name="other"' in everything, "an admin sees the series of all models")
+        c.check('model_name="other"' not in seen and 'model_name="tiny"' in seen and "process_open_fds" in seen, "others those of their models, and the process's")
 
 
 # ---- limits
@@ -243,6 +249,11 @@ def reloads(c, folder, model):
         server.hang_up("reload_failed")
         c.check("did you mean" in server.log(), "a file that is wrong is told of in the log")
         c.check(server.get("/v1/models", key=new).status == 200, "and changes nothing")
+        server.configure('[server]\norigins = ["*"]\n')
+        before = server.log().count("reloaded")
+        server.hang_up("reload_failed")
+        time.sleep(0.3)
+        c.check(server.log().count("reloaded") == before, "a reload that fails says nothing else")
         server.configure("")
         (folder / "keys.json").rename(folder / "elsewhere.json")
         server.hang_up("reload_failed")
@@ -257,6 +268,19 @@ def reloads(c, folder, model):
         minnow(c, folder, "key", "revoke", "new")
         server.hang_up()
         c.check(server.get("/v1/models").status == 401, "with the last key revoked nobody gets in")
+
+
+def late_settings(c, folder, model):
+    """minnow.toml comes when the server runs already."""
+    key = add_key(c, folder, "one")
+    with Server(c.minnow, folder, model) as server:
+        (folder / "minnow.toml").unlink()
+        server.stop()
+        server.start()
+        c.check(admitted(server, 3, key=key) == 3, "without settings there is no limit")
+        server.configure("[limits]\nrequests_per_minute = 2\n")
+        server.hang_up()
+        c.check(admitted(server, 3, key=key) < 3, "a file of settings that comes later is read on SIGHUP")
 
 
 # ---- defaults
@@ -311,7 +335,13 @@ def defaults(c, folder, model):
     r = minnow(c, folder, "serve", model, "--port", free_port(), code=2, env={"OLLAMA_HOST": "0.0.0.0"})
     c.check("0.0.0.0 without API keys" in r.stderr, f"nor where OLLAMA_HOST says so: {r.stderr!r}")
     c.check('OLLAMA_HOST "0.0.0.0"' in r.stderr and "--host" in r.stderr and r.stderr.count("\n") == 1, f"which is named: {r.stderr!r}")
+    r = minnow(c, folder, "serve", model, "--port", free_port(), "--default-model", "tny", code=1)
+    c.check("--default-model" in r.stderr and "'tiny'" in r.stderr and r.stderr.count("\n") == 1, f"a default that names no model is refused: {r.stderr!r}")
     with Server(c.minnow, folder, model) as server:
+        server.configure('[models]\ndefault = "tny"\n')
+        server.hang_up("reload_failed")
+        c.check("models.default" in server.log(), "on SIGHUP as well")
+        server.configure("")
         taken = f"127.0.0.1:{server.port}"
         r = minnow(c, folder, "serve", model, code=1, env={"OLLAMA_HOST": taken})
         c.check(f'OLLAMA_HOST "{taken}"' in r.stderr and "--port" in r.stderr, f"as it is where another program listens: {r.stderr!r}")
@@ -602,7 +632,7 @@ def main():
     a = parser.parse_args()
     c = Checks(os.path.abspath(a.minnow))
     parts = {"keys": lambda f, m, o: key_commands(c, f), "matrix": lambda f, m, o: matrix(c, f, m), "allow_lists": lambda f, m, o: allow_lists(c, f, m, o),
-             "limits": lambda f, m, o: limits(c, f, m), "reloads": lambda f, m, o: reloads(c, f, m), "defaults": lambda f, m, o: defaults(c, f, m),
+             "limits": lambda f, m, o: limits(c, f, m), "reloads": lambda f, m, o: reloads(c, f, m), "late_settings": lambda f, m, o: late_settings(c, f, m), "defaults": lambda f, m, o: defaults(c, f, m),
              "options": lambda f, m, o: options(c, f, m), "ps": lambda f, m, o: ps_and_stop(c, f, m), "secrets": lambda f, m, o: secrets(c, f, m)}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)

@@ -98,7 +98,7 @@ class Server:
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    def hang_up(self, event='"message":"reloaded"', seconds=10):
+    def hang_up(self, event='"event":"reloaded"', seconds=10):
         """SIGHUP, and waits for what the log says then."""
         before = self.log().count(event)
         self.process.send_signal(signal.SIGHUP)

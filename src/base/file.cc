@@ -66,11 +66,18 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
     void* data = ::mmap(nullptr, mapped->size_, PROT_READ, MAP_SHARED, file.get(), 0);
     if (data == MAP_FAILED) fail_io("map", path);
     mapped->data_ = static_cast<const std::byte*>(data);
+    mapped->guard_.emplace(mapped->bytes());
   }
   return mapped;
 }
 
+void MappedFile::check_whole() const {
+  if (!is_damaged()) return;
+  throw Error(ErrorCode::kIo, path_.filename().string() + ": became shorter while it was in use", "put it back, or replace files by renaming");
+}
+
 MappedFile::~MappedFile() {
+  guard_.reset();
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
@@ -167,6 +174,7 @@ void AtomicFile::flush() {
 }
 
 void AtomicFile::commit() {
+  if (MapGuard::n_damaged_now() > 0) fail(ErrorCode::kIo, "{}: not written: a file that was read became shorter while it was in use", path_.string());
   flush();
   if (::fsync(fd_) != 0) fail_io("sync", path_);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_io("rename into place", path_);

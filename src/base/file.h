@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "base/map_guard.h"
 
 namespace minnow {
 
@@ -32,6 +35,10 @@ class MappedFile {
   const std::filesystem::path& path() const { return path_; }
   // As it was when the file was opened.
   const FileIdentity& identity() const { return identity_; }
+  // Whether a part was touched that the file does not have any more, and read as zeros: what was made of it is wrong.
+  bool is_damaged() const { return guard_ && guard_->is_damaged(); }
+  // Throws kIo when it is. Names the file without its folder.
+  void check_whole() const;
 
   // Tells the kernel that these bytes (a part of bytes()) will be read soon and in order.
   static void will_need(std::span<const std::byte> part);
@@ -52,6 +59,7 @@ class MappedFile {
   FileIdentity identity_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  std::optional<MapGuard> guard_;
 };
 
 // Brings all of a mapping's pages into this process at once, which costs a fraction of what faults one by one do. What
@@ -66,7 +74,8 @@ std::string read_text_file(const std::filesystem::path& path, uint64_t max_bytes
 class AtomicFile {
  public:
   // Throws kNotFound when the folder does not exist, kIo when something other than a regular file has that
-  // name or the folder cannot be written to. The other members throw kIo. `mode` is that of the file, at no moment wider.
+  // name or the folder cannot be written to. The other members throw kIo, commit() also
+  // while a mapped file is damaged: what is written may be made of it. `mode` is that of the file, at no moment wider.
   explicit AtomicFile(std::filesystem::path path, unsigned mode = 0644);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

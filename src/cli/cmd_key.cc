@@ -26,7 +26,8 @@ struct Arguments {
 // A running server reads the file when it is told to.
 constexpr const char* kReloadHint = "a server that runs reads it when it gets SIGHUP (systemctl reload minnow)";
 
-void check_text(const char* option, const std::string& text) {
+void check_text(const char* option, const std::string& text, bool may_be_empty = false) {
+  if (text.empty() && !may_be_empty) fail(ErrorCode::kUsage, "{}: is empty", option);
   if (text.size() > limits::kMaxKeyNameBytes) fail(ErrorCode::kUsage, "{}: longer than {} bytes", option, limits::kMaxKeyNameBytes);
   if (!is_valid_utf8(text)) fail(ErrorCode::kUsage, "{}: not valid UTF-8", option);
 }
@@ -45,7 +46,7 @@ int64_t expiry(const std::string& text) {
 ApiKey description(const Arguments& a) {
   ApiKey key;
   check_text("NAME", a.name);
-  check_text("--tenant", a.tenant);
+  check_text("--tenant", a.tenant, true);
   for (const std::string& model : a.models) check_text("--model", model);
   if (a.models.size() > limits::kMaxKeyModels) fail(ErrorCode::kUsage, "--model: more than {}", limits::kMaxKeyModels);
   key.name = a.name;

@@ -72,7 +72,8 @@ void add_ps(CLI::App& app) {
   CLI::App* c = app.add_subcommand("ps", "the models that a running server has in memory");
   a->server.declare(*c);
   declare_json(*c, a->json);
-  c->footer("Examples:\n  minnow ps\n  minnow ps --server unix:/run/minnow/minnow.sock --json");
+  c->footer("Examples:\n  minnow ps\n  minnow ps --server unix:/run/minnow/minnow.sock --json\n"
+            "  minnow ps --server https://box.example.org:11434 --ca ca.pem");
   c->callback([a] { ps(*a); });
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 #include <sys/prctl.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -97,10 +98,10 @@ void declare_engine(CLI::App& c, Arguments& a) {
   const auto engine = [](CLI::Option* option) { return option->group("Models"); };
   c.add_option("--models-dir", a.models_folders, "a folder whose .gguf files are served; may be given again")->allow_extra_args(false)->group("Models");
   engine(add<int64_t>(c, a, "-c,--ctx", [](ServeConfig& s, const int64_t& v) { s.engine.context = v; }, "context in tokens (default: the model's, at most 8192)"))->check(CLI::Range(1, 1 << 27));
-  engine(add<int>(c, a, "-t,--threads", [](ServeConfig& s, const int& v) { s.engine.threads = v; }, "threads (default: one per fast core, see doctor)"))->check(CLI::Range(1, 1024));
-  engine(add<int64_t>(c, a, "-b,--batch-size", [](ServeConfig& s, const int64_t& v) { s.engine.batch = v; }, "tokens processed in one step (default 512)"))->check(CLI::Range(1, 16384));
+  engine(add<int>(c, a, "-t,--threads", [](ServeConfig& s, const int& v) { s.engine.threads = v; }, "threads (default: one per fast core, see doctor)"))->check(CLI::Range(1, EngineOptions::kMostThreads));
+  engine(add<int64_t>(c, a, "-b,--batch-size", [](ServeConfig& s, const int64_t& v) { s.engine.batch = v; }, "tokens processed in one step (default 512)"))->check(CLI::Range(int64_t{1}, EngineOptions::kMostBatch));
   engine(add<std::string>(c, a, "--kv", [](ServeConfig& s, const std::string& v) { s.engine.kv = v; }, "type of the KV cache: f32, f16, bf16, q8_0 or auto (default)"));
-  engine(add<int>(c, a, "--parallel", [](ServeConfig& s, const int& v) { s.engine.parallel = v; }, "answers of a model made at the same time (default 16); more wait"))->check(CLI::Range(1, 1024));
+  engine(add<int>(c, a, "--parallel", [](ServeConfig& s, const int& v) { s.engine.parallel = v; }, "answers of a model made at the same time (default 16); more wait"))->check(CLI::Range(1, EngineOptions::kMostSequences));
   engine(add<std::string>(c, a, "--default-model", [](ServeConfig& s, const std::string& v) { s.models.default_model = v; },
                           "the API name of the model for requests that name none (default: the first)"));
   engine(add<std::string>(c, a, "--keep-alive", [](ServeConfig& s, const std::string& v) { s.models.keep_alive = parse_keep_alive(v); },
@@ -183,8 +184,27 @@ void load_named(ModelPool& models, const Served& served) {
   int n = 0;
   for (const auto& file : served.files) {
     for (const ModelEntry& entry : models.list()) {
-      if (entry.path == file && n++ < served.pool.max_loaded) models.acquire(entry.name);
+      if (entry.path != file || n++ >= served.pool.max_loaded) continue;
+      try {
+        models.acquire(entry.name);
+      } catch (const ModelNotLoaded& error) {
+        fail(ErrorCode::kInvalidInput, "{}", error.reason());
+      }
     }
+  }
+}
+
+// Requests that name no model would all be refused.
+void check_default(const ServeConfig& config, const ModelPool& models) {
+  const std::string& name = config.models.default_model;
+  if (name.empty()) return;
+  try {
+    models.find(name);
+  } catch (const UnknownModel& error) {
+    std::string known;
+    for (const ModelEntry& entry : models.list()) known += (known.empty() ? "" : ", ") + entry.name;
+    throw Error(ErrorCode::kInvalidInput, fmt::format("--default-model (models.default): {}", error.what()),
+                !error.hint().empty() ? "" : known.empty() ? "there are no models" : "there are: " + known);
   }
 }
 
@@ -245,18 +265,36 @@ void serve(const Arguments& a) {
   const auto file = config_path(a);
   ServeConfig config = file.empty() ? environment_config() : load_config(file);
   overlay(config);
-  const Served served = what_to_serve(config, a);
-  Operations operations(config, file, overlay);
+  Served served = what_to_serve(config, a);
+  // A file that was there must be read again; one that was not may come.
+  Operations operations(config, [&a, known = file]() mutable { return known = known.empty() ? config_path(a) : known; }, overlay);
+  std::atomic<bool> started = false;  // until then what is wrong ends the program with the reason
+  served.pool.on_failure = [&](const ModelEntry& entry, const std::string& reason) {
+    if (started) operations.log().note("model_not_loaded", {{"level", "error"}, {"model", entry.name}, {"path", entry.path.string()}, {"error", reason}});
+  };
+  served.pool.on_end = [&](LoadedModel& model) { operations.metrics().model_ends(model); };
   ModelPool models(served.pool);
   for (const auto& path : served.files) models.add(path);
+  check_default(config, models);
+  const auto tell_hidden = [&] {
+    for (const std::string& line : models.hidden()) operations.log().note("model_hidden", {{"level", "warning"}, {"message", line}});
+  };
   ResponseStore responses;
   Services services{models, operations.metrics(), responses, std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()};
   ServerOptions options = server_options(config, a);
-  options.reload = [&] { return operations.reload().server.origins; };
+  options.reload = [&](const ServerOptions::Prepare& prepare) {
+    operations.reload([&](const ServeConfig& next) {
+      if (next.models.files == config.models.files) check_default(next, models);  // others are served after a restart
+      return prepare(next.server.origins);
+    });
+    tell_hidden();
+  };
   options.log = [&](std::string_view line) { operations.log().note("server", {{"message", std::string(line)}}); };
   Server server(std::move(options), {all_routes(), services, operations.authenticator(), operations.observer()});
   server.listen();  // what is wrong with an address is said before models are loaded; connections wait
   if (served.named) load_named(models, served);
+  started = true;
+  tell_hidden();
   const auto tell = [&] {
     for (const std::string& address : server.addresses()) fmt::print("listening on {}\n", address);
     std::fflush(stdout);

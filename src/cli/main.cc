@@ -2,6 +2,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/map_guard.h"
 #include "base/table.h"
 #include "cli/command.h"
 
@@ -46,11 +47,19 @@ void declare_commands(CLI::App& app) {
 
 }  // namespace
 
+// A server has told those whom it concerned, and gone on.
+void check_inputs(const CLI::App& app) {
+  if (minnow::MapGuard::n_damaged() == 0 || app.got_subcommand("serve")) return;
+  throw minnow::Error(minnow::ErrorCode::kIo, "a file that was read became shorter while it was in use: what came of it is wrong",
+                      "put it back, and replace files by renaming");
+}
+
 int main(int argc, char** argv) {
   CLI::App app("minnow: small language models, from file to answer", "minnow");
   try {
     declare_commands(app);
     app.parse(argc, argv);
+    check_inputs(app);
     return std::fflush(stdout) == 0 ? kOk : report("cannot write to standard output", kFailed);
   } catch (const CLI::Success& e) {  // --help, --version
     return app.exit(e);

@@ -74,6 +74,16 @@ std::string message_in(const Json& answer, long status) {
   throw Error(status == 404 ? ErrorCode::kNotFound : ErrorCode::kInvalidInput, what);
 }
 
+[[noreturn]] void refuse_transfer(const Place& place, const ServerArguments& server, CURLcode result) {
+  const char* const why = curl_easy_strerror(result);
+  if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE) {
+    throw Error(ErrorCode::kInvalidInput, fmt::format("{}: its certificate is not trusted: {}", place.text, why),
+                server.ca_file.empty() ? "name the certificate of the authority that it comes from with --ca FILE"
+                                       : fmt::format("it is not of {}, or of another host", server.ca_file));
+  }
+  throw Error(ErrorCode::kNotFound, fmt::format("no server answers at {}: {}", place.text, why), "start one with 'minnow serve'");
+}
+
 using Curl = std::unique_ptr<CURL, void (*)(CURL*)>;
 using Headers = std::unique_ptr<curl_slist, void (*)(curl_slist*)>;
 
@@ -89,6 +99,8 @@ void add_header(Headers& headers, const std::string& line) {
 void ServerArguments::declare(CLI::App& command) {
   command.add_option("--server", server,
                      "where it listens: http://HOST:PORT or unix:PATH (default: $MINNOW_SERVER, else http://127.0.0.1:11434)");
+  command.add_option("--ca", ca_file, "certificate of the authority that an https server's own comes from, PEM (default: those that the system trusts)")
+      ->check(CLI::ExistingFile);
   command.add_option("--key-file", key_file, "a file that holds an API key (default: the key in $MINNOW_API_KEY)");
 }
 
@@ -106,6 +118,7 @@ Json ask_server(const ServerArguments& server, const std::string& path, const st
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, kSeconds);
+  if (!server.ca_file.empty()) curl_easy_setopt(curl.get(), CURLOPT_CAINFO, server.ca_file.c_str());
   if (!place.socket.empty()) curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, place.socket.c_str());
   if (body) {
     add_header(headers, "content-type: application/json");
@@ -117,10 +130,7 @@ Json ask_server(const ServerArguments& server, const std::string& path, const st
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, static_cast<void*>(&response));
   const CURLcode result = curl_easy_perform(curl.get());
   if (response.too_long) fail(ErrorCode::kLimit, "{}: its answer is longer than {} bytes", place.text, limits::kMaxServerAnswerBytes);
-  if (result != CURLE_OK) {
-    throw Error(ErrorCode::kNotFound, fmt::format("no server answers at {}: {}", place.text, curl_easy_strerror(result)),
-                "start one with 'minnow serve'");
-  }
+  if (result != CURLE_OK) refuse_transfer(place, server, result);
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   Json answer;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/page_memory.h"
 #include "base/thread_pool.h"
@@ -16,8 +17,6 @@
 
 namespace minnow {
 namespace {
-
-constexpr int64_t kMaxBatch = 16384;
 
 bool sees_both_sides(const Graph& graph) {
   const auto& nodes = graph.nodes();
@@ -39,13 +38,13 @@ int64_t output_rows(const EngineOptions& o, const Graph& graph) {
 double seconds(Sequence::Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
 void check_options(const EngineOptions& o) {
-  const auto refuse = [](const char* what, int64_t value, const char* range) {
-    fail(ErrorCode::kInvalidInput, "{} is {}, it must be {}", what, value, range);
+  const auto check = [](const char* what, int64_t value, int64_t most) {
+    if (value < 1 || value > most) fail(ErrorCode::kInvalidInput, "{} is {}, it must be 1 to {}", what, value, most);
   };
-  if (o.n_ctx < 1 || o.n_ctx > static_cast<int64_t>(limits::kMaxContext)) refuse("the context", o.n_ctx, "1 to 134217728");
-  if (o.n_sequences < 1 || o.n_sequences > 1024) refuse("the number of sequences", o.n_sequences, "1 to 1024");
-  if (o.n_batch < 1 || o.n_batch > kMaxBatch) refuse("the batch size", o.n_batch, "1 to 16384");
-  if (o.n_threads < 1 || o.n_threads > 1024) refuse("the number of threads", o.n_threads, "1 to 1024");
+  check("the context", o.n_ctx, static_cast<int64_t>(limits::kMaxContext));
+  check("the number of sequences", o.n_sequences, EngineOptions::kMostSequences);
+  check("the batch size", o.n_batch, EngineOptions::kMostBatch);
+  check("the number of threads", o.n_threads, EngineOptions::kMostThreads);
 }
 
 EngineOptions with_defaults(EngineOptions o, const Model& model) {
@@ -59,7 +58,7 @@ EngineOptions with_defaults(EngineOptions o, const Model& model) {
 EngineOptions fitted(EngineOptions o, const Graph& graph) {
   if (!sees_both_sides(graph)) return o;
   o.reuse_prefixes = false;
-  o.n_batch = std::clamp<int64_t>(o.n_ctx, o.n_batch, kMaxBatch);
+  o.n_batch = std::clamp<int64_t>(o.n_ctx, o.n_batch, EngineOptions::kMostBatch);
   return o;
 }
 
@@ -98,6 +97,7 @@ std::vector<TokenId> end_tokens(const Tokenizer* tokenizer) {
 struct Engine::Impl {
   Impl(std::shared_ptr<const Model> m, EngineOptions o)
       : model(std::move(m)),
+        files(model->weights.files()),
         options(with_defaults(std::move(o), *model)),
         graph(graph_of(*model, options)),
         tokenizer_made(std::async(std::launch::async, build_tokenizer, model)),
@@ -113,6 +113,7 @@ struct Engine::Impl {
         kv(kv_layers(executor.graph()), options.kv_type, page_count(options, kv_layers(executor.graph()))),
         scheduler({options.n_sequences, options.n_batch, n_outputs, options.reuse_prefixes, sees_both_sides(graph)},
                   static_cast<int32_t>(kv.n_pages())) {
+    check_files();
     tokenizer = tokenizer_made.get();
     ends = end_tokens(tokenizer.get());
     publish();
@@ -133,6 +134,7 @@ struct Engine::Impl {
   void step();
   void listen();
   void wait_for_readers();
+  void check_files() const;
   void run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices);
   void deliver(const ScheduledSlice& slice, std::span<const float> logits);
   void count_step(int64_t n_tokens);
@@ -143,6 +145,7 @@ struct Engine::Impl {
   void publish();
 
   std::shared_ptr<const Model> model;
+  std::vector<std::shared_ptr<const MappedFile>> files;  // of the weights
   EngineOptions options;
   Graph graph;
   std::future<std::shared_ptr<const Tokenizer>> tokenizer_made;  // beside the weights
@@ -240,6 +243,11 @@ void Engine::Impl::wait_for_readers() {
   bell->wake.wait(lock, [&] { return stopping || !submitted.empty() || bell->rings() != rings_heard; });
 }
 
+// What was computed with weights that their file has lost is nobody's answer.
+void Engine::Impl::check_files() const {
+  for (const auto& file : files) file->check_whole();
+}
+
 void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice>& slices) {
   const auto now = Sequence::Clock::now();
   for (const ScheduledSlice& slice : slices) {
@@ -250,6 +258,7 @@ void Engine::Impl::run_step(const Batch& batch, const std::vector<ScheduledSlice
     s.stats.queue_seconds = seconds(now - s.submitted);
   }
   const std::span<const float> logits = executor.run(batch, &kv);
+  check_files();
   count_step(static_cast<int64_t>(batch.tokens.size()));
   const auto n = static_cast<std::size_t>(width);
   for (const ScheduledSlice& slice : slices) {
@@ -435,7 +444,7 @@ bool Engine::has_tokenizer() const { return impl_->tokenizer != nullptr; }
 
 const Tokenizer& Engine::tokenizer() const {
   if (impl_->tokenizer == nullptr) {
-    throw Error(ErrorCode::kNotFound, fmt::format("{}: no tokenizer came with this model", impl_->model->path.string()),
+    throw Error(ErrorCode::kNotFound, fmt::format("{}: no tokenizer came with this model", impl_->model->path.filename().string()),
                 "name one with --tokenizer");
   }
   return *impl_->tokenizer;

@@ -38,6 +38,9 @@ struct EngineOptions {
   std::shared_ptr<const Adapter> adapter = {};  // beside the weights, which stay as they are
   std::function<void(uint64_t bytes)> load_progress;  // weights made ready so far
   PackedCacheSettings packed_cache = {};  // none unless it names a folder
+
+  static constexpr int kMostSequences = 1024, kMostThreads = 1024;
+  static constexpr int64_t kMostBatch = 16384;
 };
 inline constexpr int64_t kDefaultContext = 8192;
 
@@ -211,7 +214,8 @@ struct EngineStatus {
 
 class Engine {
  public:
-  // Throws what build_graph and Executor throw; kInvalidInput or kLimit for options that do not fit.
+  // Throws what build_graph and Executor throw; kInvalidInput or kLimit for options that do not fit; kIo when the model's file became
+  // shorter meanwhile. When it does so later, all answers end with that error.
   Engine(std::shared_ptr<const Model> model, EngineOptions options);
   ~Engine();
   Engine(const Engine&) = delete;

@@ -230,6 +230,16 @@ void Weights::remove(const std::string& name) {
   for (std::size_t i = 0; i < tensors_.size(); ++i) index_[tensors_[i].name] = i;
 }
 
+std::vector<std::shared_ptr<const MappedFile>> Weights::files() const {
+  std::vector<std::shared_ptr<const MappedFile>> files;
+  for (const auto& t : tensors_) {
+    const MappedFile* file = MappedFile::owned_by(t.tensor.owner);
+    const auto is_it = [&](const auto& known) { return known.get() == file; };
+    if (file != nullptr && std::none_of(files.begin(), files.end(), is_it)) files.emplace_back(t.tensor.owner, file);
+  }
+  return files;
+}
+
 int64_t Model::n_parameters() const {
   int64_t n = 0;
   for (const auto& t : weights.all()) n += t.tensor.shape.elements();

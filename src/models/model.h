@@ -15,6 +15,8 @@
 
 namespace minnow {
 
+class MappedFile;  // base/file.h
+
 enum class ModelFormat : uint8_t { kGguf, kSafetensors, kLlama2c };
 std::string_view name(ModelFormat format);  // "GGUF", "safetensors", "llama2.c"
 
@@ -27,6 +29,8 @@ class Weights {
   void remove(const std::string& name);
   // In the order of the file.
   const std::vector<NamedTensor>& all() const { return tensors_; }
+  // That they lie in: to be looked at for damage.
+  std::vector<std::shared_ptr<const MappedFile>> files() const;
 
  private:
   std::vector<NamedTensor> tensors_;

@@ -1,9 +1,11 @@
 #include "respond/local_model.h"
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace minnow {
 namespace {
@@ -11,7 +13,7 @@ namespace {
 class LocalModel final : public LoadedModel {
  public:
   LocalModel(const ModelEntry& entry, const EngineOptions& options)
-      : begun_(Clock::now()), entry_(entry), options_(options), model_(std::make_shared<const Model>(load_model(entry.path))) {
+      : begun_(Clock::now()), entry_(entry), options_(options), model_(std::make_shared<const Model>(load_model(entry.path))), files_(model_->weights.files()) {
     if (model_->config.makes_text()) {
       engine_ = std::make_unique<Engine>(model_, options_);
       // Without a tokenizer there are no chats and no texts, but token ids can still be gone on from through the engine.
@@ -41,13 +43,13 @@ class LocalModel final : public LoadedModel {
 
   Embedder& embedder() override {
     const std::lock_guard lock(mutex_);
-    if (!embedder_) embedder_ = std::make_unique<Embedder>(model_, options_);
+    if (!embedder_) embedder_ = made<Embedder>();
     return *embedder_;
   }
 
   Ranker& ranker() override {
     const std::lock_guard lock(mutex_);
-    if (!ranker_) ranker_ = std::make_unique<Ranker>(model_, options_);
+    if (!ranker_) ranker_ = made<Ranker>();
     return *ranker_;
   }
 
@@ -59,6 +61,10 @@ class LocalModel final : public LoadedModel {
     return bytes;
   }
 
+  bool is_damaged() const override {
+    return std::any_of(files_.begin(), files_.end(), [](const auto& file) { return file->is_damaged(); });
+  }
+
   int64_t n_ctx() const override {
     if (engine_) return engine_->n_ctx();
     const std::lock_guard lock(mutex_);
@@ -66,12 +72,28 @@ class LocalModel final : public LoadedModel {
   }
 
  private:
+  // Errors name the model and not its path, which is no client's business.
+  template <typename T>
+  std::unique_ptr<T> made() const {
+    try {
+      return std::make_unique<T>(model_, options_);
+    } catch (const Error& error) {
+      std::string text = error.what();
+      const std::string path = model_->path.string();
+      for (std::size_t at = 0; !path.empty() && (at = text.find(path, at)) != std::string::npos; at += entry_.name.size()) {
+        text.replace(at, path.size(), entry_.name);
+      }
+      throw Error(error.code(), text);
+    }
+  }
+
   using Clock = std::chrono::steady_clock;
 
   Clock::time_point begun_;
   ModelEntry entry_;
   EngineOptions options_;
   std::shared_ptr<const Model> model_;
+  std::vector<std::shared_ptr<const MappedFile>> files_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<LocalResponder> responder_;
   mutable std::mutex mutex_;

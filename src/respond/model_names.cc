@@ -81,6 +81,7 @@ void ModelNames::add(ModelEntry entry) {
 
 void ModelNames::read_folders() {
   found_.clear();
+  hidden_.clear();
   for (const fs::path& folder : folders_) {
     std::vector<fs::path> files;
     std::error_code error;
@@ -94,7 +95,13 @@ void ModelNames::read_folders() {
       const std::size_t suffix = part_suffix(stem);
       if (suffix > 0 && stem.compare(stem.size() - suffix, 6, "-00001") != 0) continue;
       const std::string name = lower(model_name(file));
-      if (!name.empty() && !found_.contains(name)) found_.emplace(name, model_entry(file));
+      if (name.empty()) continue;
+      const bool is_new = found_.try_emplace(name, model_entry(file)).second;
+      const auto added = added_.find(name);
+      const fs::path& first = added != added_.end() ? added->second.path : found_.at(name).path;
+      if ((is_new && added == added_.end()) || first == file || fs::equivalent(first, file, error)) continue;
+      hidden_.push_back(fmt::format("{}: is not served, {} has the name \"{}\" already; rename one of the files", file.string(),
+                                    first.string(), model_name(first)));
     }
   }
 }

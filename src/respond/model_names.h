@@ -25,6 +25,8 @@ class ModelNames {
   void add(ModelEntry entry);
   // Of what is in the folders now: every *.gguf, the first part of split ones. What was added by name goes before.
   void read_folders();
+  // Files that were found in the folders and cannot be had, since another has their name: a line for each that says so.
+  const std::vector<std::string>& hidden() const { return hidden_; }
   // All, sorted by name.
   std::vector<ModelEntry> all() const;
   // NAME, NAME:latest or NAME.gguf; null when unknown.
@@ -35,6 +37,7 @@ class ModelNames {
  private:
   std::vector<std::filesystem::path> folders_;
   std::map<std::string, ModelEntry> added_, found_;  // by names in lower case
+  std::vector<std::string> hidden_;
 };
 
 }  // namespace minnow

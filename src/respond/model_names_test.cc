@@ -67,6 +67,27 @@ TEST_F(ModelNamesIn, OneNameIsOneFile) {
   EXPECT_EQ(names.all().size(), 1u);
 }
 
+TEST_F(ModelNamesIn, FilesOfAFolderThatAnotherHidesAreTold) {
+  ModelNames names({folder_});
+  file("good.gguf");
+  file("GOOD.gguf");
+  file("big-00001-of-00002.gguf");
+  file("big-00002-of-00002.gguf");
+  names.read_folders();
+  ASSERT_EQ(names.hidden().size(), 1u);
+  EXPECT_EQ(names.hidden()[0].rfind((folder_ / "good.gguf").string() + ": is not served, " + (folder_ / "GOOD.gguf").string(), 0), 0u) << names.hidden()[0];
+  fs::remove(folder_ / "GOOD.gguf");
+  names.read_folders();
+  EXPECT_TRUE(names.hidden().empty());
+  names.add(model_entry(folder_ / "good.gguf"));
+  names.read_folders();
+  EXPECT_TRUE(names.hidden().empty()) << "the same file";
+  fs::create_directory(folder_ / "b");
+  names.add(model_entry(file("b/Big.gguf")));
+  names.read_folders();
+  EXPECT_EQ(names.hidden().size(), 1u) << "named by a path, it goes before";
+}
+
 TEST_F(ModelNamesIn, FoldersAreReadAgain) {
   ModelNames names({folder_, folder_ / "none"});
   file("one.gguf");

@@ -90,6 +90,9 @@ struct ModelPool::Impl {
     reaper.join();
   }
 
+  [[noreturn]] void refuse(const ModelEntry& entry, const std::string& reason) const;
+  std::shared_ptr<LoadedModel> loaded(const ModelEntry& entry) const;
+  std::shared_ptr<LoadedModel> with_end(std::shared_ptr<LoadedModel> model) const;
   void reap();
   void load(const std::shared_ptr<Slot>& slot);
   void make_room(const std::shared_ptr<Slot>& slot);
@@ -150,11 +153,37 @@ void ModelPool::Impl::make_room(const std::shared_ptr<Slot>& slot) {
   slot->has_room = true;
 }
 
+void ModelPool::Impl::refuse(const ModelEntry& entry, const std::string& reason) const {
+  if (options.on_failure) options.on_failure(entry, reason);
+  throw ModelNotLoaded(entry.name, reason);
+}
+
+// May outlive the pool, as leases do.
+std::shared_ptr<LoadedModel> ModelPool::Impl::with_end(std::shared_ptr<LoadedModel> model) const {
+  if (!options.on_end) return model;
+  LoadedModel* const it = model.get();
+  return {it, [model = std::move(model), on_end = options.on_end](LoadedModel* m) mutable {
+            on_end(*m);
+            model.reset();
+          }};
+}
+
+std::shared_ptr<LoadedModel> ModelPool::Impl::loaded(const ModelEntry& entry) const {
+  std::string reason = "the loader gave no model";
+  try {
+    if (auto model = loader(entry)) return with_end(std::move(model));
+  } catch (const std::bad_alloc&) {
+    throw;  // later there may be enough
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  refuse(entry, reason);
+}
+
 void ModelPool::Impl::load(const std::shared_ptr<Slot>& slot) {
   try {
     make_room(slot);
-    auto model = loader(slot->entry);
-    if (!model) fail(ErrorCode::kInternal, "{}: the loader gave no model", slot->entry.name);
+    auto model = loaded(slot->entry);
     const std::lock_guard lock(shared->mutex);
     slot->model = std::move(model);
   } catch (...) {
@@ -191,6 +220,12 @@ std::vector<ModelEntry> ModelPool::list() const {
   return impl_->names.all();
 }
 
+std::vector<std::string> ModelPool::hidden() const {
+  const std::lock_guard lock(impl_->names_mutex);
+  impl_->names.read_folders();
+  return impl_->names.hidden();
+}
+
 ModelEntry ModelPool::find(const std::string& name) const {
   const std::lock_guard lock(impl_->names_mutex);
   for (const bool again : {false, true}) {
@@ -206,12 +241,17 @@ ModelLease ModelPool::acquire(const std::string& name, KeepAlive keep_alive) {
   const std::shared_ptr<Shared>& shared = impl_->shared;
   ModelLease lease;
   std::shared_ptr<Slot> mine;
+  std::vector<std::shared_ptr<LoadedModel>> gone;  // before the lock, to go after it
   {
     std::unique_lock lock(shared->mutex);
     while (auto slot = shared->find(entry.name)) {
       if (!slot->model) shared->changed.wait(lock, [&] { return slot->model || slot->failure || shared->find(entry.name) != slot; });
       if (slot->failure) std::rethrow_exception(slot->failure);
       if (!slot->model) continue;  // it has gone meanwhile
+      if (slot->model->is_damaged()) {
+        gone.push_back(shared->take_out(slot));  // those who use it keep it until their answers have failed
+        continue;
+      }
       lease.model_ = slot->model;
       lease.use_ = begin_use(shared, slot, keep_alive);
       return lease;
@@ -222,11 +262,20 @@ ModelLease ModelPool::acquire(const std::string& name, KeepAlive keep_alive) {
     lease.use_ = begin_use(shared, mine, keep_alive);
     shared->slots.push_back(mine);
   }
+  gone.clear();
   impl_->load(mine);
   lease.loaded_now_ = true;
   const std::lock_guard lock(shared->mutex);
   lease.model_ = mine->model;
   return lease;
+}
+
+Model ModelPool::read(const ModelEntry& entry) const {
+  try {
+    return load_model(entry.path);
+  } catch (const Error& error) {
+    impl_->refuse(entry, error.what());
+  }
 }
 
 std::vector<ModelPool::Loaded> ModelPool::loaded() const {

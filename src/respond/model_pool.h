@@ -43,6 +43,8 @@ class LoadedModel {
   virtual double load_seconds() const = 0;
   virtual uint64_t memory_bytes() const { return entry().bytes; }  // weights and cache
   virtual int64_t n_ctx() const { return 0; }
+  // Its file became shorter while it was in use: nothing that it makes is right any more. Cheap.
+  virtual bool is_damaged() const { return false; }
 };
 
 // kNotFound: no model has this name.
@@ -50,6 +52,17 @@ class UnknownModel : public Error {
  public:
   explicit UnknownModel(std::string_view name, const std::string& hint = {})
       : Error(ErrorCode::kNotFound, fmt::format("model '{}' not found", name), hint) {}
+};
+
+// kIo: a model that there is cannot be loaded. Clients learn its name; the reason, with paths and all, is the operator's.
+class ModelNotLoaded : public Error {
+ public:
+  ModelNotLoaded(std::string_view name, std::string reason)
+      : Error(ErrorCode::kIo, fmt::format("model '{}' cannot be loaded", name), "the server's log says why"), reason_(std::move(reason)) {}
+  const std::string& reason() const { return reason_; }
+
+ private:
+  std::string reason_;
 };
 
 class ModelPool;
@@ -77,6 +90,9 @@ struct PoolOptions {
   std::vector<std::filesystem::path> folders = {};   // every *.gguf in them has a name
   std::string default_model = {};                    // empty: the first that is added
   std::chrono::milliseconds room_wait = std::chrono::seconds(10);  // for one to be idle when max_loaded are in use
+  // Just before a loaded model goes, with nobody using it any more; any thread. It must not throw, nor use the pool.
+  std::function<void(LoadedModel&)> on_end = {};
+  std::function<void(const ModelEntry&, const std::string& reason)> on_failure = {};  // a load that came to nothing; any thread
 };
 
 class ModelPool {
@@ -94,10 +110,16 @@ class ModelPool {
 
   // All that have a name, sorted; folders are read again.
   std::vector<ModelEntry> list() const;
+  // Files in folders, read again, that have no name of their own; a line for each.
+  std::vector<std::string> hidden() const;
   // NAME, NAME:latest or NAME.gguf, in any case. Throws kNotFound, with the nearest name.
   ModelEntry find(const std::string& name) const;
-  // Loads it if it is not loaded; waits for somebody else's load. Throws what loading throws.
+  // Loads it if it is not loaded, and anew if it is damaged; waits for somebody else's load. Throws
+  // ModelNotLoaded, and kCancelled when there is no room.
   ModelLease acquire(const std::string& name, KeepAlive keep_alive = {});
+
+  // What its file holds, without making it ready. Throws ModelNotLoaded.
+  Model read(const ModelEntry& entry) const;
 
   struct Loaded {
     ModelEntry entry;

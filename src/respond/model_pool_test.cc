@@ -23,12 +23,13 @@ using std::chrono::milliseconds;
 // Counts what is in memory.
 struct Counter {
   std::atomic<int> loads = 0, alive = 0, most_alive = 0;
+  std::atomic<bool> damaged = false;  // those of the first load
 };
 
 class Counted final : public LoadedModel {
  public:
   Counted(ModelEntry entry, Counter& counter) : entry_(std::move(entry)), counter_(counter) {
-    ++counter_.loads;
+    is_first_ = ++counter_.loads == 1;
     const int now = ++counter_.alive;
     int most = counter_.most_alive;
     while (now > most && !counter_.most_alive.compare_exchange_weak(most, now)) {
@@ -43,11 +44,13 @@ class Counted final : public LoadedModel {
   Ranker& ranker() override { refuse(); }
   double load_seconds() const override { return 0; }
   int64_t n_ctx() const override { return 77; }
+  bool is_damaged() const override { return is_first_ && counter_.damaged; }
 
  private:
   [[noreturn]] static void refuse() { fail(ErrorCode::kUnsupported, "of no use"); }
   ModelEntry entry_;
   Counter& counter_;
+  bool is_first_ = false;
 };
 
 class Pool : public testing::Test {
@@ -157,11 +160,44 @@ TEST_F(Pool, WaitsForRoomAndSaysSoWhenNoneComes) {
   EXPECT_TRUE(b.get());
 }
 
-TEST_F(Pool, EverybodyGetsTheErrorOfALoadAndTheNextOneTriesAgain) {
+TEST_F(Pool, EverybodyIsToldThatALoadFailedAndTheNextOneTriesAgain) {
   const auto p = pool({}, {"broken"});
-  EXPECT_EQ(test::refusal([&] { p->acquire("broken"); }), "broken file");
-  EXPECT_EQ(test::refusal([&] { p->acquire("broken"); }), "broken file");
+  const std::string told = "model 'broken' cannot be loaded; the server's log says why";
+  EXPECT_EQ(test::refusal([&] { p->acquire("broken"); }), told);
+  EXPECT_EQ(test::refusal([&] { p->acquire("broken"); }), told);
   EXPECT_TRUE(p->loaded().empty());
+}
+
+TEST_F(Pool, WhyALoadFailedIsTheOperatorsAlone) {
+  std::vector<std::string> log;
+  const auto note = [&](const ModelEntry& entry, const std::string& reason) { log.push_back(entry.path.string() + ": " + reason); };
+  const auto p = pool({.on_failure = note}, {"broken"});
+  try {
+    p->acquire("broken");
+    ADD_FAILURE() << "was loaded";
+  } catch (const ModelNotLoaded& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kIo) << "not the fault of whoever asks";
+    EXPECT_EQ(error.reason(), "broken file");
+  }
+  EXPECT_EQ(log, Names{"broken: broken file"});
+  EXPECT_NE(test::refusal([&] { p->read({.name = "gone", .path = "/no/such/gone.gguf"}); }).find("model 'gone' cannot"), std::string::npos);
+  EXPECT_EQ(log.size(), 2u);
+}
+
+TEST_F(Pool, ADamagedModelIsLoadedAnewAndGoesWhenItsLastUseEnds) {
+  const auto p = pool({});
+  auto before = std::make_unique<ModelLease>(p->acquire("a"));
+  counter_.damaged = true;
+  {
+    const ModelLease after = p->acquire("a");
+    EXPECT_TRUE(after.was_loaded_now());
+    EXPECT_NE(&*after, &**before);
+    EXPECT_FALSE(p->acquire("a").was_loaded_now());
+  }
+  EXPECT_EQ(counter_.alive, 2);
+  before.reset();
+  EXPECT_EQ(counter_.alive, 1);
+  EXPECT_EQ(p->loaded().size(), 1u);
 }
 
 TEST_F(Pool, WhoAsksMeanwhileWaitsForTheSameLoad) {
@@ -189,6 +225,19 @@ TEST_F(Pool, UnloadsAtOnceOrWhenTheLastUseEnds) {
   }
   EXPECT_EQ(counter_.alive, 0);
   EXPECT_THROW(p->unload("none"), Error);
+}
+
+TEST_F(Pool, TellsOfAModelJustBeforeItGoes) {
+  std::vector<std::string> ended;
+  const auto p = pool({.on_end = [&](LoadedModel& model) {
+    EXPECT_EQ(counter_.alive, 1);
+    ended.push_back(model.entry().name);
+  }});
+  p->acquire("a");
+  EXPECT_TRUE(ended.empty());
+  p->unload("a");
+  EXPECT_EQ(ended, Names{"a"});
+  EXPECT_EQ(counter_.alive, 0);
 }
 
 TEST_F(Pool, LeasesOutliveThePool) {
@@ -260,6 +309,34 @@ TEST(NullModel, SaysItsWordsAsTheyAreAskedFor) {
   EXPECT_EQ(answer->wait().reason, FinishReason::kCancelled);
 }
 
+TEST(LocalModels, WhoseFileBecomesShorterFailTheirAnswersAndAreLoadedAnew) {
+  namespace fs = std::filesystem;
+  std::string pattern = (fs::temp_directory_path() / "minnow-pool-XXXXXX").string();
+  const fs::path folder = ::mkdtemp(pattern.data());
+  const fs::path file = folder / "chat.gguf";
+  const Model random = random_model({.family = &kQwen3, .n_embd = 512, .tied = false}, 7);  // its embeddings stay in the file
+  save_gguf(random, file);
+  {
+    ModelPool pool({.engine = {.n_ctx = 64, .n_sequences = 1, .n_threads = 1}, .folders = {folder}});
+    TextRequest text{.prompt = "abc", .max_tokens = 3};
+    text.ignore_end = true;
+    const auto answer = [&] { return pool.acquire("chat")->responder().complete(text)->wait(); };
+    EXPECT_EQ(answer().tokens.size(), 3u);
+    const auto bytes = fs::file_size(file);
+    fs::resize_file(file, 4096);
+    ModelLease lease = pool.acquire("chat");
+    EXPECT_NE(test::refusal([&] { lease->responder().complete(text)->wait(); }).find("chat.gguf: became shorter"), std::string::npos);
+    EXPECT_TRUE(lease->is_damaged());
+    lease = {};
+    EXPECT_FALSE(test::refusal(answer).empty()) << "the file is still broken";
+    fs::remove(file);
+    save_gguf(random, file);
+    EXPECT_EQ(fs::file_size(file), bytes);
+    EXPECT_EQ(answer().tokens.size(), 3u);
+  }
+  fs::remove_all(folder);
+}
+
 TEST(LocalModels, AreLoadedFromFilesAndDoWhatTheyCan) {
   namespace fs = std::filesystem;
   std::string pattern = (fs::temp_directory_path() / "minnow-pool-XXXXXX").string();
@@ -278,7 +355,9 @@ TEST(LocalModels, AreLoadedFromFilesAndDoWhatTheyCan) {
     EXPECT_EQ(chat->embedder().embed(texts, {}).size(), 1u);
     EXPECT_EQ(embed->embedder().embed(texts, {}).size(), 1u);
     EXPECT_NE(test::refusal([&] { embed->responder(); }).find("makes no text"), std::string::npos);
-    EXPECT_THROW(embed->ranker(), Error);
+    const std::string refusal = test::refusal([&] { embed->ranker(); });
+    EXPECT_EQ(refusal.rfind("embed: ", 0), 0u) << refusal;
+    EXPECT_EQ(refusal.find(folder.string()), std::string::npos) << refusal;
     EXPECT_GE(chat->load_seconds(), 0);
   }
   fs::remove_all(folder);

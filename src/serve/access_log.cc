@@ -79,12 +79,15 @@ AccessLog::~AccessLog() {
   writer_.join();
 }
 
-void AccessLog::reopen(Options options) {
+std::function<void()> AccessLog::prepare(Options options) {
   auto target = options.requests == "off" ? nullptr : std::make_shared<Target>(options.requests);
-  const std::lock_guard lock(mutex_);
-  notes_ = target ? target : std::make_shared<Target>("stderr");
-  target_ = std::move(target);
-  options_ = std::move(options);
+  auto notes = target ? target : std::make_shared<Target>("stderr");
+  return [this, options = std::move(options), target = std::move(target), notes = std::move(notes)]() mutable {
+    const std::lock_guard lock(mutex_);
+    notes_ = std::move(notes);
+    target_ = std::move(target);
+    options_ = std::move(options);
+  };
 }
 
 std::string AccessLog::request_line(const RequestFacts& facts, bool addresses, int64_t unix_milliseconds) {

@@ -1,11 +1,12 @@
 // What happens in a server, as lines of JSON: one for each request, and some of its own life. Whoever reads the log must not
 // learn what was said: prompts, answers, keys, header values, paths and query strings are never written, at no setting. (The id of
-// a request is the client's when it sent one that looks like an id.)
+// a request is the client's when it sent one that looks like an id. Where a model's file lies is told when it cannot be loaded.)
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,7 +39,9 @@ class AccessLog {
   void note(std::string_view event, Json fields = Json::object());
 
   // Other options, and the file opened again (it was moved away). Throws kIo and changes nothing.
-  void reopen(Options options);
+  void reopen(Options options) { prepare(std::move(options))(); }
+  // The same in two steps: what this gives, while the log lives, makes the change and does not fail.
+  std::function<void()> prepare(Options options);
 
   // A request as it is written, without the line end. `unix_milliseconds`: when it ended.
   static std::string request_line(const RequestFacts& facts, bool addresses, int64_t unix_milliseconds);

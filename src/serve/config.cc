@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/suggest.h"
+#include "engine/engine.h"
 #include "serve/client_address.h"
 #include "serve/key_store.h"
 #include "serve/ollama_environment.h"
@@ -164,9 +165,9 @@ void read_models(Section s, ServeConfig& c) {
 
 void read_engine(Section s, ServeConfig& c) {
   s.read("context", c.engine.context, 0, static_cast<int64_t>(limits::kMaxContext));
-  s.read("parallel", c.engine.parallel, 1, 4096);
-  s.read("batch", c.engine.batch, 1, 65536);
-  s.read("threads", c.engine.threads, 0, 4096);
+  s.read("parallel", c.engine.parallel, 1, EngineOptions::kMostSequences);
+  s.read("batch", c.engine.batch, 1, EngineOptions::kMostBatch);
+  s.read("threads", c.engine.threads, 0, EngineOptions::kMostThreads);
   s.read("kv", c.engine.kv);
   s.check_all_read();
   static constexpr std::string_view kTypes[] = {"auto", "f32", "f16", "bf16", "q8_0"};

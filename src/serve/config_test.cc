@@ -124,6 +124,9 @@ TEST(ServeConfig, RefusesSettingsThatItDoesNotKnowWithTheNearestOne) {
 
 TEST(ServeConfig, RefusesWrongTypesAndValuesOutOfRangeNamingLineAndField) {
   EXPECT_EQ(refused("[server]\nport = \"80\"\n"), "minnow.toml:2: server.port: must be a whole number");
+  EXPECT_EQ(refused("[engine]\nparallel = 2000\n"), "minnow.toml:2: engine.parallel: is 2000, must be from 1 to 1024") << "as the engine has it";
+  EXPECT_EQ(refused("[engine]\nbatch = 16385\n"), "minnow.toml:2: engine.batch: is 16385, must be from 1 to 16384");
+  EXPECT_EQ(refused("[engine]\nthreads = 1025\n"), "minnow.toml:2: engine.threads: is 1025, must be from 0 to 1024");
   EXPECT_EQ(refused("[server]\nport = 65536\n"), "minnow.toml:2: server.port: is 65536, must be from 0 to 65535");
   EXPECT_NE(refused("[server]\nport = 80.0\n").find("whole number"), std::string::npos);
   EXPECT_NE(refused("[server]\nhost = 1\n").find("server.host: must be a text"), std::string::npos);

@@ -3,10 +3,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+
+#include "base/limits.h"
 
 namespace minnow {
 namespace {
@@ -31,30 +34,43 @@ MetricFamily single(std::string name, std::string help, MetricType type, double 
 }
 
 // One value of each model.
-template <typename F>
-MetricFamily of_models(std::string name, std::string help, MetricType type, const std::vector<ModelStatus>& models, F&& value) {
+template <typename Model, typename F>
+MetricFamily of_models(std::string name, std::string help, MetricType type, const std::vector<Model>& models, F&& value) {
   std::vector<ClientMetric> metrics;
-  for (const ModelStatus& m : models) metrics.push_back(metric(type, static_cast<double>(value(m)), {{"model_name", m.model}}));
+  for (const Model& m : models) metrics.push_back(metric(type, static_cast<double>(value(m)), {{"model_name", m.model}}));
   return family(std::move(name), std::move(help), type, std::move(metrics));
 }
 
 // Tokens of the engines' steps.
-MetricFamily step_sizes(const std::vector<ModelStatus>& models) {
+MetricFamily step_sizes(const std::vector<EngineCounts::Of>& counts) {
   MetricFamily out = family("vllm:iteration_tokens_total", "Tokens of prompts and answers in a step of the engine.", MetricType::Histogram, {});
-  for (const ModelStatus& m : models) {
+  for (const EngineCounts::Of& m : counts) {
     ClientMetric one;
     one.label = {{"model_name", m.model}};
-    one.histogram.sample_count = static_cast<uint64_t>(m.engine.steps);
-    one.histogram.sample_sum = static_cast<double>(m.engine.step_tokens);
+    one.histogram.sample_count = static_cast<uint64_t>(m.steps);
+    one.histogram.sample_sum = static_cast<double>(m.step_tokens);
     uint64_t so_far = 0;
-    for (std::size_t i = 0; i < m.engine.steps_by_tokens.size(); ++i) {
+    for (std::size_t i = 0; i < m.steps_by_tokens.size(); ++i) {
       const bool is_last = i == EngineStatus::kStepBounds.size();
-      so_far += static_cast<uint64_t>(m.engine.steps_by_tokens[i]);
+      so_far += static_cast<uint64_t>(m.steps_by_tokens[i]);
       one.histogram.bucket.push_back({so_far, is_last ? std::numeric_limits<double>::infinity() : static_cast<double>(EngineStatus::kStepBounds[i])});
     }
     out.metric.push_back(std::move(one));
   }
   return out;
+}
+
+constexpr int64_t EngineCounts::Of::*kCounts[] = {&EngineCounts::Of::prefix_queries,   &EngineCounts::Of::prefix_hits, &EngineCounts::Of::preemptions,
+                                                  &EngineCounts::Of::generated_tokens, &EngineCounts::Of::steps,       &EngineCounts::Of::step_tokens};
+
+void add(EngineCounts::Of& to, const EngineStatus& engine) {
+  to.prefix_queries += engine.prefix_queries;
+  to.prefix_hits += engine.prefix_hits;
+  to.preemptions += engine.preemptions;
+  to.generated_tokens += engine.generated_tokens;
+  to.steps += engine.steps;
+  to.step_tokens += engine.step_tokens;
+  for (std::size_t i = 0; i < to.steps_by_tokens.size(); ++i) to.steps_by_tokens[i] += engine.steps_by_tokens[i];
 }
 
 double share(int64_t part, int64_t whole) { return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0; }
@@ -114,17 +130,31 @@ double started_unix() {
 
 }  // namespace
 
-void StepCounter::see(const std::vector<ModelStatus>& models) {
-  for (const ModelStatus& m : models) {
-    Seen& seen = seen_[m.model];
-    if (m.engine.steps < seen.steps) seen = {};  // it was loaded anew
-    steps_ += m.engine.steps - seen.steps;
-    tokens_ += m.engine.generated_tokens - seen.tokens;
-    seen = {m.engine.steps, m.engine.generated_tokens};
-  }
+EngineCounts::Of& EngineCounts::of(std::map<std::string, Of>& counts, const std::string& model) {
+  const bool is_known = told_.contains(model) || ended_.contains(model);
+  const std::string name = is_known || std::max(told_.size(), ended_.size()) < limits::kMaxMetricModels ? model : "other";
+  Of& found = counts[name];
+  found.model = name;
+  return found;
 }
 
-std::vector<MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& models) {
+void EngineCounts::end(const std::string& model, const EngineStatus& engine) { add(of(ended_, model), engine); }
+
+std::vector<EngineCounts::Of> EngineCounts::with(const std::vector<ModelStatus>& loaded) {
+  std::map<std::string, Of> now = ended_;
+  for (const ModelStatus& m : loaded) add(of(now, m.model), m.engine);
+  for (auto& [name, counts] : now) {
+    Of& told = told_[name];
+    for (const auto count : kCounts) told.*count = std::max(told.*count, counts.*count);
+    for (std::size_t i = 0; i < told.steps_by_tokens.size(); ++i) told.steps_by_tokens[i] = std::max(told.steps_by_tokens[i], counts.steps_by_tokens[i]);
+    told.model = name;
+  }
+  std::vector<Of> all;
+  for (const auto& [name, counts] : told_) all.push_back(counts);
+  return all;
+}
+
+std::vector<MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& models, const std::vector<EngineCounts::Of>& counts) {
   constexpr auto kGauge = MetricType::Gauge, kCounter = MetricType::Counter;
   const auto kv_share = [](const ModelStatus& m) { return share(m.engine.kv_pages_used, m.engine.kv_pages); };
   std::vector<ClientMetric> cache_config;
@@ -142,12 +172,12 @@ std::vector<MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& m
       of_models("vllm:kv_cache_usage_perc", "Share of the KV cache in use by answers; 1 is all.", kGauge, models, kv_share),
       of_models("vllm:gpu_cache_usage_perc", "The older name of vllm:kv_cache_usage_perc.", kGauge, models, kv_share),
       of_models("vllm:prefix_cache_queries_total", "Prompt tokens that were looked for in the cache of prefixes.", kCounter,
-                models, [](const ModelStatus& m) { return m.engine.prefix_queries; }),
-      of_models("vllm:prefix_cache_hits_total", "Prompt tokens that were found there.", kCounter, models,
-                [](const ModelStatus& m) { return m.engine.prefix_hits; }),
-      of_models("vllm:num_preemptions_total", "Answers that were put back to make room for others.", kCounter, models,
-                [](const ModelStatus& m) { return m.engine.preemptions; }),
-      step_sizes(models),
+                counts, [](const EngineCounts::Of& c) { return c.prefix_queries; }),
+      of_models("vllm:prefix_cache_hits_total", "Prompt tokens that were found there.", kCounter, counts,
+                [](const EngineCounts::Of& c) { return c.prefix_hits; }),
+      of_models("vllm:num_preemptions_total", "Answers that were put back to make room for others.", kCounter, counts,
+                [](const EngineCounts::Of& c) { return c.preemptions; }),
+      step_sizes(counts),
       family("vllm:cache_config_info", "Size of the KV cache, in labels.", kGauge, std::move(cache_config)),
       of_models("minnow:model_memory_bytes", "Weights and cache of a loaded model.", kGauge, models,
                 [](const ModelStatus& m) { return m.memory_bytes; }),
@@ -155,14 +185,19 @@ std::vector<MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& m
                 [](const ModelStatus& m) { return m.engine.kv_pages_used; }),
       of_models("minnow:kv_pages", "Pages of the KV cache.", kGauge, models,
                 [](const ModelStatus& m) { return m.engine.kv_pages; }),
-      of_models("minnow:engine_steps_total", "Steps of the engine since the model was loaded.", kCounter, models,
-                [](const ModelStatus& m) { return m.engine.steps; }),
+      of_models("minnow:engine_steps_total", "Steps of the model's engines.", kCounter, counts,
+                [](const EngineCounts::Of& c) { return c.steps; }),
   };
 }
 
 std::vector<MetricFamily> llama_server_families(const std::vector<ModelStatus>& models, const TokenSums& sums,
-                                                const StepCounter& steps) {
+                                                const std::vector<EngineCounts::Of>& counts) {
   constexpr auto kGauge = MetricType::Gauge, kCounter = MetricType::Counter;
+  double steps = 0, made = 0;
+  for (const EngineCounts::Of& c : counts) {
+    steps += static_cast<double>(c.steps);
+    made += static_cast<double>(c.generated_tokens);
+  }
   int64_t running = 0, waiting = 0, used = 0, pages = 0, cached = 0;
   for (const ModelStatus& m : models) {
     running += m.engine.running;
@@ -176,10 +211,10 @@ std::vector<MetricFamily> llama_server_families(const std::vector<ModelStatus>& 
       single("llamacpp:prompt_seconds_total", "Time that reading prompts took.", kCounter, sums.prompt_seconds),
       single("llamacpp:tokens_predicted_total", "Tokens made.", kCounter, sums.generated_tokens),
       single("llamacpp:tokens_predicted_seconds_total", "Time that making tokens took.", kCounter, sums.generation_seconds),
-      single("llamacpp:n_decode_total", "Steps of the engines.", kCounter, steps.steps()),
+      single("llamacpp:n_decode_total", "Steps of the engines.", kCounter, steps),
       single("llamacpp:n_tokens_max", "Most tokens that one request had, prompt and answer together.", kCounter, sums.longest),
       single("llamacpp:n_busy_slots_per_decode", "Tokens made in a step, on average.", kGauge,
-             rate(steps.tokens(), steps.steps())),
+             rate(made, steps)),
       single("llamacpp:prompt_tokens_seconds", "Prompt tokens per second, on average.", kGauge,
              rate(sums.prompt_tokens, sums.prompt_seconds)),
       single("llamacpp:predicted_tokens_seconds", "Tokens made per second and request, on average.", kGauge,

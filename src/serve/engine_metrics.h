@@ -3,6 +3,8 @@
 
 #include <prometheus/metric_family.h>
 
+#include <array>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,24 +26,29 @@ struct TokenSums {
   double longest = 0;  // most tokens that one request had, prompt and answer together
 };
 
-// Counts of engines that ended with their model are kept, so that sums over all never fall.
-class StepCounter {
+// What engines have counted, by model, whether it is loaded or not: no count ever falls.
+class EngineCounts {
  public:
-  void see(const std::vector<ModelStatus>& models);
-  double steps() const { return static_cast<double>(steps_); }
-  double tokens() const { return static_cast<double>(tokens_); }
+  struct Of {
+    std::string model;
+    int64_t prefix_queries = 0, prefix_hits = 0, preemptions = 0, generated_tokens = 0, steps = 0, step_tokens = 0;
+    std::array<int64_t, EngineStatus::kStepBounds.size() + 1> steps_by_tokens{};
+  };
+
+  // An engine ends with these counts.
+  void end(const std::string& model, const EngineStatus& engine);
+  // Those of engines that ended, of those that run, and never less than was told before: one that is about to end is in neither.
+  // Models beyond limits::kMaxMetricModels are "other".
+  std::vector<Of> with(const std::vector<ModelStatus>& loaded);
 
  private:
-  struct Seen {
-    int64_t steps = 0, tokens = 0;
-  };
-  std::map<std::string, Seen> seen_;
-  int64_t steps_ = 0, tokens_ = 0;
+  Of& of(std::map<std::string, Of>& counts, const std::string& model);
+  std::map<std::string, Of> ended_, told_;
 };
 
-std::vector<prometheus::MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& models);
+std::vector<prometheus::MetricFamily> vllm_engine_families(const std::vector<ModelStatus>& models, const std::vector<EngineCounts::Of>& counts);
 std::vector<prometheus::MetricFamily> llama_server_families(const std::vector<ModelStatus>& models, const TokenSums& sums,
-                                                            const StepCounter& steps);
+                                                            const std::vector<EngineCounts::Of>& counts);
 std::vector<prometheus::MetricFamily> http_families(std::size_t active_requests);
 // process_resident_memory_bytes and the like, and minnow_build_info.
 std::vector<prometheus::MetricFamily> process_families();

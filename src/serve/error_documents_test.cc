@@ -48,6 +48,16 @@ TEST(ErrorDocuments, ClientsAreNotToldToTryAgainWhatCannotWork) {
   EXPECT_EQ(status_of(Error(ErrorCode::kInternal, "")), 500);
 }
 
+TEST(ErrorDocuments, AModelThatCannotBeLoadedIsTheServersFaultAndItsPathItsOwn) {
+  const ModelNotLoaded error("tiny", "/srv/models/tiny.gguf: tensor 'x' leaves the file");
+  for (const Dialect dialect : {Dialect::kOpenAi, Dialect::kOllama, Dialect::kAnthropic, Dialect::kLlamaServer}) {
+    const HttpResponse response = error_response(dialect, error, "");
+    EXPECT_EQ(response.status, 500);
+    EXPECT_NE(response.body.find("model 'tiny' cannot be loaded"), std::string::npos);
+    EXPECT_EQ(response.body.find("/srv"), std::string::npos);
+  }
+}
+
 TEST(ErrorDocuments, HoldAnyText) {
   EXPECT_NO_THROW(body(error_response(Dialect::kOllama, 400, "\xff\"\n")));
 }

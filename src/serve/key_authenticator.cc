@@ -104,15 +104,17 @@ void KeyAuthenticator::use_tokens(const Caller& caller, int64_t tokens) {
   if (!caller.key_id.empty()) key_limiter_.use_tokens(caller.key_id, tokens);
 }
 
-void KeyAuthenticator::reload(AuthSettings settings) {
+std::function<void()> KeyAuthenticator::prepare(AuthSettings settings) {
   std::vector<ApiKey> keys = read_keys(settings.keys_file);
   if (keys.empty() && n_keys() > 0) {
     throw Error(ErrorCode::kNotFound, settings.keys_file.string() + ": the keys are gone, and those of before stay in force",
                 "revoke keys with 'minnow key revoke', or restart the server to run it without any");
   }
   auto next = std::make_shared<const State>(State{std::move(settings), KeyTable(std::move(keys))});
-  const std::lock_guard lock(mutex_);
-  state_ = std::move(next);
+  return [this, next = std::move(next)] {
+    const std::lock_guard lock(mutex_);
+    state_ = next;
+  };
 }
 
 }  // namespace minnow

@@ -41,7 +41,9 @@ class KeyAuthenticator final : public Authenticator {
 
   // Other settings, and the file read again; counts go on. Any thread. Throws and changes nothing when the file cannot be read, or
   // is not there any more: nobody gets in because a file went away.
-  void reload(AuthSettings settings);
+  void reload(AuthSettings settings) { prepare(std::move(settings))(); }
+  // The same in two steps: what this gives, while the authenticator lives, makes the change and does not fail.
+  std::function<void()> prepare(AuthSettings settings);
   std::size_t n_keys() const;
 
   static int64_t unix_clock_now();

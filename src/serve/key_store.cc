@@ -180,8 +180,10 @@ void update_keys(const std::filesystem::path& file, const std::function<void(std
   std::vector<ApiKey> keys = read_keys(file);
   change(keys);
   if (keys.size() > limits::kMaxKeys) fail(ErrorCode::kLimit, "{}: more than {} keys", file.string(), limits::kMaxKeys);
+  const std::string text = key_file_text(keys);
+  parse_key_file(text, file.string());
   AtomicFile out(file, 0600);
-  out.write(key_file_text(keys));
+  out.write(text);
   out.commit();
 }
 

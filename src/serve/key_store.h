@@ -72,7 +72,7 @@ NewKey make_key(ApiKey description);
 // No file: no keys. Throws kInvalidInput naming the key and field, kLimit, or kIo when others may write to the file.
 std::vector<ApiKey> read_keys(const std::filesystem::path& file);
 // Reads, changes and replaces the file (mode 0600, its folder is made when it is missing), alone among all that do so.
-// Nothing is written when `change` throws.
+// Nothing is written when `change` throws, nor what could not be read again.
 void update_keys(const std::filesystem::path& file, const std::function<void(std::vector<ApiKey>&)>& change);
 
 // The key that `id_or_name` means, among those that are not revoked. Throws kNotFound, or kInvalidInput for a name of several.

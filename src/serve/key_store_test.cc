@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "base/test_refusal.h"
 #include "serve/key_file.h"
@@ -186,6 +187,17 @@ TEST(KeyTable, TheTimingTestSeesACompareThatStopsAtTheFirstDifference) {
 }
 
 // ---- the file
+
+TEST_F(KeyFileTest, WhatCouldNotBeReadAgainIsNotWritten) {
+  update_keys(file, [](std::vector<ApiKey>& keys) { keys.push_back(make_key(infer_key("good")).key); });
+  for (const std::string& model : {std::string(), std::string(limits::kMaxKeyNameBytes + 1, 'm')}) {
+    ApiKey bad = infer_key("bad");
+    bad.models = {"a", model};
+    EXPECT_NE(refusal([&] { update_keys(file, [&](std::vector<ApiKey>& keys) { keys.push_back(make_key(bad).key); }); }).find("models"), std::string::npos);
+  }
+  ASSERT_EQ(read_keys(file).size(), 1u);
+  EXPECT_EQ(read_keys(file)[0].name, "good");
+}
 
 TEST_F(KeyFileTest, KeepsEverythingButTheSecret) {
   ApiKey description = infer_key("a name");

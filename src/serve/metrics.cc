@@ -124,6 +124,22 @@ struct RouteSeries {
   std::map<std::string, Counter*> by_status;
 };
 
+EngineStatus status_of(LoadedModel& model) {
+  try {
+    return model.engine().status();
+  } catch (const Error&) {  // it makes no text: nothing of an engine to tell
+    return {};
+  }
+}
+
+// Takes away what is told of other models.
+void hide(std::vector<prometheus::MetricFamily>& families, const Metrics::MaySee& may_see) {
+  const auto is_hidden = [&](const prometheus::ClientMetric& metric) {
+    return std::ranges::any_of(metric.label, [&](const auto& label) { return label.name == "model_name" && !may_see(label.value); });
+  };
+  for (prometheus::MetricFamily& family : families) std::erase_if(family.metric, is_hidden);
+}
+
 }  // namespace
 
 struct Metrics::Impl {
@@ -135,7 +151,7 @@ struct Metrics::Impl {
   std::map<std::pair<std::string, std::string>, RouteSeries> routes;
   std::unordered_set<uint64_t> active;  // numbers of requests
   TokenSums sums;
-  StepCounter steps;
+  EngineCounts counts;
 
   ModelSeries& series_of(const std::string& model) {
     if (const auto at = models.find(model); at != models.end()) return at->second;
@@ -216,28 +232,31 @@ void Metrics::request_ended(const RequestFacts& facts) {
   impl_->count_tokens(facts, series);
 }
 
-std::string Metrics::text(const ModelPool& models) {
+void Metrics::model_ends(LoadedModel& model) {
+  const EngineStatus status = status_of(model);
+  const std::lock_guard lock(impl_->mutex);
+  impl_->counts.end(model.entry().name, status);
+}
+
+std::string Metrics::text(const ModelPool& models, const MaySee& may_see) {
   std::vector<ModelStatus> loaded;
   models.for_each_loaded([&loaded](LoadedModel& model) {
-    ModelStatus status{model.entry().name, {}, model.memory_bytes()};
-    try {
-      status.engine = model.engine().status();
-    } catch (const Error&) {  // it makes no text: nothing of an engine to tell
-    }
-    loaded.push_back(std::move(status));
+    loaded.push_back({model.entry().name, status_of(model), model.memory_bytes()});
   });
-  std::vector<prometheus::MetricFamily> all = vllm_engine_families(loaded);
+  std::vector<prometheus::MetricFamily> all;
   const auto add = [&all](std::vector<prometheus::MetricFamily> more) { std::ranges::move(more, std::back_inserter(all)); };
   {
     const std::lock_guard lock(impl_->mutex);
+    const auto counts = impl_->counts.with(loaded);
+    add(vllm_engine_families(loaded, counts));
     impl_->families.collect(all);
-    impl_->steps.see(loaded);
-    add(llama_server_families(loaded, impl_->sums, impl_->steps));
+    add(llama_server_families(loaded, impl_->sums, counts));
     add(impl_->requests.Collect());
     add(impl_->durations.Collect());
     add(http_families(impl_->active.size()));
   }
   add(process_families());
+  if (may_see) hide(all, may_see);
   std::erase_if(all, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });
   return prometheus::TextSerializer().Serialize(all);
 }

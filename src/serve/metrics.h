@@ -1,6 +1,7 @@
 // What a server did, in Prometheus' text format: under the names that vLLM's and llama-server's dashboards look for.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,8 +21,13 @@ class Metrics final : public Observer {
   void request_started(const RequestFacts& facts) override;
   void request_ended(const RequestFacts& facts) override;
 
-  // Everything, with the state of the engines and the process as they are now. Any thread.
-  std::string text(const ModelPool& models);
+  // Of PoolOptions::on_end: what the model's engine counted goes on to count. Any thread.
+  void model_ends(LoadedModel& model);
+
+  // Everything, with the state of the engines and the process as they are now; of models those that may be seen (all, without a
+  // function). Any thread.
+  using MaySee = std::function<bool(const std::string& model)>;
+  std::string text(const ModelPool& models, const MaySee& may_see = {});
 
  private:
   struct Impl;

@@ -115,6 +115,19 @@ TEST_F(MetricsTest, AClientThatWentAwayIsAStatusOfItsOwn) {
   EXPECT_THAT(text(), HasSubstr("finished_reason=\"abort\",model_name=\"tiny\"} 1\n"));
 }
 
+TEST_F(MetricsTest, ModelsThatMayNotBeSeenAreInNoSeries) {
+  metrics.request_ended(answer());
+  RequestFacts other = answer(2);
+  other.model = "MARKER";
+  metrics.request_ended(other);
+  const std::string all = text(), some = metrics.text(pool, [](const std::string& model) { return model == "tiny"; });
+  EXPECT_THAT(all, HasSubstr("MARKER"));
+  EXPECT_THAT(some, Not(HasSubstr("MARKER")));
+  EXPECT_THAT(some, HasSubstr("vllm:prompt_tokens_total{model_name=\"tiny\"} 10\n"));
+  EXPECT_THAT(some, HasSubstr("llamacpp:tokens_predicted_total 14\n")) << "of the process";
+  EXPECT_THAT(some, HasSubstr("process_open_fds "));
+}
+
 TEST_F(MetricsTest, KnowsWhichRequestsAreActive) {
   metrics.request_started(answer(1));
   metrics.request_started(answer(2));
@@ -163,8 +176,12 @@ double value_of(const std::vector<prometheus::MetricFamily>& families, const std
   return -1;
 }
 
+std::vector<prometheus::MetricFamily> engine_families(const std::vector<ModelStatus>& models) {
+  return vllm_engine_families(models, EngineCounts().with(models));
+}
+
 TEST(EngineMetrics, ReadTheStateOfEveryEngine) {
-  const auto families = vllm_engine_families({{"tiny", status(10, 30), 5000}});
+  const auto families = engine_families({{"tiny", status(10, 30), 5000}});
   EXPECT_EQ(value_of(families, "vllm:num_requests_running"), 3);
   EXPECT_EQ(value_of(families, "vllm:num_requests_waiting"), 2);
   EXPECT_EQ(value_of(families, "vllm:kv_cache_usage_perc"), 0.25);
@@ -187,7 +204,7 @@ TEST_F(MetricsTest, HasWhatDashboardsForVllmLookFor) {
                            "request_params_max_tokens_sum"}) {
     EXPECT_THAT(of_requests, HasSubstr(std::string("\nvllm:") + name + "{")) << name;
   }
-  const auto of_engines = vllm_engine_families({{"tiny", status(10, 30), 5000}});
+  const auto of_engines = engine_families({{"tiny", status(10, 30), 5000}});
   for (const char* name : {"num_requests_running", "num_requests_waiting", "num_requests_swapped", "gpu_cache_usage_perc", "kv_cache_usage_perc",
                            "prefix_cache_queries_total", "prefix_cache_hits_total", "num_preemptions_total"}) {
     value_of(of_engines, std::string("vllm:") + name);
@@ -200,7 +217,7 @@ TEST(EngineMetrics, TellHowManyTokensStepsWorkedOn) {
   s.steps_by_tokens[0] = 7;   // 1
   s.steps_by_tokens[5] = 2;   // to 128
   s.steps_by_tokens.back() = 1;
-  const auto families = vllm_engine_families({{"tiny", s, 5000}});
+  const auto families = engine_families({{"tiny", s, 5000}});
   const auto it = std::find_if(families.begin(), families.end(), [](const auto& f) { return f.name == "vllm:iteration_tokens_total"; });
   ASSERT_NE(it, families.end());
   const auto text = prometheus::TextSerializer().Serialize({*it});
@@ -222,9 +239,7 @@ TEST_F(MetricsTest, AnswersThatMayGoOnHaveNoMostTokens) {
 
 TEST(EngineMetrics, SumOverModelsForLlamaServer) {
   const std::vector<ModelStatus> models = {{"a", status(10, 30), 0}, {"b", status(10, 10), 0}};
-  StepCounter steps;
-  steps.see(models);
-  const auto families = llama_server_families(models, {}, steps);
+  const auto families = llama_server_families(models, {}, EngineCounts().with(models));
   EXPECT_EQ(value_of(families, "llamacpp:requests_processing"), 6);
   EXPECT_EQ(value_of(families, "llamacpp:requests_deferred"), 4);
   EXPECT_EQ(value_of(families, "llamacpp:kv_cache_usage_ratio"), 0.25);
@@ -233,16 +248,32 @@ TEST(EngineMetrics, SumOverModelsForLlamaServer) {
   EXPECT_EQ(value_of(families, "llamacpp:n_busy_slots_per_decode"), 2);
 }
 
-TEST(StepCounter, NeverFallsWhenAModelIsUnloadedAndLoadedAgain) {
-  StepCounter steps;
-  steps.see({{"a", status(10, 30), 0}});
-  steps.see({});
-  EXPECT_EQ(steps.steps(), 10);
-  steps.see({{"a", status(4, 8), 0}});
-  EXPECT_EQ(steps.steps(), 14);
-  EXPECT_EQ(steps.tokens(), 38);
-  steps.see({{"a", status(9, 9), 0}});
-  EXPECT_EQ(steps.steps(), 19);
+TEST(EngineCounts, NeverFallWhenAModelIsUnloadedAndLoadedAgain) {
+  EngineCounts counts;
+  const auto steps = [&](const std::vector<ModelStatus>& loaded) {
+    return value_of(vllm_engine_families(loaded, counts.with(loaded)), "minnow:engine_steps_total");
+  };
+  EXPECT_EQ(steps({{"a", status(10, 30), 0}}), 10);
+  EXPECT_EQ(steps({}), 10) << "it is about to end";
+  counts.end("a", status(12, 36));
+  EXPECT_EQ(steps({}), 12) << "with the last steps that nobody had looked at";
+  EXPECT_EQ(steps({{"a", status(20, 40), 0}}), 32) << "also when it has done more than before";
+  counts.end("a", status(20, 40));
+  EXPECT_EQ(steps({{"a", status(1, 1), 0}}), 33);
+  const auto all = counts.with({{"b", status(5, 5), 0}});
+  EXPECT_EQ(all.size(), 2u);
+  EXPECT_EQ(value_of(llama_server_families({}, {}, all), "llamacpp:n_decode_total"), 38);
+  EXPECT_EQ(value_of(vllm_engine_families({}, all), "vllm:prefix_cache_queries_total"), 150) << "of a";
+}
+
+TEST(EngineCounts, OfModelsAreBounded) {
+  EngineCounts counts;
+  for (std::size_t i = 0; i < limits::kMaxMetricModels + 9; ++i) counts.end("m" + std::to_string(i), status(1, 1));
+  const auto all = counts.with({});
+  EXPECT_EQ(all.size(), limits::kMaxMetricModels + 1);
+  const auto other = std::ranges::find(all, "other", &EngineCounts::Of::model);
+  ASSERT_NE(other, all.end());
+  EXPECT_EQ(other->steps, 9);
 }
 
 }  // namespace

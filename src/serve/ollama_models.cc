@@ -75,7 +75,7 @@ Outcome show(const Summaries& summaries, const HttpRequest& http, Services& serv
   const ModelEntry entry = ollama_entry(http, ollama_model_name(body), services);
   const OllamaShowOptions options{.verbose = body.boolean("verbose", false), .system = body.text("system")};
   body.object("options");
-  return json_response(ollama_show(entry, load_model(entry.path), *summaries->of(entry), options));
+  return json_response(ollama_show(entry, services.models.read(entry), *summaries->of(entry), options));
 }
 
 // What changes which models there are needs a store.

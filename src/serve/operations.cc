@@ -54,7 +54,7 @@ class Operations::Watcher final : public Observer {
   std::unordered_map<uint64_t, int64_t> counted_;  // of requests that run, by number; on the thread of all connections only
 };
 
-Operations::Operations(ServeConfig config, std::filesystem::path file, Overlay overlay)
+Operations::Operations(ServeConfig config, File file, Overlay overlay)
     : config_(std::move(config)),
       file_(std::move(file)),
       overlay_(std::move(overlay)),
@@ -69,13 +69,17 @@ Observer& Operations::observer() { return *watcher_; }
 Metrics& Operations::metrics() { return metrics_; }
 AccessLog& Operations::log() { return log_; }
 
-void Operations::reload_or_throw() {
-  ServeConfig next = file_.empty() ? environment_config() : load_config(file_);
+void Operations::reload_or_throw(const Prepare& prepare) {
+  const std::filesystem::path file = file_ ? file_() : std::filesystem::path();
+  ServeConfig next = file.empty() ? environment_config() : load_config(file);
   if (overlay_) overlay_(next);
-  // Keys last: what is read and right by then takes effect as a whole.
-  AuthSettings settings = auth_settings(next);
-  log_.reopen(log_options(next));
-  authenticator_.reload(std::move(settings));
+  // Everything is looked at before anything changes.
+  const auto take_log = log_.prepare(log_options(next));
+  const auto take_keys = authenticator_.prepare(auth_settings(next));
+  const auto take_rest = prepare ? prepare(next) : std::function<void()>();
+  take_log();
+  take_keys();
+  if (take_rest) take_rest();
   for (const std::string& setting : changes_that_need_a_restart(config_, next))
     log_.note("setting_needs_a_restart", {{"setting", setting}});
   // Taken over although they have no effect yet: the next reload tells of new changes only.
@@ -83,10 +87,10 @@ void Operations::reload_or_throw() {
   log_.note("reloaded", {{"keys", authenticator_.n_keys()}});
 }
 
-ServeConfig Operations::reload() {
+ServeConfig Operations::reload(const Prepare& prepare) {
   const std::lock_guard lock(reloading_);
   try {
-    reload_or_throw();
+    reload_or_throw(prepare);
   } catch (const std::exception& e) {
     // Errors name files, fields and lines of the operator's, no secrets.
     log_.note("reload_failed", {{"error", e.what()}});

@@ -19,8 +19,11 @@ class Operations {
   // What the command line says, on top of what the file does.
   using Overlay = std::function<void(ServeConfig&)>;
 
-  // `file` is read again by reload(); empty: there is none. Throws what reading keys and opening the log throws.
-  Operations(ServeConfig config, std::filesystem::path file, Overlay overlay);
+  // Where the settings are at the moment; empty: nowhere.
+  using File = std::function<std::filesystem::path()>;
+
+  // `file` is asked for, and read, by reload(). Throws what reading keys and opening the log throws.
+  Operations(ServeConfig config, File file, Overlay overlay);
   ~Operations();
 
   Authenticator& authenticator();
@@ -28,17 +31,20 @@ class Operations {
   Metrics& metrics();
   AccessLog& log();
 
-  // Keys, limits, trusted proxies and the log as the files say now; of the result the server takes the origins. What cannot be
-  // read is logged, and everything stays as it was. Any thread; never throws.
-  ServeConfig reload();
+  // Throws what is wrong with other settings; gives what takes them over elsewhere, and does not fail.
+  using Prepare = std::function<std::function<void()>(const ServeConfig&)>;
+
+  // Keys, limits, trusted proxies and the log as the files say now, and what `prepare` gives: all of it, or nothing when anything
+  // cannot be read or is wrong. The log tells which. Gives what holds then. Any thread; never throws.
+  ServeConfig reload(const Prepare& prepare = {});
 
  private:
   class Watcher;
-  void reload_or_throw();
+  void reload_or_throw(const Prepare& prepare);
 
   std::mutex reloading_;
   ServeConfig config_;
-  std::filesystem::path file_;
+  File file_;
   Overlay overlay_;
   AccessLog log_;
   Metrics metrics_;

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "base/error.h"
 #include "base/file.h"
 
 namespace minnow {
@@ -31,7 +32,7 @@ class OperationsTest : public testing::Test {
     return made.text;
   }
   std::unique_ptr<Operations> make(Operations::Overlay overlay = {}) {
-    return std::make_unique<Operations>(load_config(folder / "minnow.toml"), folder / "minnow.toml", std::move(overlay));
+    return std::make_unique<Operations>(load_config(folder / "minnow.toml"), [this] { return folder / "minnow.toml"; }, std::move(overlay));
   }
   static AuthResult ask(Operations& operations, const std::string& key) {
     HttpRequest request;
@@ -78,6 +79,56 @@ TEST_F(OperationsTest, AFileThatCannotBeReadChangesNothingAndIsLogged) {
   operations.reset();
   EXPECT_NE(logged().find("reload_failed"), std::string::npos);
   EXPECT_NE(logged().find("did you mean"), std::string::npos);
+}
+
+TEST_F(OperationsTest, AReloadTakesEverythingOrNothingAndTheLogSaysOneOfThem) {
+  write("[limits]\nrequests_per_minute = 1\n");
+  const std::string key = add_key();
+  auto operations = make();
+  EXPECT_EQ(status(ask(*operations, key)), 200);
+  write("[limits]\nrequests_per_minute = 100\n[server]\norigins = [\"*\"]\n");
+  int taken = 0;
+  operations->reload([](const ServeConfig&) -> std::function<void()> { fail(ErrorCode::kInvalidInput, "no such origin"); });
+  EXPECT_EQ(status(ask(*operations, key)), 429) << "keys and limits were right, but not taken over";
+  std::ofstream(folder / "keys.json") << "broken";
+  operations->reload([&](const ServeConfig&) { return [&] { ++taken; }; });
+  EXPECT_EQ(taken, 0);
+  std::filesystem::remove(folder / "keys.json");
+  operations->reload([&](const ServeConfig&) { return [&] { ++taken; }; });
+  EXPECT_EQ(taken, 0) << "the keys are gone";
+  const std::string second = add_key();
+  operations->reload([&](const ServeConfig& next) {
+    EXPECT_EQ(next.server.origins.size(), 1u);
+    return [&] { ++taken; };
+  });
+  EXPECT_EQ(taken, 1);
+  EXPECT_EQ(status(ask(*operations, second)), 200);
+  operations.reset();
+  const std::string log = logged();
+  const auto count = [&](const std::string& event) {
+    std::size_t n = 0;
+    for (std::size_t at = 0; (at = log.find("\"event\":\"" + event + "\"", at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  EXPECT_EQ(count("reload_failed"), 3u);
+  EXPECT_EQ(count("reloaded"), 1u);
+  EXPECT_NE(log.find("no such origin"), std::string::npos);
+}
+
+TEST_F(OperationsTest, AFileOfSettingsThatComesLaterIsRead) {
+  write("");
+  const std::string key = add_key();
+  const ServeConfig config = load_config(folder / "minnow.toml");
+  std::filesystem::path where;
+  Operations operations(config, [&] { return where; }, [&](ServeConfig& c) { c.keys.file = config.keys.file; });
+  EXPECT_EQ(status(ask(operations, key)), 200);
+  write("[limits]\nrequests_per_minute = 1\n");
+  operations.reload();
+  EXPECT_EQ(status(ask(operations, key)), 200) << "it is nowhere yet";
+  where = folder / "minnow.toml";
+  operations.reload();
+  ask(operations, key);
+  EXPECT_EQ(status(ask(operations, key)), 429);
 }
 
 TEST_F(OperationsTest, TellsWhichSettingsNeedARestart) {

@@ -160,16 +160,21 @@ asio::awaitable<void> Server::Impl::watch_signals() {
 
 void Server::Impl::reload() {
   core->queries.submit_first([this] {
-    try {
-      const ServerOptions& o = core->options;
+    const ServerOptions& o = core->options;
+    const auto prepare = [this, &o](const std::vector<std::string>& origins) -> std::function<void()> {
       auto fresh = load_tls(o);
-      const auto origins = o.reload ? o.reload() : o.origins;
       auto checks = std::make_shared<RequestChecks>(CheckOptions{.any_host = open_to_any_host, .hosts = o.hosts, .origins = origins});
-      asio::post(io, [this, fresh, checks] {
-        tls = fresh;
-        core->checks = std::move(*checks);
-        core->log("reloaded");
-      });
+      return [this, fresh, checks] {
+        asio::post(io, [this, fresh, checks] {
+          tls = fresh;
+          core->checks = std::move(*checks);
+        });
+      };
+    };
+    try {
+      if (o.reload) return o.reload(prepare);
+      prepare(o.origins)();
+      core->log("reloaded");
     } catch (const std::exception& error) {
       core->log(std::string("not reloaded: ") + error.what());
     }

@@ -28,8 +28,11 @@ struct ServerOptions {
   std::size_t max_requests = limits::kMaxRequestsInProgress;
   ServerTimes times;
 
-  // SIGHUP, on a worker: gives the origins that hold from now on. Certificates are read again besides.
-  std::function<std::vector<std::string>()> reload;
+  // Throws what is wrong with these origins or with the certificates as they are now; gives what takes them over.
+  using Prepare = std::function<std::function<void()>(const std::vector<std::string>& origins)>;
+  // SIGHUP, on a worker: reads the settings again and takes over all that they say, with what `prepare` gives, or nothing; and says
+  // in the log which. null: only certificates are read again.
+  std::function<void(const Prepare& prepare)> reload;
   std::function<void(std::string_view)> log;  // a line about the server itself; any thread; null: stderr
 };
 

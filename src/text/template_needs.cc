@@ -147,7 +147,39 @@ ToolForm TemplateNeeds::find_tool_form() const {
   return {};
 }
 
+// Whether a tool that has none keeps the template from rendering, and an empty one helps; at most 2 chats.
+bool TemplateNeeds::finds_descriptions_missing() const {
+  ChatTemplateInput input = chat_with_call();
+  input.messages.erase(input.messages.begin() + 1, input.messages.end());
+  const auto renders = [&] {
+    try {
+      rendered(with_functions_as_wanted(input));
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  OrderedJson& function = input.tools[0]["function"];
+  function.erase("description");
+  if (renders()) return false;
+  function["description"] = "";
+  return renders();
+}
+
 ChatTemplateInput TemplateNeeds::with_tools_as_wanted(ChatTemplateInput input) const {
+  const auto lacks_description = [](const OrderedJson& tool) {
+    return tool.is_object() && tool.contains("function") && tool["function"].is_object() && !tool["function"].contains("description");
+  };
+  const bool lacks_one = input.tools.is_array() && std::any_of(input.tools.begin(), input.tools.end(), lacks_description);
+  if (lacks_one && speaks_of_tools_ && wants_descriptions_.get([this] { return finds_descriptions_missing(); })) {
+    for (OrderedJson& tool : input.tools) {
+      if (lacks_description(tool)) tool["function"]["description"] = "";
+    }
+  }
+  return with_functions_as_wanted(std::move(input));
+}
+
+ChatTemplateInput TemplateNeeds::with_functions_as_wanted(ChatTemplateInput input) const {
   const bool matters = speaks_of_functions_ || (speaks_of_tools_ && input.tools.is_null());
   if (!matters) return input;
   const ToolForm& form = tool_form_.get([this] { return find_tool_form(); });

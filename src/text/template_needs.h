@@ -46,7 +46,7 @@ class Learned {
 
 // Templates are written against what their authors passed: most take no tools as none and arguments of calls
 // as objects, some do not. Each thing is found out when it is first asked for, by rendering small chats, at
-// most 13 in all; what the template's text does not speak of costs none. May be used from many threads.
+// most 15 in all; what the template's text does not speak of costs none. May be used from many threads.
 class TemplateNeeds {
  public:
   // `chat_template`, whose text `source` is, must outlive it.
@@ -63,9 +63,11 @@ class TemplateNeeds {
  private:
   ToolForm find_tool_form() const;
   CallForm find_call_form() const;
+  bool finds_descriptions_missing() const;
   SystemPlaces find_places() const;
   bool shows_question() const;
   ChatTemplateInput with_tools_as_wanted(ChatTemplateInput input) const;
+  ChatTemplateInput with_functions_as_wanted(ChatTemplateInput input) const;
   std::string rendered(ChatTemplateInput input) const;
   bool shows(OrderedJson messages, std::initializer_list<std::string_view> texts) const;
 
@@ -74,6 +76,7 @@ class TemplateNeeds {
   bool speaks_of_tools_, speaks_of_functions_, speaks_of_calls_;
   Learned<ToolForm> tool_form_;
   Learned<CallForm> call_form_;
+  Learned<bool> wants_descriptions_;  // of every tool, though APIs let them be absent
   Learned<bool> shows_question_, first_system_;
   Learned<SystemPlaces> places_;
 };

@@ -252,6 +252,17 @@ def chat_tools(c):
     c.check(all(d["index"] == 0 and "id" not in d for d in deltas[1:]), f"the others do not: {deltas[1:3]}")
     c.check(matches_schema("".join(d["function"]["arguments"] for d in deltas)), f"and together they are the arguments: {deltas}")
     c.check(chunks[-1]["choices"][0]["finish_reason"] == "tool_calls", f"{chunks[-1]}")
+    # A call that the room ends within: its arguments so far, streamed or not, and nothing of it as text.
+    for choice in ("required", {"type": "function", "function": {"name": "weather"}}):
+        for room in (2, 6, 30):
+            cut = chat(tools=[WEATHER], tool_choice=choice, seed=1, max_tokens=room)
+            whole, chunks = c.ask("/v1/chat/completions", cut)["choices"][0], c.chunks("/v1/chat/completions", cut)
+            deltas = [x["choices"][0]["delta"] for x in chunks]
+            pieces = [call["function"]["arguments"] for d in deltas for call in d.get("tool_calls", [])]
+            calls = whole["message"].get("tool_calls", [])
+            c.same("".join(call["function"]["arguments"] for call in calls), "".join(pieces), f"{choice}, {room} tokens: arguments of a call that was cut")
+            c.check(not whole["message"]["content"] and not any(d.get("content") for d in deltas), f"{choice}, {room} tokens: no content: {whole} {deltas}")
+            c.same(chunks[-1]["choices"][0]["finish_reason"], whole["finish_reason"], f"{choice}, {room} tokens: finish_reason")
 
 
 def chat_stream(c):

@@ -32,7 +32,7 @@ struct ChatEvent {
 struct ToolCall {
   std::string id;         // empty where the family writes none
   std::string name;
-  std::string arguments;  // one JSON object
+  std::string arguments;  // one JSON object, or a part of one where the answer ended within a call that was demanded
 };
 
 // A whole answer.

@@ -252,9 +252,6 @@ uint64_t choice_seed(uint64_t seed, int index) {
   return Random(seed + static_cast<uint64_t>(index) * 0x9e3779b97f4a7c15ull).next();
 }
 
-uint64_t random_seed() {
-  std::random_device device;
-  return (uint64_t{device()} << 32) | device();
-}
+uint64_t random_seed() { return std::random_device()(); }
 
 }  // namespace minnow

@@ -36,6 +36,7 @@ SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults,
 std::vector<std::string> read_stop(const RequestFields& body, std::string_view name);
 // The seed of choice number `index`: that of the request for the first one, then others that follow from it.
 uint64_t choice_seed(uint64_t seed, int index);
+// Below 2^32, so that clients can read it where it is shown, and send it again.
 uint64_t random_seed();
 
 }  // namespace minnow

@@ -33,6 +33,7 @@ std::string read_text_blocks(const RequestFields& holder, std::string_view name)
   for (const OrderedJson& item : holder.array(name, limits::kMaxContentParts)) {
     const RequestFields block(item, element_path(holder.path(name), index++));
     const std::string type = block.required_text("type");
+    check_cache_control(block);
     if (type != "text") refuse_block(block, type, "text");
     join(text, block.required_text("text"));
   }
@@ -80,6 +81,7 @@ class MessageReader {
     std::size_t index = 0;
     for (const OrderedJson& item : message.array("content", limits::kMaxContentParts)) {
       const RequestFields block(item, element_path(message.path("content"), index++));
+      check_cache_control(block);
       role == "user" ? read_user(block) : read_assistant(block);
     }
   }
@@ -132,6 +134,14 @@ class MessageReader {
 };
 
 }  // namespace
+
+void check_cache_control(const RequestFields& holder) {
+  if (!holder.has("cache_control")) return;
+  const RequestFields control = holder.object("cache_control");
+  control.required("type");
+  control.choice("type", "", {"ephemeral"});
+  control.choice("ttl", "5m", {"5m", "1h"});
+}
 
 OrderedJson read_anthropic_messages(const RequestFields& body) {
   OrderedJson messages = OrderedJson::array();

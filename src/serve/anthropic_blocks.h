@@ -11,4 +11,7 @@ namespace minnow {
 // documents among them.
 OrderedJson read_anthropic_messages(const RequestFields& body);
 
+// "cache_control" of a request, a tool or a block: {"type": "ephemeral"}. Prompts are remembered with or without it. Throws RequestError.
+void check_cache_control(const RequestFields& holder);
+
 }  // namespace minnow

@@ -244,6 +244,17 @@ TEST(AnthropicRequest, names_edits_that_there_is_no_need_of_and_refuses_others) 
   EXPECT_TRUE(refused(R"("context_management": 7)").starts_with("context_management: "));
 }
 
+TEST(AnthropicRequest, names_a_service_tier_and_checks_what_is_said_of_the_cache) {
+  EXPECT_EQ(with(R"("service_tier": "standard_only")").unused, std::vector<std::string>{"service_tier"});
+  EXPECT_TRUE(with(R"("service_tier": "auto", "cache_control": {"type": "ephemeral", "ttl": "1h"})").unused.empty());
+  EXPECT_TRUE(refused(R"("cache_control": 5)").starts_with("cache_control: "));
+  EXPECT_TRUE(refused(R"("cache_control": {"type": "forever"})").starts_with("cache_control.type: "));
+  EXPECT_TRUE(refused(R"("system": [{"type": "text", "text": "x", "cache_control": 5}])").starts_with("system[0].cache_control: "));
+  EXPECT_TRUE(refused(R"("tools": [{"name": "f", "input_schema": {}, "cache_control": 5}])").starts_with("tools[0].cache_control: "));
+  EXPECT_TRUE(refused_messages(R"([{"role": "user", "content": [{"type": "text", "text": "x", "cache_control": 5}]}])")
+                  .starts_with("messages[0].content[0].cache_control: "));
+}
+
 TEST(AnthropicRequest, lets_a_model_that_does_not_think_decide_not_to) {
   AnthropicModel plain = able();
   plain.can.thinking = false;

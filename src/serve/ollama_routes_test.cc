@@ -131,6 +131,16 @@ TEST(OllamaGenerate, keeps_to_the_context_that_is_asked_for) {
   EXPECT_EQ(more.headers[0].second, "num_ctx");
 }
 
+TEST(OllamaEmbed, tells_that_it_keeps_to_no_context_that_is_asked_for) {
+  Handlers server({"One"});
+  for (const char* path : {"/api/embed", "/api/embeddings"}) {
+    const auto answer = server.ask(routes(), "POST", path, R"({"model": "tiny", "options": {"num_ctx": 8}})");
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    ASSERT_EQ(answer.headers.size(), 1u);
+    EXPECT_EQ(answer.headers[0].second, "num_ctx");
+  }
+}
+
 TEST(OllamaGenerate, refuses_a_prompt_that_does_not_fit) {
   Handlers server({"One"});
   const std::string text = refused(server, "/api/generate", R"({"model": "tiny", "prompt": ")" + std::string(2000, 'x') + R"("})");

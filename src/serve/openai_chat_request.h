@@ -20,7 +20,6 @@ ModelFacts openai_facts(LoadedModel& model);
 struct ChatFields {
   ChatRequest request;
   std::vector<std::string> unused;  // fields without an effect
-  std::string request_id;           // vLLM's: part of the answer's id
   int64_t n = 1;
   bool stream = false;
   ChatFormatOptions format;  // what the request says of it

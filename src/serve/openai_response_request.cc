@@ -1,6 +1,7 @@
 #include "serve/openai_response_request.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 
@@ -14,6 +15,11 @@ namespace {
 constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMaxTopLogprobs = 20;
 
+// What answers can be asked to have as well. There is nothing here that most of them could show.
+constexpr std::array<std::string_view, 8> kIncludes = {
+    "file_search_call.results",          "web_search_call.results",       "web_search_call.action.sources", "message.input_image.image_url",
+    "computer_call_output.output.image_url", "code_interpreter_call.outputs", "reasoning.encrypted_content",    "message.output_text.logprobs"};
+
 void refuse_unsupported(const RequestFields& body) {
   if (body.boolean("background", false)) {
     body.refuse("background", "is not supported", "leave it out, and read the answer as it comes with stream");
@@ -21,6 +27,7 @@ void refuse_unsupported(const RequestFields& body) {
   for (const std::string_view name : {"conversation", "prompt", "context_management", "moderation", "messages"}) {
     if (body.has(name)) body.refuse(name, "is not supported", name == "messages" ? "use input, or /v1/chat/completions" : "leave it out");
   }
+  if (body.boolean("return_token_ids", false)) body.refuse("return_token_ids", "is not supported here", "use /v1/chat/completions");
   if (body.integer("n", 1, 1, kMaxInt) != 1) body.refuse("n", "must be 1", "use /v1/chat/completions for more choices");
 }
 
@@ -75,6 +82,10 @@ void read_items_and_messages(ResponseFields& fields, const RequestFields& body, 
 
 void read_logprobs(ResponseFields& fields, const RequestFields& body) {
   const std::vector<std::string> include = body.texts("include", 64);
+  for (const std::string& name : include) {
+    const bool is_known = std::find(kIncludes.begin(), kIncludes.end(), name) != kIncludes.end();
+    if (!is_known) body.refuse("include", fmt::format("each must be one of: {}", fmt::join(kIncludes, ", ")));
+  }
   const auto has = [&](std::string_view name) { return std::find(include.begin(), include.end(), name) != include.end(); };
   const int64_t top = body.integer("top_logprobs", 0, 0, kMaxTopLogprobs);
   fields.format.logprobs = top > 0 || has("message.output_text.logprobs");

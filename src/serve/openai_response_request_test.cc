@@ -111,6 +111,9 @@ TEST(ResponseRequest, asks_for_logprobs_by_include) {
 }
 
 TEST(ResponseRequest, refuses_what_it_cannot_do) {
+  EXPECT_EQ(refused_field(R"("include": ["zz"])"), "include");
+  EXPECT_EQ(refused_field(R"("include": ["web_search_call.action.sources"])"), "nothing");
+  EXPECT_EQ(refused_field(R"("return_token_ids": true)"), "return_token_ids");
   EXPECT_EQ(refused_field(R"("background": true)"), "background");
   EXPECT_EQ(refused_field(R"("conversation": "c")"), "conversation");
   EXPECT_EQ(refused_field(R"("truncation": "always")"), "truncation");

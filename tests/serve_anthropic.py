@@ -135,6 +135,8 @@ def refusals(c):
         c.check(error.get("request_id"), f"a request id: {error}")
     answer = c.server.post("/v1/messages", message(), headers={"anthropic-version": "2023-06-01"})
     c.check(answer.status == 200 and answer.headers.get("request-id"), f"with its version: {answer!r}")
+    answer = c.server.post("/v1/messages", message(max_tokens=0))
+    c.check(answer.status == 400 and answer.headers.get("request-id") == answer.json()["request_id"], f"an error's id in its head: {answer!r}")
 
 
 if __name__ == "__main__":

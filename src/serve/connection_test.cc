@@ -435,6 +435,7 @@ TEST_F(ConnectionTest, ErrorsOfOpenAiPathsAreInTheWordsOfAnthropicForItsClients)
     client.send(request);
     const std::string response = client.response();
     EXPECT_TRUE(has(response, R"({"type":"error","error":{"type":)")) << response;
+    EXPECT_TRUE(has(response, "\r\nrequest-id: req_")) << response;
   }
   client.send(get("/v1/fail"));
   EXPECT_TRUE(has(client.response(), R"("param":)"));

@@ -63,7 +63,7 @@ Outcome list_models(ModelSummaries& summaries, const HttpRequest& http, Services
   for (const ModelEntry& entry : services.models.list()) {
     if (http.caller.may_use(entry.name)) data.push_back(model_json(http, entry, summaries, services.models));
   }
-  if (is_anthropic(http)) return HttpResponse{.body = json_text(anthropic_page(http, data))};
+  if (is_anthropic(http)) return HttpResponse{.body = json_text(anthropic_page(http, data)), .headers = {{"request-id", http.id}}};
   return HttpResponse{.body = json_text({{"object", "list"}, {"data", std::move(data)}})};
 }
 

@@ -71,6 +71,10 @@ ModelFacts openai_facts(LoadedModel& model) {
   return {.sampling = default_sampling(Dialect::kOpenAi, model.model().metadata), .can = model.responder().capabilities()};
 }
 
+void check_chats(const RequestFields& body, const ModelFacts& model) {
+  if (!model.can.chat) body.refuse("model", "does not support chat: it has no chat template", "use /v1/completions to go on from a text");
+}
+
 void set_sampling(ChatRequest& request, SamplingFields fields) {
   if (fields.show_special) {
     throw RequestError("skip_special_tokens", "skip_special_tokens: must be true for chats", "use /v1/completions to see control tokens");
@@ -145,6 +149,7 @@ OrderedJson read_metadata(const RequestFields& body) {
 }
 
 ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
+  check_chats(body, model);
   refuse_unsupported(body);
   ChatFields fields;
   ChatRequest& request = fields.request;

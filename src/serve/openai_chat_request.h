@@ -30,6 +30,8 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model);
 
 // --- parts that other routes have as well
 
+// Throws RequestError for a model without a chat template.
+void check_chats(const RequestFields& body, const ModelFacts& model);
 // Sampling, length and ends. Control tokens cannot be shown in chats: their marks are what an answer is taken apart by.
 void set_sampling(ChatRequest& request, SamplingFields fields);
 // Tools and how they are to be called; with `can` of a model whose template does not show them, tools are refused.

@@ -80,6 +80,7 @@ TEST(ChatRequestFields, say_which_tools_are_strict) {
 }
 
 TEST(ChatRequestFields, refuse_what_the_model_cannot_do) {
+  EXPECT_EQ(refused_field("", {.chat = false}), "model");
   ResponderCapabilities plain = kAll;
   plain.tools = plain.thinking = false;
   EXPECT_EQ(refused_field(kTools, plain), "tools");

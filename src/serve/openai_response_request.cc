@@ -143,6 +143,7 @@ OrderedJson response_json(const ResponseFields& fields, const RequestFields& bod
 }  // namespace
 
 ResponseFields read_response(const RequestFields& body, const ModelFacts& model, const StoredContext& stored) {
+  check_chats(body, model);
   refuse_unsupported(body);
   ResponseFields fields;
   ChatRequest& request = fields.request;

@@ -227,6 +227,7 @@ std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
   GenerateRequest generate = generate_request(request);
   generate.prompt = tokens_of(request, rendered);
   generate.show_special = true;  // the marks of calls are control tokens in most families
+  generate.show_end = false;
   const bool with_tools = has_tools(request);
   if (request.constraint.kind == ConstraintSpec::Kind::kNone && !with_tools && !request.continue_last &&
       own_format_.kind != ConstraintSpec::Kind::kNone) {

@@ -379,6 +379,22 @@ TEST(LocalResponder, TokensOfAnEarlierConversationComeBefore) {
   EXPECT_EQ(responder.prompt(request), expected);
 }
 
+TEST(LocalResponder, GivesNoTextToAnEndThatAChatGoesOnAfter) {
+  const auto engine = test::engine_that_says({"upon", " a time"}, kTemplate);
+  LocalResponder responder(*engine);
+  ChatRequest chat = greedy("x");
+  chat.ignore_end = true;
+  chat.max_tokens = 6;
+  chat.n_logprobs = 0;
+  const ChatReply reply = responder.respond(chat)->wait();
+  EXPECT_EQ(reply.content, "upon a timeupon a time");
+  EXPECT_EQ(reply.tokens.size(), 6u);
+  EXPECT_EQ(reply.logprobs.size(), 6u);
+  TextRequest text{.prompt = "x", .max_tokens = 4, .show_special = true, .ignore_end = true};
+  text.sampling.temperature = 0;
+  EXPECT_EQ(responder.complete(text)->wait().content, "upon a time</s>upon") << "where control tokens are asked for, this is one";
+}
+
 TEST(LocalResponder, GoesOnFromPlainTextWithoutATemplate) {
   const auto engine = test::engine_that_says({"upon", " a time", "<think>"}, "");
   LocalResponder responder(*engine, "", ChatTemplateNeed::kOptional);

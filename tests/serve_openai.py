@@ -362,6 +362,9 @@ def responses(c):
     base = {"model": "tiny", "max_output_tokens": 16, "seed": 1}
     first = c.ask(path, {**base, "input": "hi", "instructions": "be brief", "metadata": {"a": "b"}})
     c.has(first, RESPONSE_KEYS, "a response")
+    begun = json.loads(c.stream(path, {**base, "input": "hi"})[0][1])["response"]
+    c.has(begun, RESPONSE_KEYS, "a response that has begun")
+    c.check(begun["usage"] is None, f"nothing is used yet: {begun}")
     c.check(first["id"].startswith("resp_") and first["object"] == "response" and first["metadata"] == {"a": "b"}, f"{first}")
     c.check(first["status"] in ("completed", "incomplete") and (first["status"] == "completed") == (first["incomplete_details"] is None), f"{first}")
     c.has(first["usage"], "input_tokens input_tokens_details output_tokens output_tokens_details total_tokens", "usage")

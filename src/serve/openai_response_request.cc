@@ -135,7 +135,7 @@ OrderedJson response_json(const ResponseFields& fields, const RequestFields& bod
       {"tool_choice", given(body, "tool_choice", "auto")}, {"tools", tools_json(body, strict_is_unused)},
       {"top_logprobs", std::max(0, fields.request.n_logprobs)}, {"top_p", given(body, "top_p", sampling.top_p)},
       {"presence_penalty", given(body, "presence_penalty", 0)}, {"frequency_penalty", given(body, "frequency_penalty", 0)},
-      {"truncation", body.choice("truncation", "disabled", {"auto", "disabled"})}, {"metadata", read_metadata(body)}};
+      {"truncation", body.choice("truncation", "disabled", {"auto", "disabled"})}, {"usage", nullptr}, {"metadata", read_metadata(body)}};
   if (body.has("user")) response["user"] = body.text("user");
   return response;
 }

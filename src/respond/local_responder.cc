@@ -117,14 +117,21 @@ LocalResponder::LocalResponder(Engine& engine, const std::string& template_overr
       constraints_(engine.tokenizer()) {
   const std::string& chat_template = template_of(engine.model(), template_override);
   if (chat_template.empty() && need == ChatTemplateNeed::kRequired) refuse_without_template();
-  if (!chat_template.empty()) {
-    Chat known{.encoder = ChatEncoder(engine.tokenizer(), chat_template), .format = output_format_for_template(chat_template)};
-    known.system = system_places(known.encoder);
-    chat_ = std::make_unique<const Chat>(std::move(known));
+  try {
+    if (!chat_template.empty()) read_template(chat_template);
+  } catch (const Error& error) {
+    if (need == ChatTemplateNeed::kRequired) throw;
+    template_error_ = fmt::format("this model's chat template cannot be read: {}", error.what());
   }
   const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
   if (schema.empty()) return;
   own_format_ = {.kind = ConstraintSpec::Kind::kSchema, .text = schema, .choices = {}, .compact = true, .copies = true};
+}
+
+void LocalResponder::read_template(const std::string& text) {
+  Chat known{.encoder = ChatEncoder(engine_.tokenizer(), text), .format = output_format_for_template(text)};
+  known.system = system_places(known.encoder);
+  chat_ = std::make_unique<const Chat>(std::move(known));
 }
 
 // With the words of the last message where the format copies them.
@@ -141,6 +148,7 @@ std::shared_ptr<const TokenConstraint> LocalResponder::compiled(const ChatReques
 LocalResponder::~LocalResponder() = default;
 
 const LocalResponder::Chat& LocalResponder::chat() const {
+  if (!template_error_.empty()) throw Error(ErrorCode::kInvalidInput, template_error_, "texts can still be gone on from");
   if (chat_ == nullptr) refuse_without_template();
   return *chat_;
 }

@@ -379,6 +379,17 @@ TEST(LocalResponder, TokensOfAnEarlierConversationComeBefore) {
   EXPECT_EQ(responder.prompt(request), expected);
 }
 
+TEST(LocalResponder, GoesOnFromPlainTextThoughItsTemplateDoesNotParse) {
+  const auto engine = test::engine_that_says({"upon", " a time"}, "{% if %}");
+  LocalResponder responder(*engine, "", ChatTemplateNeed::kOptional);
+  EXPECT_NE(test::refusal([&] { responder.respond(greedy("x")); }).find("this model's chat template cannot be read: "), std::string::npos);
+  EXPECT_FALSE(test::refusal([&] { responder.render(question("x")); }).empty());
+  TextRequest request{.prompt = "Once", .max_tokens = 9};
+  request.sampling.temperature = 0;
+  EXPECT_EQ(responder.complete(request)->wait().content, "upon a time");
+  EXPECT_THROW(LocalResponder(*engine, ""), Error) << "where chats are what it is for";
+}
+
 TEST(LocalResponder, GivesNoTextToAnEndThatAChatGoesOnAfter) {
   const auto engine = test::engine_that_says({"upon", " a time"}, kTemplate);
   LocalResponder responder(*engine);

@@ -119,7 +119,7 @@ enum class ChatTemplateNeed : uint8_t { kRequired, kOptional };
 class LocalResponder final : public Responder {
  public:
   // The engine must outlive the responder. `template_override` replaces the model's template when not empty.
-  // Throws kNotFound when there is neither (kOptional: chats are refused so, one by one), kInvalidInput when it does not parse.
+  // Throws kNotFound when there is neither, kInvalidInput when it does not parse (kOptional: chats are refused so, one by one).
   // A GGUF model may carry a JSON schema in its metadata, minnow.response_schema: then answers to requests that name no format
   // and no tools are held to it, compact, and the likeliest one is given.
   explicit LocalResponder(Engine& engine, const std::string& template_override = {},
@@ -139,6 +139,7 @@ class LocalResponder final : public Responder {
  private:
   struct Chat;  // what is known of a model's chats
   const Chat& chat() const;
+  void read_template(const std::string& text);
   std::string rendered(const ChatRequest& request) const;  // with the encoder's guards
   std::vector<TokenId> tokens_of(const ChatRequest& request, const std::string& rendered) const;
   std::unique_ptr<AnswerReader> hold(GenerateRequest& generate, const ChatRequest& request, const std::string& rendered);
@@ -146,7 +147,8 @@ class LocalResponder final : public Responder {
   std::shared_ptr<const TokenConstraint> compiled(const ChatRequest& request);
 
   Engine& engine_;
-  std::unique_ptr<const Chat> chat_;  // null without a template
+  std::unique_ptr<const Chat> chat_;  // null without a template, and without one that can be read
+  std::string template_error_;        // of one that cannot
   std::optional<FillTokens> fill_;
   ResponderCapabilities capabilities_;
   ConstraintCompiler constraints_;

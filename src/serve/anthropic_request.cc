@@ -202,7 +202,7 @@ AnthropicFields read_anthropic(const RequestFields& body, const AnthropicModel& 
   AnthropicFields fields;
   ChatRequest& request = fields.request;
   read_max_tokens(request, body, with_answer);
-  request.messages = read_anthropic_messages(body);
+  request.messages = read_anthropic_messages(body, fields.unused);
   set_continuation(request, body);
   set_sampling(request, body, model.sampling);
   set_output(fields, body, model);

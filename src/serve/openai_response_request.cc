@@ -4,8 +4,10 @@
 #include <array>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "serve/openai_messages.h"
 #include "serve/response_format.h"
 
@@ -67,6 +69,20 @@ class StoredItems {
   std::map<std::string, std::map<std::string, OrderedJson>> responses_;  // items by id, of responses by id
 };
 
+// Templates show the output of a call behind the call.
+void check_outputs(const OrderedJson& items) {
+  std::set<std::string> called;
+  for (const OrderedJson& item : items) {
+    const auto& type = item["type"].get_ref<const std::string&>();
+    const bool is_custom = type == "custom_tool_call_output";
+    if (type == "function_call" || type == "custom_tool_call") called.insert(item["call_id"].get<std::string>());
+    if (!is_custom && type != "function_call_output") continue;
+    const auto& id = item["call_id"].get_ref<const std::string&>();
+    if (called.contains(id)) continue;
+    throw RequestError("input", fmt::format("No tool call found for {} call output with call_id {}.", is_custom ? "custom tool" : "function", to_valid_utf8(id)));
+  }
+}
+
 void read_items_and_messages(ResponseFields& fields, const RequestFields& body, const StoredContext& stored) {
   fields.items = items_before(body, stored);
   fields.input_begin = fields.items.size();
@@ -77,6 +93,7 @@ void read_items_and_messages(ResponseFields& fields, const RequestFields& body, 
     body.refuse("input", fmt::format("with what came before these are {} items, allowed: {}", fields.items.size(),
                                      limits::kMaxChatMessages));
   }
+  check_outputs(fields.items);
   fields.request.messages = messages_of_items(fields.items, body.text("instructions"));
 }
 

@@ -111,6 +111,21 @@ TEST(ResponseRequest, asks_for_logprobs_by_include) {
   EXPECT_TRUE(read(R"({"input": "hi", "include": ["reasoning.encrypted_content"]})").format.encode_reasoning);
 }
 
+TEST(ResponseRequest, refuses_an_output_without_its_call) {
+  const std::string call = R"({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"})";
+  const std::string output = R"({"type": "function_call_output", "call_id": "c", "output": "o"})";
+  EXPECT_EQ(read(R"({"input": [)" + call + "," + output + "]}").request.messages.size(), 2u);
+  for (const std::string& input : {output, output + "," + call, call + R"(, {"type": "custom_tool_call_output", "call_id": "d", "output": "o"})"}) {
+    try {
+      read(R"({"input": [)" + input + "]}");
+      ADD_FAILURE() << input;
+    } catch (const RequestError& error) {
+      EXPECT_EQ(error.param(), "input");
+      EXPECT_TRUE(std::string(error.what()).starts_with("No tool call found for ")) << error.what();
+    }
+  }
+}
+
 TEST(ResponseRequest, refuses_what_it_cannot_do) {
   EXPECT_EQ(refused_field(R"("include": ["zz"])"), "include");
   EXPECT_EQ(refused_field(R"("include": ["web_search_call.action.sources"])"), "nothing");

@@ -288,7 +288,9 @@ void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> l
   }
   if (end) return finish(s, *end);
   Event event;
-  if (s.text.release(event)) s.state->push(std::move(event));
+  if (!s.text.release(event)) return;
+  event.stats = s.stats;
+  s.state->push(std::move(event));
 }
 
 void Engine::Impl::count_step(int64_t n_tokens) {

@@ -146,7 +146,7 @@ struct Event {
   std::string stop_string;       // for kStopString: the one that was found, or
   TokenId stop_token = kNoToken; // the token that was
   std::string error;             // for kError
-  GenerationStats stats;
+  GenerationStats stats;         // before the end: as far as they are, the prompt's tokens whole
 };
 
 // Where the events of an answer come from: an engine, or whatever stands for one.

@@ -25,7 +25,7 @@ struct ChatEvent {
   std::string stop_string;              // for kStopString: the one that was found, or
   TokenId stop_token = kNoToken;        // the token that was
   std::string error;                    // for kError
-  GenerationStats stats;
+  GenerationStats stats;                // as in Event
   int64_t reasoning_tokens = 0;         // of the whole answer, as far as events tell: one with both is counted by lengths of texts
 };
 

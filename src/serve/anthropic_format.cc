@@ -77,8 +77,11 @@ OrderedJson input_json(const std::string& arguments) {
 
 }  // namespace
 
-void AnthropicFormat::begin(std::string& out) {
-  const GenerationStats stats{.prompt_tokens = options_.prompt_tokens};
+// When the first event is there: how many tokens of the prompt were remembered is not known before.
+void AnthropicFormat::begin_message(GenerationStats stats, std::string& out) {
+  has_begun_ = true;
+  if (stats.prompt_tokens == 0) stats = {.prompt_tokens = options_.prompt_tokens};
+  stats.generated_tokens = 0;
   const OrderedJson message = {{"id", options_.id},       {"type", "message"},       {"role", "assistant"},
                                {"model", options_.model}, {"content", OrderedJson::array()}, {"stop_reason", nullptr},
                                {"stop_sequence", nullptr}, {"usage", usage_json(stats)}};
@@ -136,6 +139,7 @@ void AnthropicFormat::output(const ChatOutputEvent& e, std::string& out) {
 }
 
 void AnthropicFormat::event(int, const ChatEvent& event, std::string& out) {
+  if (!has_begun_) begin_message(event.stats, out);
   for (const ChatOutputEvent& e : event.output) {
     const bool is_text = e.kind == Kind::kContent || e.kind == Kind::kReasoning;
     if (!is_text || !e.text.empty()) output(e, out);

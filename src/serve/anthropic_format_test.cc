@@ -107,6 +107,16 @@ TEST(AnthropicStream, numbers_its_blocks_without_gaps) {
   EXPECT_EQ(all[18]["delta"]["stop_reason"], "tool_use");
 }
 
+TEST(AnthropicStream, tells_of_the_prompt_at_its_beginning_what_it_tells_at_its_end) {
+  ChatEvent first = content("a");
+  first.stats = stats_of(10, 4, 1);
+  const auto all = stream({first, ended()});
+  const OrderedJson begun = all[0]["message"]["usage"], over = all[all.size() - 2]["usage"];
+  EXPECT_EQ(begun.dump(), R"({"input_tokens":6,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":0})");
+  EXPECT_EQ(over["input_tokens"], 6);
+  EXPECT_EQ(over["cache_read_input_tokens"], 4);
+}
+
 TEST(AnthropicStream, begins_no_block_for_a_call_that_breaks) {
   ChatEvent broken;
   broken.output = {{Kind::kCallBroken, 0, {}, {}}, {Kind::kContent, 0, "<call>", {}}};

@@ -499,6 +499,10 @@ def embeddings(c):
     by_ids = c.ask(path, {"model": "tiny", "input": ids})["data"][0]["embedding"]
     c.check(max(abs(a - b) for a, b in zip(by_ids, vector)) < 1e-6, "token ids give what their text gives")
     c.check(len(c.ask(path, {"model": "tiny", "input": [ids, ids]})["data"]) == 2, "lists of token ids")
+    for name in ("/embedding", "/embeddings"):  # llama-server's
+        plain = c.ask(name, {"model": "tiny", "content": ["hi", "the he"]})
+        c.check([x["index"] for x in plain] == [0, 1] and plain[0]["embedding"][0] == vector, f"{name}: {str(plain)[:200]}")
+    c.check(c.server.get("/models").json() == c.server.get("/v1/models").json() and c.server.get("/lora-adapters").json() == [], "llama-server's lists")
     short = c.ask(path, {"model": "tiny", "input": "hi", "dimensions": 8})["data"][0]["embedding"]
     c.check(len(short) == 8 and abs(math.sqrt(sum(x * x for x in short)) - 1) < 1e-3, "fewer dimensions")
     for param, body in (("input", {}), ("input", {"input": []}), ("input", {"input": ""}), ("input[1]", {"input": ["a", 5]}), ("encoding_format", {"input": "a", "encoding_format": "hex"}),

@@ -221,6 +221,11 @@ TEST(LlamaServer, renders_a_chat) {
             "user: hi\n<no>assistant:");
 }
 
+TEST(LlamaServer, has_no_adapters) {
+  Handlers server({"One"});
+  EXPECT_EQ(server.ask(routes(), "GET", "/lora-adapters").body, "[]");
+}
+
 TEST(LlamaServer, renders_no_chat_without_a_template) {
   Handlers server({"One"}, "");
   const auto answer = server.ask(routes(), "POST", "/apply-template", R"({"messages": [{"role": "user", "content": "x"}]})");

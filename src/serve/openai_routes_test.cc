@@ -75,6 +75,7 @@ TEST_F(OpenAiRoutes, list_models_as_an_array_even_when_there_is_none) {
   EXPECT_EQ(document("GET", "/v1/models", "").dump(), R"({"object":"list","data":[]})");
   add_models();
   EXPECT_EQ(document("GET", "/v1/models", "")["data"][0].dump(), R"({"id":"one","object":"model","created":1700000000,"owned_by":"minnow"})");
+  EXPECT_EQ(document("GET", "/models", ""), document("GET", "/v1/models", ""));
   EXPECT_EQ(document("GET", "/v1/models/{model}", "", {"two"})["id"], "two");
   EXPECT_EQ(refused("GET", "/v1/models/{model}", "", {"three"}), ErrorCode::kNotFound);
 }
@@ -208,6 +209,10 @@ TEST_F(OpenAiRoutes, refuse_vectors_and_ranks_before_a_model_is_asked) {
     EXPECT_EQ(refused("POST", "/v1/rerank", body), ErrorCode::kInvalidInput) << body;
   }
   EXPECT_EQ(refused("POST", "/v1/embeddings", R"({"model": "one", "input": "a"})"), ErrorCode::kUnsupported);
+  for (const char* body : {R"({"content": ""})", R"({"content": [[]]})", R"({"content": "a", "embd_normalize": 1})", R"({})"}) {
+    EXPECT_EQ(refused("POST", "/embedding", body), ErrorCode::kInvalidInput) << body;
+  }
+  for (const char* path : {"/embedding", "/embeddings"}) EXPECT_EQ(refused("POST", path, R"({"model": "one", "content": "a"})"), ErrorCode::kUnsupported);
 }
 
 TEST_F(OpenAiRoutes, start_no_answer_before_the_server_does) {

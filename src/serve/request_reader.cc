@@ -121,7 +121,8 @@ struct RequestReader::Impl final : http::basic_parser<true> {
   }
   std::size_t on_body_impl(string_view body, error_code& ec) override { return take_body(body, ec); }
   std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code& ec) override { return take_body(body, ec); }
-  void on_chunk_header_impl(std::uint64_t size, string_view, error_code& ec) override {
+  void on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& ec) override {
+    if (has_bare_line_end(view(extensions))) return refuse(400, std::string(kBareLineEnd), ec);  // escaped, in quotes
     if (size > max_body - request.body.size()) refuse(413, "the request's body is too large", ec);
   }
   void on_finish_impl(error_code&) override {}

@@ -148,7 +148,8 @@ TEST(RequestReader, LinesThatEndWithLineFeedAloneAreRefusedAtOnce) {
   const std::string chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (const std::size_t step : {1u, 7u, 1u << 20}) {
     for (const std::string& text : {std::string("GET / HTTP/1.1\nHost: a\n\n"), std::string("GET / HTTP/1.1\r\nHost: a\n\n"), chunked + "5\nhello\n0\n\n",
-                                    chunked + "5\r\nhello\n", chunked + "5\r\nhello\r\n0\n\n"}) {
+                                    chunked + "5\r\nhello\n", chunked + "5\r\nhello\r\n0\n\n",
+                                    chunked + "5;a=\"\\\n\"\r\nhello\r\n0\r\n\r\n"}) {
       EXPECT_EQ(read(text, step).status, 400) << text;
     }
   }

@@ -1,5 +1,6 @@
 #include "respond/forced_calls.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -18,12 +19,12 @@ class CallReader final : public AnswerReader {
 
   Events feed(std::string_view piece) override {
     Events out;
-    if (piece.empty()) return out;
     if (arguments_.empty()) {
+      piece.remove_prefix(std::min(piece.find_first_not_of(" \t\r\n"), piece.size()));
       if (!piece.starts_with('{')) return out;
       out.push_back({Kind::kCallBegin, 0, name_, {}});
     }
-    out.push_back({Kind::kCallArguments, 0, std::string(piece), {}});
+    if (!piece.empty()) out.push_back({Kind::kCallArguments, 0, std::string(piece), {}});
     arguments_ += piece;
     return out;
   }

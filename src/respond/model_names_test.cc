@@ -52,7 +52,9 @@ TEST_F(ModelNamesIn, AreFoundInAnyCaseWithTheTagOrTheEnding) {
     EXPECT_EQ(entry->bytes, 3u);
     EXPECT_GT(entry->modified_unix, 1'600'000'000);
   }
-  for (const char* name : {"", "tiny", "tiny-1.5:other", "../Tiny-1.5", ":latest", ".gguf", "library/", "somebody/tiny-1.5"}) EXPECT_EQ(names.find(name), nullptr) << name;
+  for (const char* name : {"", "tiny", "tiny-1.5:other", "../Tiny-1.5", ":latest", ".gguf", "library/", "somebody/tiny-1.5"}) {
+    EXPECT_EQ(names.find(name), nullptr) << name;
+  }
   EXPECT_EQ(names.nearest("tiny-1.6"), "Tiny-1.5");
   EXPECT_EQ(names.nearest("something else"), "");
 }

@@ -12,10 +12,8 @@ namespace {
 
 // What only Anthropic's service can read, or do.
 constexpr std::array<std::string_view, 10> kOfTheService = {
-    "redacted_thinking",          "server_tool_use",                 "web_search_tool_result",
-    "web_fetch_tool_result",      "code_execution_tool_result",      "bash_code_execution_tool_result",
-    "tool_search_tool_result",    "text_editor_code_execution_tool_result",
-    "mcp_tool_use",               "mcp_tool_result"};
+    "redacted_thinking", "server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result",
+    "bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "tool_search_tool_result", "mcp_tool_use", "mcp_tool_result"};
 
 [[noreturn]] void refuse_block(const RequestFields& block, const std::string& type, std::string_view allowed) {
   for (const std::string_view kind : {"image", "document", "audio", "video", "container_upload", "search_result"}) {

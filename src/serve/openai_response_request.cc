@@ -19,8 +19,8 @@ constexpr int64_t kMaxTopLogprobs = 20;
 
 // What answers can be asked to have as well. There is nothing here that most of them could show.
 constexpr std::array<std::string_view, 8> kIncludes = {
-    "file_search_call.results",          "web_search_call.results",       "web_search_call.action.sources", "message.input_image.image_url",
-    "computer_call_output.output.image_url", "code_interpreter_call.outputs", "reasoning.encrypted_content",    "message.output_text.logprobs"};
+    "file_search_call.results", "web_search_call.results", "web_search_call.action.sources", "message.input_image.image_url",
+    "computer_call_output.output.image_url", "code_interpreter_call.outputs", "reasoning.encrypted_content", "message.output_text.logprobs"};
 
 void refuse_unsupported(const RequestFields& body) {
   if (body.boolean("background", false)) {

@@ -26,6 +26,9 @@ def put_together(c, events):
     c.same([name for name, _ in events], kinds, "names of events")
     kinds = [k for k in kinds if k != "ping"]
     c.same((kinds[0], kinds[-2:]), ("message_start", ["message_delta", "message_stop"]), "beginning and end")
+    start, delta = (next(data for _, data in events if data["type"] == kind) for kind in ("message_start", "message_delta"))
+    for key in ("input_tokens", "cache_read_input_tokens"):
+        c.same(start["message"]["usage"][key], delta["usage"][key], f"{key} at the beginning and at the end")
     blocks, is_open = [], False
     for _, data in events:
         if data["type"] == "content_block_start":
@@ -135,6 +138,8 @@ def refusals(c):
         c.check(error.get("request_id"), f"a request id: {error}")
     answer = c.server.post("/v1/messages", message(), headers={"anthropic-version": "2023-06-01"})
     c.check(answer.status == 200 and answer.headers.get("request-id"), f"with its version: {answer!r}")
+    answer = c.server.post("/v1/messages", message(max_tokens=0))
+    c.check(answer.status == 400 and answer.headers.get("request-id") == answer.json()["request_id"], f"an error's id in its head: {answer!r}")
 
 
 if __name__ == "__main__":

@@ -147,7 +147,10 @@ def bodies(entry):
 
 def as_documented(path, value):
     """OpenAI's document describes whole answers of /v1/completions only, and no echo of a prompt: chunks have a finish_reason and
-    a usage of null until the last one, and the first token of all has no log probability. Nor does it know of embeddings in base64."""
+    a usage of null until the last one, and the first token of all has no log probability. Nor does it know of embeddings in base64, nor of
+    the usage of null that responses have in the events of its own examples, until they are over."""
+    if path == "/v1/responses" and isinstance(value.get("response"), dict) and value["response"].get("usage", {}) is None:
+        del value["response"]["usage"]
     if path == "/v1/completions":
         if value.get("usage", {}) is None:
             del value["usage"]

@@ -210,7 +210,9 @@ def errors(c, server):
     many = get("/health", *[f"X-{i}: y" for i in range(150)])
     big_body = get("/v1/chat/completions", "Content-Length: 9000000", method="POST")
     chunked = get("/v1/chat/completions", "Transfer-Encoding: chunked", method="POST") + "900000\r\n"
-    for request, expected in ((big_head, 431), (many, 431), (big_body, 413), (chunked, 413), ("nonsense\r\n\r\n", 400), ("GET / HTTP/3.0\r\n\r\n", 505),
+    for request, expected in ((big_head, 431), (many, 431), (big_body, 413), (chunked, 413), ("nonsense\r\n\r\n", 400), ("GET / HTTP/1.1\nHost: localhost\n\n", 400),
+                              (get("/v1/chat/completions", "Transfer-Encoding: chunked", method="POST") + "2\n{}\n0\n\n", 400),
+                              ("GET / HTTP/3.0\r\n\r\n", 505),
                               ("GET /health HTTP/1.1\r\n\r\n", 400), (get("/health", "Host: other"), 400),
                               (get("/v1/chat/completions", "Content-Length: 3", "Transfer-Encoding: chunked", method="POST") + "0\r\n\r\n", 400),
                               (get("/v1/chat/completions", "Content-Length: 2", "Content-Encoding: gzip", method="POST") + "{}", 415)):
@@ -224,8 +226,8 @@ def errors(c, server):
         try:
             for _ in range(90):
                 r.send("x" * 100000)
-        except OSError:
-            pass
+        except OSError as error:
+            c.check(False, f"a client that reads nothing before all is sent: {error}")
         c.check(r.response()[0] == 413, "413 reaches a client that sends on")
 
 

@@ -59,6 +59,7 @@ def chats(c):
     c.same(whole["message"], {"role": "assistant", "content": "Hello, world!"}, "the message")
     named = c.ask("/api/chat", chat(stream=False, model=f"{MODEL}:latest"))
     c.same((named["model"], named["message"]["content"]), (f"{MODEL}:latest", "Hello, world!"), "a name with its tag")
+    c.same(c.ask("/api/chat", chat(stream=False, model=f"library/{MODEL}"))["message"]["content"], "Hello, world!", "a name in Ollama's own namespace")
 
 
 def thinking(c):
@@ -124,7 +125,7 @@ def loading(c):
 
 def listing(c):
     model = c.ask("/api/tags", None, method="GET")["models"][0]
-    c.check(model["name"].startswith(MODEL) and model["model"] == model["name"] and model["size"] > 1000, f"{model}")
+    c.check(model["name"] == f"{MODEL}:latest" and model["model"] == model["name"] and model["size"] > 1000, f"{model}")
     c.check(re.fullmatch("[0-9a-f]{64}", model["digest"]) and TIME.match(model["modified_at"]), f"{model}")
     details = model["details"]
     c.same((details["format"], details["family"], details["families"]), ("gguf", "llama", ["llama"]), "details")

@@ -252,6 +252,17 @@ def chat_tools(c):
     c.check(all(d["index"] == 0 and "id" not in d for d in deltas[1:]), f"the others do not: {deltas[1:3]}")
     c.check(matches_schema("".join(d["function"]["arguments"] for d in deltas)), f"and together they are the arguments: {deltas}")
     c.check(chunks[-1]["choices"][0]["finish_reason"] == "tool_calls", f"{chunks[-1]}")
+    # A call that the room ends within: its arguments so far, streamed or not, and nothing of it as text.
+    for choice in ("required", {"type": "function", "function": {"name": "weather"}}):
+        for room in (2, 6, 30):
+            cut = chat(tools=[WEATHER], tool_choice=choice, seed=1, max_tokens=room)
+            whole, chunks = c.ask("/v1/chat/completions", cut)["choices"][0], c.chunks("/v1/chat/completions", cut)
+            deltas = [x["choices"][0]["delta"] for x in chunks]
+            pieces = [call["function"]["arguments"] for d in deltas for call in d.get("tool_calls", [])]
+            calls = whole["message"].get("tool_calls", [])
+            c.same("".join(call["function"]["arguments"] for call in calls), "".join(pieces), f"{choice}, {room} tokens: arguments of a call that was cut")
+            c.check(not whole["message"]["content"] and not any(d.get("content") for d in deltas), f"{choice}, {room} tokens: no content: {whole} {deltas}")
+            c.same(chunks[-1]["choices"][0]["finish_reason"], whole["finish_reason"], f"{choice}, {room} tokens: finish_reason")
 
 
 def chat_stream(c):
@@ -351,6 +362,9 @@ def responses(c):
     base = {"model": "tiny", "max_output_tokens": 16, "seed": 1}
     first = c.ask(path, {**base, "input": "hi", "instructions": "be brief", "metadata": {"a": "b"}})
     c.has(first, RESPONSE_KEYS, "a response")
+    begun = json.loads(c.stream(path, {**base, "input": "hi"})[0][1])["response"]
+    c.has(begun, RESPONSE_KEYS, "a response that has begun")
+    c.check(begun["usage"] is None, f"nothing is used yet: {begun}")
     c.check(first["id"].startswith("resp_") and first["object"] == "response" and first["metadata"] == {"a": "b"}, f"{first}")
     c.check(first["status"] in ("completed", "incomplete") and (first["status"] == "completed") == (first["incomplete_details"] is None), f"{first}")
     c.has(first["usage"], "input_tokens input_tokens_details output_tokens output_tokens_details total_tokens", "usage")
@@ -485,6 +499,10 @@ def embeddings(c):
     by_ids = c.ask(path, {"model": "tiny", "input": ids})["data"][0]["embedding"]
     c.check(max(abs(a - b) for a, b in zip(by_ids, vector)) < 1e-6, "token ids give what their text gives")
     c.check(len(c.ask(path, {"model": "tiny", "input": [ids, ids]})["data"]) == 2, "lists of token ids")
+    for name in ("/embedding", "/embeddings"):  # llama-server's
+        plain = c.ask(name, {"model": "tiny", "content": ["hi", "the he"]})
+        c.check([x["index"] for x in plain] == [0, 1] and plain[0]["embedding"][0] == vector, f"{name}: {str(plain)[:200]}")
+    c.check(c.server.get("/models").json() == c.server.get("/v1/models").json() and c.server.get("/lora-adapters").json() == [], "llama-server's lists")
     short = c.ask(path, {"model": "tiny", "input": "hi", "dimensions": 8})["data"][0]["embedding"]
     c.check(len(short) == 8 and abs(math.sqrt(sum(x * x for x in short)) - 1) < 1e-3, "fewer dimensions")
     for param, body in (("input", {}), ("input", {"input": []}), ("input", {"input": ""}), ("input[1]", {"input": ["a", 5]}), ("encoding_format", {"input": "a", "encoding_format": "hex"}),

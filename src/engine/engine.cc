@@ -297,7 +297,9 @@ void Engine::Impl::deliver(const ScheduledSlice& slice, std::span<const float> l
   }
   if (end) return finish(s, *end);
   Event event;
-  if (s.text.release(event)) s.state->push(std::move(event));
+  if (!s.text.release(event)) return;
+  event.stats = s.stats;
+  s.state->push(std::move(event));
 }
 
 void Engine::Impl::count_step(int64_t n_tokens) {
@@ -322,12 +324,14 @@ void Engine::Impl::count_token(Sequence& s, TokenId token) {
 
 // Adds a token to the answer's text. How the answer ends with it, if it does.
 std::optional<FinishReason> Engine::Impl::add_token(Sequence& s, TokenId token, std::optional<TokenLogprob> logprob) {
-  const bool is_end = !s.request.ignore_end && tokenizer != nullptr && tokenizer->is_end_of_generation(token);
+  const bool may_be_end = tokenizer != nullptr && tokenizer->is_end_of_generation(token);
+  const bool is_end = may_be_end && !s.request.ignore_end;
+  const bool is_hidden = may_be_end && !s.request.show_end;
   const bool is_stop = !is_end && s.is_stop_token(token);
   s.text.push({.id = token,
                .logprob = std::move(logprob),
                .is_text = !is_end && !is_stop,
-               .dropped = s.gate ? s.gate->dropped() : 0,
+               .dropped = is_hidden ? std::string::npos : s.gate ? s.gate->dropped() : 0,
                .looks_for_stops = s.stats.generated_tokens > s.request.min_tokens});
   if (is_end) return FinishReason::kEndOfText;
   if (is_stop) s.stop_token = token;

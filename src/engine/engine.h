@@ -108,6 +108,7 @@ struct GenerateRequest {
   std::shared_ptr<const HeldCalls> calls = {};
   bool ignore_end = false;      // go on after an end-of-text token, whose probability counts as any other's
   bool show_special = false;    // control tokens appear in the text
+  bool show_end = true;         // so does an end-of-text token that the answer goes on after; false: that has no text
   // Before so many tokens were made the model cannot end its answer nor say a stop token, and stop strings are not looked for.
   // An answer that is whole by its constraint ends all the same.
   int64_t min_tokens = 0;
@@ -148,7 +149,7 @@ struct Event {
   std::string stop_string;       // for kStopString: the one that was found, or
   TokenId stop_token = kNoToken; // the token that was
   std::string error;             // for kError
-  GenerationStats stats;
+  GenerationStats stats;         // before the end: as far as they are, the prompt's tokens whole
 };
 
 // Where the events of an answer come from: an engine, or whatever stands for one.

@@ -172,6 +172,13 @@ TEST(Engine, RemembersACommonPrefixAndAnswersAsWithoutIt) {
   EXPECT_EQ(end.stats.reused_tokens, 128) << "two pages of 64";
   EXPECT_EQ(end.tokens, expected);
   EXPECT_EQ(engine.submit(greedy(second, 10))->wait().tokens, expected);
+  const auto answer = engine.submit(greedy(second, 10));
+  Event event = answer->next();
+  const GenerationStats at_first = event.stats;
+  while (!event.done) event = answer->next();
+  EXPECT_EQ(at_first.prompt_tokens, 151) << "known from the first event on";
+  EXPECT_GE(at_first.reused_tokens, 128);
+  EXPECT_EQ(at_first.reused_tokens, event.stats.reused_tokens);
 }
 
 TEST(Engine, SaysThatTheContextIsFullInsteadOfCutting) {

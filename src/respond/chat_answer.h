@@ -25,14 +25,14 @@ struct ChatEvent {
   std::string stop_string;              // for kStopString: the one that was found, or
   TokenId stop_token = kNoToken;        // the token that was
   std::string error;                    // for kError
-  GenerationStats stats;
+  GenerationStats stats;                // as in Event
   int64_t reasoning_tokens = 0;         // of the whole answer, as far as events tell: one with both is counted by lengths of texts
 };
 
 struct ToolCall {
   std::string id;         // empty where the family writes none
   std::string name;
-  std::string arguments;  // one JSON object
+  std::string arguments;  // one JSON object, or a part of one where the answer ended within a call that was demanded
 };
 
 // A whole answer.

@@ -1,9 +1,9 @@
 #include "respond/forced_calls.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
-#include "base/limits.h"
 #include "respond/call_schema.h"
 #include "text/chat_output/payload.h"
 
@@ -13,31 +13,25 @@ namespace {
 using Events = std::vector<ChatOutputEvent>;
 using Kind = ChatOutputEvent::Kind;
 
-// Gives the text of a call that is none.
-void add_content(std::string text, Events& out) {
-  if (!text.empty()) out.push_back({Kind::kContent, 0, std::move(text), {}});
-}
-
 class CallReader final : public AnswerReader {
  public:
   explicit CallReader(std::string name) : name_(std::move(name)) {}
 
   Events feed(std::string_view piece) override {
     Events out;
-    if (piece.empty()) return out;
-    if (arguments_.empty()) out.push_back({Kind::kCallBegin, 0, name_, {}});
-    out.push_back({Kind::kCallArguments, 0, std::string(piece), {}});
+    if (arguments_.empty()) {
+      piece.remove_prefix(std::min(piece.find_first_not_of(" \t\r\n"), piece.size()));
+      if (!piece.starts_with('{')) return out;
+      out.push_back({Kind::kCallBegin, 0, name_, {}});
+    }
+    if (!piece.empty()) out.push_back({Kind::kCallArguments, 0, std::string(piece), {}});
     arguments_ += piece;
     return out;
   }
 
   Events finish() override {
-    Events out;
-    if (arguments_.empty()) return out;
-    if (Json::parse(arguments_, nullptr, false).is_object()) return {{Kind::kCallEnd, 0, {}, {}}};
-    out.push_back({Kind::kCallBroken, 0, {}, {}});
-    add_content(std::move(arguments_), out);
-    return out;
+    if (!Json::parse(arguments_, nullptr, false).is_object()) return {};
+    return {{Kind::kCallEnd, 0, {}, {}}};
   }
 
  private:
@@ -53,36 +47,18 @@ class CallsReader final : public AnswerReader, private chat_output::CallSink {
     return std::exchange(events_, {});
   }
 
-  Events finish() override {
-    if (!is_over_) give_up();
-    return std::exchange(events_, {});
-  }
+  Events finish() override { return {}; }
 
  private:
   static constexpr CallSyntax kSyntax = {.open = "[", .payload = Payload::kJson};
 
   void step(char c) {
     using Step = chat_output::PayloadReader::Step;
-    if (is_over_) return add_content(std::string(1, c), events_);
-    ended_ = false;
-    const Step step = reader_->step(c, *this);
-    if (step == Step::kDone) {
-      is_over_ = true;
-      return;
-    }
-    if (!ended_) raw_ += c;
-    if (step != Step::kMore || raw_.size() > limits::kMaxToolCallBytes) give_up();
-  }
-
-  void give_up() {
-    is_over_ = true;
-    if (in_call_) events_.push_back({Kind::kCallBroken, n_calls_ - 1, {}, {}});
-    add_content(std::exchange(raw_, {}), events_);
+    if (!is_over_) is_over_ = reader_->step(c, *this) != Step::kMore;
   }
 
   void begin(std::string_view name, std::string_view id) override {
     events_.push_back({Kind::kCallBegin, n_calls_++, std::string(name), std::string(id)});
-    in_call_ = true;
   }
   void arguments(std::string_view json) override {
     if (json.empty()) return;
@@ -91,16 +67,10 @@ class CallsReader final : public AnswerReader, private chat_output::CallSink {
   }
   void end(std::string_view id) override {
     events_.push_back({Kind::kCallEnd, n_calls_ - 1, {}, std::string(id)});
-    in_call_ = false;
-    ended_ = true;
-    raw_.clear();
   }
 
   const chat_output::ToolSchemas tools_;
   std::unique_ptr<chat_output::PayloadReader> reader_;
-  std::string raw_;       // of the call at hand, as generated
-  bool in_call_ = false;  // between begin and end
-  bool ended_ = false;    // the last byte ended a call
   bool is_over_ = false;  // the list has ended, or is none
   int n_calls_ = 0;
   Events events_;

@@ -19,7 +19,8 @@ std::shared_ptr<const TokenConstraint> hold_to_call(ConstraintCompiler& compiler
 // [{"name":"f","arguments":{…}},…] without white space; one such object unless `several`. Throws kInvalidInput without tools.
 std::shared_ptr<const TokenConstraint> hold_to_calls(ConstraintCompiler& compiler, const OrderedJson& tools, bool several);
 
-// Readers of such answers. A call that is cut off is broken: what there is of it follows as content.
+// Readers of such answers. Where the answer is cut off, its last call has no end: it has the arguments so far, a part of JSON. What is no
+// beginning of a call says nothing, since nobody asked for it.
 std::unique_ptr<AnswerReader> call_reader(const std::string& name);
 std::unique_ptr<AnswerReader> calls_reader(const OrderedJson& tools);
 

@@ -130,18 +130,23 @@ TEST(CallReaders, ACallBeginsBeforeItsArgumentsAreWhole) {
   EXPECT_EQ(first[1].text, R"({"a":)");
 }
 
-TEST(CallReaders, ACallThatIsCutOffIsBroken) {
-  const auto named = read(*call_reader("f"), R"({"x":"a)", 3);
-  ASSERT_EQ(named.size(), 4u);
-  EXPECT_EQ(named[2].kind, Kind::kCallBroken);
-  EXPECT_EQ(named[3], (ChatOutputEvent{Kind::kContent, 0, R"({"x":"a)", ""}));
-  const auto list = read(*calls_reader(OrderedJson::array({tool("f", "")})), R"([{"name":"f","arguments":{}},{"name":"f","arguments":{"x)", 5);
-  ASSERT_EQ(list.size(), 7u);
-  EXPECT_EQ(list[2].kind, Kind::kCallEnd);
-  EXPECT_EQ(list[5], (ChatOutputEvent{Kind::kCallBroken, 1, "", ""}));
-  EXPECT_EQ(list[6].kind, Kind::kContent);
-  EXPECT_TRUE(read(*call_reader("f"), "", 1).empty());
-  EXPECT_TRUE(read(*calls_reader(OrderedJson::array({tool("f", "")})), "", 1).empty());
+TEST(CallReaders, ACallThatIsCutOffHasTheArgumentsSoFarAndNoEnd) {
+  const OrderedJson tools = OrderedJson::array({tool("f", "")});
+  for (const std::size_t piece : {1u, 3u, 100u}) {
+    EXPECT_EQ(read(*call_reader("f"), R"({"x":"a)", piece),
+              (std::vector<ChatOutputEvent>{{Kind::kCallBegin, 0, "f", ""}, {Kind::kCallArguments, 0, R"({"x":"a)", ""}}));
+    EXPECT_EQ(read(*calls_reader(tools), R"([{"name":"f","arguments":{}},{"name":"f","arguments":{"x)", piece),
+              (std::vector<ChatOutputEvent>{{Kind::kCallBegin, 0, "f", ""},
+                                            {Kind::kCallArguments, 0, "{}", ""},
+                                            {Kind::kCallEnd, 0, "", ""},
+                                            {Kind::kCallBegin, 1, "f", ""},
+                                            {Kind::kCallArguments, 1, R"({"x)", ""}}));
+    EXPECT_TRUE(read(*calls_reader(tools), R"([{"name":"f)", piece).empty()) << "its name is not known yet";
+    EXPECT_TRUE(read(*call_reader("f"), "", piece).empty());
+    EXPECT_TRUE(read(*call_reader("f"), "<thi", piece).empty()) << "of a mark that was to come before";
+    EXPECT_TRUE(read(*calls_reader(tools), "<thi", piece).empty());
+    EXPECT_TRUE(read(*calls_reader(tools), "", piece).empty());
+  }
 }
 
 }  // namespace

@@ -126,8 +126,13 @@ LocalResponder::LocalResponder(Engine& engine, const std::string& template_overr
       constraints_(engine.tokenizer()) {
   const Templates templates = templates_of(engine.model(), template_override);
   if (templates.chat.empty() && need == ChatTemplateNeed::kRequired) refuse_without_template();
-  if (!templates.chat.empty()) chat_ = std::make_unique<const Chat>(engine.tokenizer(), templates.chat);
-  if (!templates.tools.empty()) tool_chat_ = std::make_unique<const Chat>(engine.tokenizer(), templates.tools);
+  try {
+    if (!templates.chat.empty()) chat_ = std::make_unique<const Chat>(engine.tokenizer(), templates.chat);
+    if (!templates.tools.empty()) tool_chat_ = std::make_unique<const Chat>(engine.tokenizer(), templates.tools);
+  } catch (const Error& error) {
+    if (need == ChatTemplateNeed::kRequired) throw;
+    template_error_ = fmt::format("this model's chat template cannot be read: {}", error.what());
+  }
   const std::string schema = engine.model().metadata.text("minnow.response_schema", "");
   if (schema.empty()) return;
   own_format_ = {.kind = ConstraintSpec::Kind::kSchema, .text = schema, .choices = {}, .compact = true, .copies = true};
@@ -147,6 +152,7 @@ std::shared_ptr<const TokenConstraint> LocalResponder::compiled(const ChatReques
 LocalResponder::~LocalResponder() = default;
 
 const LocalResponder::Chat& LocalResponder::chat_of(const ChatRequest& request) const {
+  if (!template_error_.empty()) throw Error(ErrorCode::kInvalidInput, template_error_, "texts can still be gone on from");
   if (chat_ == nullptr) refuse_without_template();
   return tool_chat_ != nullptr && (has_tools(request) || has_tool_turns(request.messages)) ? *tool_chat_ : *chat_;
 }
@@ -234,6 +240,7 @@ std::unique_ptr<ChatAnswer> LocalResponder::respond(ChatRequest request) {
   GenerateRequest generate = generate_request(request);
   generate.prompt = tokens_of(request, rendered);
   generate.show_special = true;  // the marks of calls are control tokens in most families
+  generate.show_end = false;
   const bool with_tools = has_tools(request);
   if (request.constraint.kind == ConstraintSpec::Kind::kNone && !with_tools && !request.continue_last &&
       own_format_.kind != ConstraintSpec::Kind::kNone) {

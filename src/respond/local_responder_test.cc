@@ -379,6 +379,33 @@ TEST(LocalResponder, TokensOfAnEarlierConversationComeBefore) {
   EXPECT_EQ(responder.prompt(request), expected);
 }
 
+TEST(LocalResponder, GoesOnFromPlainTextThoughItsTemplateDoesNotParse) {
+  const auto engine = test::engine_that_says({"upon", " a time"}, "{% if %}");
+  LocalResponder responder(*engine, "", ChatTemplateNeed::kOptional);
+  EXPECT_NE(test::refusal([&] { responder.respond(greedy("x")); }).find("this model's chat template cannot be read: "), std::string::npos);
+  EXPECT_FALSE(test::refusal([&] { responder.render(question("x")); }).empty());
+  TextRequest request{.prompt = "Once", .max_tokens = 9};
+  request.sampling.temperature = 0;
+  EXPECT_EQ(responder.complete(request)->wait().content, "upon a time");
+  EXPECT_THROW(LocalResponder(*engine, ""), Error) << "where chats are what it is for";
+}
+
+TEST(LocalResponder, GivesNoTextToAnEndThatAChatGoesOnAfter) {
+  const auto engine = test::engine_that_says({"upon", " a time"}, kTemplate);
+  LocalResponder responder(*engine);
+  ChatRequest chat = greedy("x");
+  chat.ignore_end = true;
+  chat.max_tokens = 6;
+  chat.n_logprobs = 0;
+  const ChatReply reply = responder.respond(chat)->wait();
+  EXPECT_EQ(reply.content, "upon a timeupon a time");
+  EXPECT_EQ(reply.tokens.size(), 6u);
+  EXPECT_EQ(reply.logprobs.size(), 6u);
+  TextRequest text{.prompt = "x", .max_tokens = 4, .show_special = true, .ignore_end = true};
+  text.sampling.temperature = 0;
+  EXPECT_EQ(responder.complete(text)->wait().content, "upon a time</s>upon") << "where control tokens are asked for, this is one";
+}
+
 TEST(LocalResponder, GoesOnFromPlainTextWithoutATemplate) {
   const auto engine = test::engine_that_says({"upon", " a time", "<think>"}, "");
   LocalResponder responder(*engine, "", ChatTemplateNeed::kOptional);

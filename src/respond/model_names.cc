@@ -116,6 +116,9 @@ std::vector<ModelEntry> ModelNames::all() const {
 
 const ModelEntry* ModelNames::find(std::string_view name) const {
   std::string key = lower(name);
+  for (const std::string_view begin : {"https://", "registry.ollama.ai/", "library/"}) {
+    if (key.starts_with(begin)) key.erase(0, begin.size());
+  }
   for (const std::string_view end : {"", ":latest", ".gguf"}) {
     if (!key.ends_with(end)) continue;
     key.erase(key.size() - end.size());

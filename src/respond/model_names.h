@@ -29,7 +29,7 @@ class ModelNames {
   const std::vector<std::string>& hidden() const { return hidden_; }
   // All, sorted by name.
   std::vector<ModelEntry> all() const;
-  // NAME, NAME:latest or NAME.gguf; null when unknown.
+  // NAME, NAME:latest or NAME.gguf, behind Ollama's defaults or not: [[https://]registry.ollama.ai/]library/NAME; null when unknown.
   const ModelEntry* find(std::string_view name) const;
   // The known name that is most like it; empty when none is.
   std::string nearest(const std::string& name) const;

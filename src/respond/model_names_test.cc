@@ -44,14 +44,17 @@ TEST(ModelNames, AreWhatStandsBeforeTheEndingOfAFile) {
 TEST_F(ModelNamesIn, AreFoundInAnyCaseWithTheTagOrTheEnding) {
   ModelNames names({});
   names.add(model_entry(file("Tiny-1.5.gguf")));
-  for (const char* name : {"Tiny-1.5", "tiny-1.5", "tiny-1.5:latest", "TINY-1.5.gguf"}) {
+  for (const char* name : {"Tiny-1.5", "tiny-1.5", "tiny-1.5:latest", "TINY-1.5.gguf", "library/tiny-1.5", "Library/Tiny-1.5:latest",
+                           "registry.ollama.ai/library/tiny-1.5:latest", "https://registry.ollama.ai/library/tiny-1.5"}) {
     const ModelEntry* entry = names.find(name);
     ASSERT_NE(entry, nullptr) << name;
     EXPECT_EQ(entry->name, "Tiny-1.5");
     EXPECT_EQ(entry->bytes, 3u);
     EXPECT_GT(entry->modified_unix, 1'600'000'000);
   }
-  for (const char* name : {"", "tiny", "tiny-1.5:other", "../Tiny-1.5", ":latest", ".gguf"}) EXPECT_EQ(names.find(name), nullptr) << name;
+  for (const char* name : {"", "tiny", "tiny-1.5:other", "../Tiny-1.5", ":latest", ".gguf", "library/", "somebody/tiny-1.5"}) {
+    EXPECT_EQ(names.find(name), nullptr) << name;
+  }
   EXPECT_EQ(names.nearest("tiny-1.6"), "Tiny-1.5");
   EXPECT_EQ(names.nearest("something else"), "");
 }

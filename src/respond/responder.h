@@ -120,7 +120,7 @@ class LocalResponder final : public Responder {
  public:
   // The engine must outlive the responder. `template_override` replaces the model's templates when not empty; else, a chat whose
   // request has tools, or calls or results among its messages, is rendered with the model's template for tools where there is one.
-  // Throws kNotFound when there is neither (kOptional: chats are refused so, one by one), kInvalidInput when it does not parse.
+  // Throws kNotFound when there is neither, kInvalidInput when one does not parse (kOptional: chats are refused so, one by one).
   // A GGUF model may carry a JSON schema in its metadata, minnow.response_schema: then answers to requests that name no format
   // and no tools are held to it, compact, and the likeliest one is given.
   explicit LocalResponder(Engine& engine, const std::string& template_override = {},
@@ -147,8 +147,9 @@ class LocalResponder final : public Responder {
   std::shared_ptr<const TokenConstraint> compiled(const ChatRequest& request);
 
   Engine& engine_;
-  std::unique_ptr<const Chat> chat_;       // null without a template
+  std::unique_ptr<const Chat> chat_;       // null without a template, and without one that can be read
   std::unique_ptr<const Chat> tool_chat_;  // null unless chats with tools have one of their own
+  std::string template_error_;             // of one that cannot be read
   std::optional<FillTokens> fill_;
   ResponderCapabilities capabilities_;
   ConstraintCompiler constraints_;

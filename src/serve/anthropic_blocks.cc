@@ -1,5 +1,7 @@
 #include "serve/anthropic_blocks.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -8,11 +10,15 @@
 namespace minnow {
 namespace {
 
+// What only Anthropic's service can read, or do.
+constexpr std::array<std::string_view, 10> kOfTheService = {
+    "redacted_thinking", "server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result",
+    "bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "tool_search_tool_result", "mcp_tool_use", "mcp_tool_result"};
+
 [[noreturn]] void refuse_block(const RequestFields& block, const std::string& type, std::string_view allowed) {
   for (const std::string_view kind : {"image", "document", "audio", "video", "container_upload", "search_result"}) {
     if (type == kind) block.refuse("type", fmt::format("is {}, but models here read text only", kind), "send the text alone");
   }
-  if (type == "redacted_thinking") block.refuse("type", "is redacted_thinking, which only its maker can read", "leave the block out");
   block.refuse("type", fmt::format("must be {} here", allowed));
 }
 
@@ -33,6 +39,7 @@ std::string read_text_blocks(const RequestFields& holder, std::string_view name)
   for (const OrderedJson& item : holder.array(name, limits::kMaxContentParts)) {
     const RequestFields block(item, element_path(holder.path(name), index++));
     const std::string type = block.required_text("type");
+    check_cache_control(block);
     if (type != "text") refuse_block(block, type, "text");
     join(text, block.required_text("text"));
   }
@@ -42,7 +49,7 @@ std::string read_text_blocks(const RequestFields& holder, std::string_view name)
 // One message's blocks, in order, into messages of chat templates.
 class MessageReader {
  public:
-  explicit MessageReader(OrderedJson& messages) : messages_(messages) {}
+  MessageReader(OrderedJson& messages, std::vector<std::string>& unused) : messages_(messages), unused_(unused) {}
 
   void read(const RequestFields& message) {
     const std::string role = message.required_text("role");
@@ -80,6 +87,7 @@ class MessageReader {
     std::size_t index = 0;
     for (const OrderedJson& item : message.array("content", limits::kMaxContentParts)) {
       const RequestFields block(item, element_path(message.path("content"), index++));
+      check_cache_control(block);
       role == "user" ? read_user(block) : read_assistant(block);
     }
   }
@@ -116,6 +124,11 @@ class MessageReader {
       if (thinking.is_null()) thinking = "";
       return join(thinking.get_ref<std::string&>(), block.required_text("thinking"));
     }
+    if (std::find(kOfTheService.begin(), kOfTheService.end(), type) != kOfTheService.end()) {
+      std::string name = "messages." + type;
+      if (std::find(unused_.begin(), unused_.end(), name) == unused_.end()) unused_.push_back(std::move(name));
+      return;
+    }
     if (type != "tool_use") refuse_block(block, type, "text, thinking or tool_use");
     const std::string id = block.required_text("id"), name = block.required_text("name");
     if (message.contains("tool_calls") && message["tool_calls"].size() >= limits::kMaxToolCalls) {
@@ -126,6 +139,7 @@ class MessageReader {
   }
 
   OrderedJson& messages_;
+  std::vector<std::string>& unused_;
   bool has_turns_ = false;
   std::string late_text_;  // of the system, for the user's next turn
   std::map<std::string, std::string> names_;  // of the tools that were called, by the call's id
@@ -133,13 +147,21 @@ class MessageReader {
 
 }  // namespace
 
-OrderedJson read_anthropic_messages(const RequestFields& body) {
+void check_cache_control(const RequestFields& holder) {
+  if (!holder.has("cache_control")) return;
+  const RequestFields control = holder.object("cache_control");
+  control.required("type");
+  control.choice("type", "", {"ephemeral"});
+  control.choice("ttl", "5m", {"5m", "1h"});
+}
+
+OrderedJson read_anthropic_messages(const RequestFields& body, std::vector<std::string>& unused) {
   OrderedJson messages = OrderedJson::array();
   if (std::string system = read_text_blocks(body, "system"); !system.empty()) {
     messages.push_back({{"role", "system"}, {"content", std::move(system)}});
   }
   if (!body.has("messages")) throw RequestError("messages", "messages is required");
-  MessageReader reader(messages);
+  MessageReader reader(messages, unused);
   std::size_t index = 0;
   for (const OrderedJson& message : body.array("messages", limits::kMaxChatMessages)) {
     reader.read(RequestFields(message, element_path("messages", index++)));

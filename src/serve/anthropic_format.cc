@@ -1,5 +1,7 @@
 #include "serve/anthropic_format.h"
 
+#include "text/chat_output/json_scanner.h"
+
 namespace minnow {
 namespace {
 
@@ -46,15 +48,40 @@ OrderedJson usage_json(const GenerationStats& stats) {
           {"output_tokens", stats.generated_tokens}};
 }
 
+// The values of an object that were whole when its text was cut: what clients make of the pieces of a stream.
+OrderedJson whole_values(std::string_view text) {
+  using Place = chat_output::JsonScanner::Place;
+  chat_output::JsonScanner scanner;
+  std::string closers, rest;
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int depth = scanner.depth();
+    const bool in_text = scanner.place() == Place::kInString || scanner.place() == Place::kInKey;
+    if (!scanner.step(text[i])) break;
+    if (scanner.depth() > depth) closers.insert(0, 1, text[i] == '{' ? '}' : ']');
+    if (scanner.depth() < depth) closers.erase(0, 1);
+    const Place place = scanner.place();
+    const bool is_comma = text[i] == ',' && !in_text;
+    if (!is_comma && place != Place::kAfterValue && place != Place::kFirstKey && place != Place::kFirstElement) continue;
+    end = is_comma ? i : i + 1;
+    rest = closers;
+  }
+  return OrderedJson::parse(std::string(text.substr(0, end)) + rest, nullptr, false);
+}
+
 OrderedJson input_json(const std::string& arguments) {
   OrderedJson input = OrderedJson::parse(arguments, nullptr, false);
+  if (!input.is_object()) input = whole_values(arguments);
   return input.is_object() ? input : OrderedJson::object();
 }
 
 }  // namespace
 
-void AnthropicFormat::begin(std::string& out) {
-  const GenerationStats stats{.prompt_tokens = options_.prompt_tokens};
+// When the first event is there: how many tokens of the prompt were remembered is not known before.
+void AnthropicFormat::begin_message(GenerationStats stats, std::string& out) {
+  has_begun_ = true;
+  if (stats.prompt_tokens == 0) stats = {.prompt_tokens = options_.prompt_tokens};
+  stats.generated_tokens = 0;
   const OrderedJson message = {{"id", options_.id},       {"type", "message"},       {"role", "assistant"},
                                {"model", options_.model}, {"content", OrderedJson::array()}, {"stop_reason", nullptr},
                                {"stop_sequence", nullptr}, {"usage", usage_json(stats)}};
@@ -87,10 +114,10 @@ void AnthropicFormat::call(std::string& out) {
   append_event(out, "content_block_stop", {{"type", "content_block_stop"}, {"index", index_}});
   ++index_;
   ++n_calls_;
+  growing_ = {};
 }
 
-// A block of a call begins when the call is whole: what has been sent cannot be taken back, and a client would run a tool with half of
-// its input.
+// A block of a call begins when the call is whole, or when the answer has ended within it: what has been sent cannot be taken back.
 void AnthropicFormat::output(const ChatOutputEvent& e, std::string& out) {
   switch (e.kind) {
     case Kind::kContent:
@@ -112,11 +139,13 @@ void AnthropicFormat::output(const ChatOutputEvent& e, std::string& out) {
 }
 
 void AnthropicFormat::event(int, const ChatEvent& event, std::string& out) {
+  if (!has_begun_) begin_message(event.stats, out);
   for (const ChatOutputEvent& e : event.output) {
     const bool is_text = e.kind == Kind::kContent || e.kind == Kind::kReasoning;
     if (!is_text || !e.text.empty()) output(e, out);
   }
   if (!event.done) return;
+  if (!growing_.name.empty()) call(out);
   close(out);
   const OrderedJson delta = {{"stop_reason", stop_reason(event.reason, event.stop_string, n_calls_ > 0)},
                              {"stop_sequence", stop_sequence(event.reason, event.stop_string)}};

@@ -14,7 +14,7 @@ struct AnthropicFormatOptions {
   std::string id;                  // "msg_…"
   std::string model;
   std::string request_id;
-  int64_t prompt_tokens = 0;       // for the beginning of a stream, when it is not known yet how many were remembered
+  int64_t prompt_tokens = 0;       // for the beginning of a stream whose first event does not tell
   MakeId make_id = random_id;      // of calls that the model gives none
 };
 
@@ -22,7 +22,6 @@ class AnthropicFormat final : public AnswerFormat {
  public:
   explicit AnthropicFormat(AnthropicFormatOptions options) : options_(std::move(options)) {}
 
-  void begin(std::string& out) override;
   void event(int index, const ChatEvent& event, std::string& out) override;
   void end(std::string& out) override;
   void error(const Error& error, std::string& out) override;
@@ -31,12 +30,14 @@ class AnthropicFormat final : public AnswerFormat {
 
  private:
   enum class Block : uint8_t { kNone, kText, kThinking };
+  void begin_message(GenerationStats stats, std::string& out);
   void open(Block block, std::string& out);
   void close(std::string& out);
   void output(const ChatOutputEvent& event, std::string& out);
   void call(std::string& out);
 
   AnthropicFormatOptions options_;
+  bool has_begun_ = false;
   Block block_ = Block::kNone;  // the one that is open
   int index_ = 0;               // of that block, or of the next one
   int n_calls_ = 0;

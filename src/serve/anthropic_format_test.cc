@@ -107,6 +107,16 @@ TEST(AnthropicStream, numbers_its_blocks_without_gaps) {
   EXPECT_EQ(all[18]["delta"]["stop_reason"], "tool_use");
 }
 
+TEST(AnthropicStream, tells_of_the_prompt_at_its_beginning_what_it_tells_at_its_end) {
+  ChatEvent first = content("a");
+  first.stats = stats_of(10, 4, 1);
+  const auto all = stream({first, ended()});
+  const OrderedJson begun = all[0]["message"]["usage"], over = all[all.size() - 2]["usage"];
+  EXPECT_EQ(begun.dump(), R"({"input_tokens":6,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":0})");
+  EXPECT_EQ(over["input_tokens"], 6);
+  EXPECT_EQ(over["cache_read_input_tokens"], 4);
+}
+
 TEST(AnthropicStream, begins_no_block_for_a_call_that_breaks) {
   ChatEvent broken;
   broken.output = {{Kind::kCallBroken, 0, {}, {}}, {Kind::kContent, 0, "<call>", {}}};
@@ -115,6 +125,31 @@ TEST(AnthropicStream, begins_no_block_for_a_call_that_breaks) {
                                                   "message_delta", "message_stop"}));
   EXPECT_EQ(all[3]["delta"]["text"], "<call>");
   EXPECT_EQ(all[5]["delta"]["stop_reason"], "max_tokens");
+}
+
+TEST(AnthropicStream, gives_a_call_that_the_room_ended_within_as_far_as_it_came) {
+  const auto all = stream({said(Kind::kCallBegin, "f"), said(Kind::kCallArguments, R"({"a":)"), ended(FinishReason::kMaxTokens)});
+  EXPECT_EQ(types(all), (std::vector<std::string>{"message_start", "ping", "content_block_start", "content_block_delta", "content_block_stop",
+                                                  "message_delta", "message_stop"}));
+  EXPECT_EQ(all[2]["content_block"]["name"], "f");
+  EXPECT_EQ(all[3]["delta"]["partial_json"], R"({"a":)");
+  EXPECT_EQ(all[5]["delta"]["stop_reason"], "max_tokens");
+}
+
+TEST(AnthropicMessage, has_what_was_whole_of_a_call_that_the_room_ended_within) {
+  const auto input = [](const std::string& arguments) {
+    ChatReply reply;
+    reply.calls = {{.id = "t", .name = "f", .arguments = arguments}};
+    reply.reason = FinishReason::kMaxTokens;
+    const OrderedJson body = parse_ordered_json(AnthropicFormat(options()).whole({reply}).body, "body");
+    EXPECT_EQ(body["stop_reason"], "max_tokens");
+    return body["content"].at(0)["input"].dump();
+  };
+  EXPECT_EQ(input(R"({"a":1,"b":[2,{"c":"x"},"y)"), R"({"a":1,"b":[2,{"c":"x"}]})");
+  EXPECT_EQ(input(R"({"a":{"b":tr)"), R"({"a":{}})");
+  EXPECT_EQ(input(R"({"a":"}","b)"), R"({"a":"}"})");
+  EXPECT_EQ(input(R"({"a":12)"), "{}");
+  EXPECT_EQ(input("{"), "{}");
 }
 
 TEST(AnthropicStream, without_a_text_has_no_block) {

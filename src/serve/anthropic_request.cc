@@ -47,6 +47,7 @@ ToolList read_tool_list(const RequestFields& body) {
   for (const OrderedJson& item : body.array("tools", limits::kMaxTools)) {
     const RequestFields fields(item, element_path("tools", index++));
     const std::string type = fields.text("type", "custom");
+    check_cache_control(fields);
     if (is_built_in(type)) {
       if (list.first_built_in.empty()) list.first_built_in = fields.path("type");
       list.built_in.push_back(fields.required_text("name"));
@@ -201,7 +202,7 @@ AnthropicFields read_anthropic(const RequestFields& body, const AnthropicModel& 
   AnthropicFields fields;
   ChatRequest& request = fields.request;
   read_max_tokens(request, body, with_answer);
-  request.messages = read_anthropic_messages(body);
+  request.messages = read_anthropic_messages(body, fields.unused);
   set_continuation(request, body);
   set_sampling(request, body, model.sampling);
   set_output(fields, body, model);
@@ -211,7 +212,8 @@ AnthropicFields read_anthropic(const RequestFields& body, const AnthropicModel& 
   fields.stream = body.boolean("stream", false);
   // Without an effect on answers, but to be of their type.
   body.object("metadata").optional_text("user_id");
-  body.optional_text("service_tier");
+  check_cache_control(body);
+  if (body.text("service_tier", "auto") != "auto") fields.unused.emplace_back("service_tier");
   return fields;
 }
 

@@ -31,7 +31,8 @@ std::string refused(std::string_view fields, const AnthropicModel& model = able(
 
 OrderedJson messages(std::string_view list, std::string_view more = {}) {
   const OrderedJson body = parse_ordered_json(fmt::format(R"({{"messages": {}{}}})", list, more), "test");
-  return read_anthropic_messages(RequestFields(body));
+  std::vector<std::string> unused;
+  return read_anthropic_messages(RequestFields(body), unused);
 }
 
 std::string refused_messages(std::string_view list) {
@@ -65,7 +66,8 @@ TEST(AnthropicMessages, carry_calls_and_their_results) {
 }
 
 TEST(AnthropicMessages, that_cannot_be_read_are_refused_by_name) {
-  EXPECT_EQ(refusal([] { const OrderedJson body = OrderedJson::object(); read_anthropic_messages(RequestFields(body)); }), "messages is required");
+  EXPECT_EQ(refusal([] { std::vector<std::string> unused; const OrderedJson body = OrderedJson::object(); read_anthropic_messages(RequestFields(body), unused); }),
+            "messages is required");
   EXPECT_TRUE(refused_messages("[]").starts_with("messages is required"));
   EXPECT_TRUE(refused_messages("7").starts_with("messages: "));
   EXPECT_TRUE(refused_messages(R"([{"role": "tool", "content": "x"}])").starts_with("messages[0].role: "));
@@ -77,7 +79,7 @@ TEST(AnthropicMessages, that_cannot_be_read_are_refused_by_name) {
   EXPECT_TRUE(refused_messages(R"([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x"}]}])").starts_with("messages[0].content[0].tool_use_id: "));
   EXPECT_TRUE(refused_messages(R"([{"role": "assistant", "content": [{"type": "tool_use", "id": "x", "name": "f", "input": "{}"}]}])")
                   .starts_with("messages[0].content[0].input: "));
-  EXPECT_TRUE(refused_messages(R"([{"role": "assistant", "content": [{"type": "redacted_thinking", "data": "x"}]}])").starts_with("messages[0].content[0].type: "));
+  EXPECT_TRUE(refused_messages(R"([{"role": "user", "content": [{"type": "redacted_thinking", "data": "x"}]}])").starts_with("messages[0].content[0].type: "));
   EXPECT_TRUE(refused_messages(R"([{"role": "user", "content": [{"type": "tool_use", "id": "x", "name": "f", "input": {}}]}])").starts_with("messages[0].content[0].type: "));
 }
 
@@ -242,6 +244,27 @@ TEST(AnthropicRequest, names_edits_that_there_is_no_need_of_and_refuses_others) 
   EXPECT_TRUE(other.starts_with("context_management.edits[0].type: compact_20260112 is not supported")) << other;
   EXPECT_TRUE(refused(R"("context_management": {"edits": [{}]})").starts_with("context_management.edits[0].type: "));
   EXPECT_TRUE(refused(R"("context_management": 7)").starts_with("context_management: "));
+}
+
+TEST(AnthropicRequest, leaves_out_blocks_of_anthropics_service_and_names_them) {
+  const AnthropicFields f = read(R"({"model": "tiny", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": [
+    {"type": "redacted_thinking", "data": "x"}, {"type": "redacted_thinking", "data": "y"},
+    {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "q"}},
+    {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []}, {"type": "text", "text": "Found."}]}, {"role": "user", "content": "And?"}]})");
+  EXPECT_EQ(f.request.messages.dump(), R"([{"role":"user","content":"Hi"},{"role":"assistant","content":"Found."},{"role":"user","content":"And?"}])");
+  EXPECT_EQ(f.unused, (std::vector<std::string>{"messages.redacted_thinking", "messages.server_tool_use", "messages.web_search_tool_result"}));
+  EXPECT_EQ(messages(R"([{"role": "assistant", "content": [{"type": "redacted_thinking", "data": "x"}]}])").size(), 1u) << "no turn is lost";
+}
+
+TEST(AnthropicRequest, names_a_service_tier_and_checks_what_is_said_of_the_cache) {
+  EXPECT_EQ(with(R"("service_tier": "standard_only")").unused, std::vector<std::string>{"service_tier"});
+  EXPECT_TRUE(with(R"("service_tier": "auto", "cache_control": {"type": "ephemeral", "ttl": "1h"})").unused.empty());
+  EXPECT_TRUE(refused(R"("cache_control": 5)").starts_with("cache_control: "));
+  EXPECT_TRUE(refused(R"("cache_control": {"type": "forever"})").starts_with("cache_control.type: "));
+  EXPECT_TRUE(refused(R"("system": [{"type": "text", "text": "x", "cache_control": 5}])").starts_with("system[0].cache_control: "));
+  EXPECT_TRUE(refused(R"("tools": [{"name": "f", "input_schema": {}, "cache_control": 5}])").starts_with("tools[0].cache_control: "));
+  EXPECT_TRUE(refused_messages(R"([{"role": "user", "content": [{"type": "text", "text": "x", "cache_control": 5}]}])")
+                  .starts_with("messages[0].content[0].cache_control: "));
 }
 
 TEST(AnthropicRequest, lets_a_model_that_does_not_think_decide_not_to) {

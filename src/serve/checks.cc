@@ -94,7 +94,7 @@ bool is_own_origin(const Origin& origin) {
 }
 
 // Headers of answers that pages may read besides those that are safe.
-constexpr std::string_view kExposedHeaders = "x-request-id, retry-after, minnow-unused-options, minnow-truncated-inputs";
+constexpr std::string_view kExposedHeaders = "x-request-id, request-id, retry-after, minnow-unused-options, minnow-truncated-inputs";
 
 // Headers that pages may send; the rest of them is safe by itself.
 constexpr std::string_view kAllowedHeaders[] = {"authorization", "content-type", "user-agent", "accept", "x-requested-with", "openai-beta",

@@ -105,7 +105,7 @@ TEST(Checks, ResponsesNameTheOriginThatAsked) {
   ASSERT_FALSE(headers.empty());
   EXPECT_EQ(headers[0], (std::pair<std::string, std::string>{"access-control-allow-origin", "http://localhost:3000"}));
   EXPECT_EQ(headers[1], (std::pair<std::string, std::string>{
-                            "access-control-expose-headers", "x-request-id, retry-after, minnow-unused-options, minnow-truncated-inputs"}));
+                            "access-control-expose-headers", "x-request-id, request-id, retry-after, minnow-unused-options, minnow-truncated-inputs"}));
 }
 
 TEST(Checks, PreflightsGetWhatTheyMaySend) {

@@ -9,7 +9,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kWritePart = 64u << 10;   // each has its own deadline
-constexpr std::size_t kLingerBytes = 1u << 20;  // that are thrown away
+constexpr std::size_t kLingerBytes = 2 * limits::kMaxBodyBytes;  // that are thrown away: many clients read nothing before all is sent
 constexpr auto kHangUpPoll = std::chrono::milliseconds(200);
 
 }  // namespace

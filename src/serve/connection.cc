@@ -165,7 +165,7 @@ asio::awaitable<std::optional<Refusal>> Connection::read_body(RequestReader& rea
 Connection::Admission Connection::refuse(const Refusal& refusal) const {
   Admission out{.response = error_response(facts_.dialect, refusal.status, refusal.message, facts_.id), .error = refusal.message};
   auto& headers = out.response->headers;
-  headers = refusal.headers;
+  headers.insert(headers.end(), refusal.headers.begin(), refusal.headers.end());
   if (refusal.retry_after_seconds > 0) headers.emplace_back("retry-after", std::to_string(refusal.retry_after_seconds));
   if (refusal.status == 401) headers.emplace_back("www-authenticate", "Bearer");
   return out;

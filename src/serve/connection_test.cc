@@ -166,6 +166,12 @@ TEST_F(ConnectionTest, KeysAreAskedForBeforeTheBodyIsRead) {
   EXPECT_TRUE(has(response, "connection: close\r\n")) << response;
 }
 
+TEST_F(ConnectionTest, ARefusalIsReadByWhoSendsAllOfALargeBodyFirst) {
+  TestClient client = connect();
+  client.send(post("/v1/say", std::string(limits::kMaxBodyBytes + 1000, 'x')));
+  EXPECT_TRUE(starts(client.response(), "HTTP/1.1 413 "));
+}
+
 TEST_F(ConnectionTest, KeysOpenWhatTheyAreFor) {
   keys_.asks = true;
   TestClient client = connect();
@@ -431,6 +437,7 @@ TEST_F(ConnectionTest, ErrorsOfOpenAiPathsAreInTheWordsOfAnthropicForItsClients)
     client.send(request);
     const std::string response = client.response();
     EXPECT_TRUE(has(response, R"({"type":"error","error":{"type":)")) << response;
+    EXPECT_TRUE(has(response, "\r\nrequest-id: req_")) << response;
   }
   client.send(get("/v1/fail"));
   EXPECT_TRUE(has(client.response(), R"("param":)"));

@@ -49,9 +49,10 @@ OrderedJson document(Dialect dialect, int status, const std::string& message, st
   return {{"error", {{"message", message}, {"type", type}, {"param", nullptr}, {"code", open_ai_code(status)}}}};
 }
 
-HttpResponse response(Dialect dialect, int status, const OrderedJson& body) {
+HttpResponse response(Dialect dialect, int status, const OrderedJson& body, std::string_view request_id) {
   HttpResponse out{.status = status, .body = body.dump(-1, ' ', false, OrderedJson::error_handler_t::replace)};
   if (dialect == Dialect::kOllama) out.content_type = "application/json; charset=utf-8";
+  if (dialect == Dialect::kAnthropic && !request_id.empty()) out.headers.emplace_back("request-id", request_id);
   return out;
 }
 
@@ -70,7 +71,7 @@ std::string_view error_type(Dialect dialect, int status) {
 }
 
 HttpResponse error_response(Dialect dialect, int status, std::string_view message, std::string_view request_id) {
-  return response(dialect, status, document(dialect, status, to_valid_utf8(message), request_id));
+  return response(dialect, status, document(dialect, status, to_valid_utf8(message), request_id), request_id);
 }
 
 HttpResponse error_response(Dialect dialect, const Error& error, std::string_view request_id) {
@@ -82,7 +83,7 @@ HttpResponse error_response(Dialect dialect, const Error& error, std::string_vie
     if (!named->param().empty()) body["error"]["param"] = to_valid_utf8(named->param());
     if (!named->type_code().empty()) body["error"]["code"] = named->type_code();
   }
-  return response(dialect, status, body);
+  return response(dialect, status, body, request_id);
 }
 
 int status_of(const Error& error) {

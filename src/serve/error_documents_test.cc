@@ -20,6 +20,13 @@ TEST(ErrorDocuments, EachDialectHasItsOwn) {
   EXPECT_EQ(body(error_response(Dialect::kLlamaServer, 503, "no", "req_1")), Json::parse(R"({"error":{"code":503,"message":"no","type":"unavailable_error"}})"));
 }
 
+TEST(ErrorDocuments, OfAnthropicHaveTheRequestsIdInTheirHead) {
+  const std::vector<std::pair<std::string, std::string>> id = {{"request-id", "req_1"}};
+  EXPECT_EQ(error_response(Dialect::kAnthropic, 404, "no", "req_1").headers, id);
+  EXPECT_EQ(error_response(Dialect::kAnthropic, Error(ErrorCode::kInternal, "no"), "req_1").headers, id);
+  EXPECT_TRUE(error_response(Dialect::kOpenAi, 404, "no", "req_1").headers.empty());
+}
+
 TEST(ErrorDocuments, TypesFollowTheStatus) {
   EXPECT_EQ(error_type(Dialect::kAnthropic, 413), "request_too_large");
   EXPECT_EQ(error_type(Dialect::kAnthropic, 503), "overloaded_error");

@@ -25,7 +25,7 @@ std::string joined(const std::string& path, std::string_view name) {
 std::optional<int64_t> whole(const OrderedJson& value) {
   if (value.is_number_unsigned()) {
     const auto u = value.get<uint64_t>();
-    if (u > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return std::numeric_limits<int64_t>::max();
+    if (u > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return std::nullopt;
     return static_cast<int64_t>(u);
   }
   if (value.is_number_integer()) return value.get<int64_t>();

@@ -27,22 +27,6 @@ struct Completion {
   std::vector<std::string> unused;  // fields
 };
 
-// Without an effect on answers, but to be of their type: an answer ends where its context is full, so that nothing is discarded, and slots
-// and the cache are the engine's business. llama-server does not stop reading a prompt either. The answer names what asks for more than
-// nothing.
-std::vector<std::string> check_unused(const RequestFields& body) {
-  body.number("dynatemp_exponent", 1, 0, 1e6);  // of a range of 0
-  if (body.boolean("return_progress", false)) body.refuse("return_progress", "is not supported", "leave it out");
-  std::vector<std::string> unused;
-  if (body.integer("id_slot", -1, -1, kMaxInt) >= 0) unused.emplace_back("id_slot");
-  if (body.integer("t_max_prompt_ms", 0, -1, kMaxInt) > 0) unused.emplace_back("t_max_prompt_ms");
-  if (body.integer("n_keep", 0, -1, kMaxInt) > 0) unused.emplace_back("n_keep");  // -1: all, which holds
-  for (const char* name : {"n_discard", "n_cache_reuse"}) {
-    if (body.integer(name, 0, 0, kMaxInt) > 0) unused.emplace_back(name);
-  }
-  return unused;
-}
-
 LineLimits read_line_limits(const RequestFields& body) {
   return {.min_indent = body.integer("n_indent", 0, 0, kMaxInt),
           .max_time = std::chrono::milliseconds(std::max<int64_t>(0, body.integer("t_max_predict_ms", 0, -1, kMaxInt)))};
@@ -53,7 +37,9 @@ Completion read_completion(const HttpRequest& http, const RequestFields& body, S
   c.model = model_for(http, body.text("model"), services);
   c.model->responder();  // throws for a model that makes no text
   const Tokenizer& tokenizer = c.model->engine().tokenizer();
-  c.unused = check_unused(body);
+  body.number("dynatemp_exponent", 1, 0, 1e6);  // of a range of 0
+  if (body.boolean("return_progress", false)) body.refuse("return_progress", "is not supported", "leave it out");
+  read_slot_fields(body, c.unused);
   SamplingFields fields = read_llama_sampling(body, tokenizer, c.model->model().metadata);
   TextRequest& request = c.request;
   request.constraint = read_response_format(body);

@@ -221,6 +221,19 @@ TEST(LlamaServer, renders_a_chat) {
             "user: hi\n<no>assistant:");
 }
 
+TEST(LlamaServer, has_no_adapters) {
+  Handlers server({"One"});
+  EXPECT_EQ(server.ask(routes(), "GET", "/lora-adapters").body, "[]");
+}
+
+TEST(LlamaServer, renders_no_chat_without_a_template) {
+  Handlers server({"One"}, "");
+  const auto answer = server.ask(routes(), "POST", "/apply-template", R"({"messages": [{"role": "user", "content": "x"}]})");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body.find("does not support chat"), std::string::npos) << answer.body;
+  EXPECT_EQ(answer.body.find("--raw"), std::string::npos) << answer.body;
+}
+
 TEST(LlamaServer, says_what_it_serves) {
   Handlers server({"One"});
   const OrderedJson props = json(server.ask(routes(), "GET", "/props"));

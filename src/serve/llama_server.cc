@@ -50,6 +50,8 @@ Outcome set_props(const HttpRequest&, Services&) {
   return error_response(Dialect::kLlamaServer, 501, "global properties cannot be changed; give settings with each request");
 }
 
+Outcome lora_adapters(const HttpRequest&, Services&) { return HttpResponse{.body = "[]"}; }  // none can be loaded beside a model
+
 Outcome slot_action(const HttpRequest&, Services&) {
   return error_response(Dialect::kLlamaServer, 501, "slots are not saved, restored or erased here; what prompts have in common is remembered without that");
 }
@@ -114,6 +116,7 @@ void add_llama_server_routes(Routes& routes) {
   add("GET", "/v1/health", Scope::kOpen, health);
   add("GET", "/props", Scope::kManage, props);
   add("POST", "/props", Scope::kManage, set_props);
+  add("GET", "/lora-adapters", Scope::kInfer, lora_adapters);
   add("GET", "/slots", Scope::kManage, slots);
   add("POST", "/slots/{id}", Scope::kManage, slot_action);
   add("POST", "/tokenize", Scope::kInfer, llama_tokenize);

@@ -58,6 +58,13 @@ std::string cut_inputs(const std::vector<Embedding>& all) {
   return text;
 }
 
+// Of the options; those of sampling are checked, no more. Inputs may be as long as the context that the model is loaded with.
+std::vector<std::string> read_unused(const RequestFields& body) {
+  OllamaOptions options = read_ollama_options(body, {});
+  if (options.n_ctx > 0) options.unused.emplace_back("num_ctx");
+  return std::move(options.unused);
+}
+
 void add_headers(HttpResponse& response, const std::vector<std::string>& unused, const std::vector<Embedding>& all) {
   if (!unused.empty()) response.headers.emplace_back(kUnusedOptionsHeader, unused_options_text(unused));
   if (std::string cut = cut_inputs(all); !cut.empty()) response.headers.emplace_back(kCutHeader, std::move(cut));
@@ -71,7 +78,7 @@ Outcome ollama_embed(const HttpRequest& http, Services& services) {
   const RequestFields body(json);
   const std::string name = ollama_model_name(body);
   const std::vector<std::string> texts = read_input(body);
-  std::vector<std::string> unused = read_ollama_options(body, {}).unused;  // those of sampling are checked, no more
+  std::vector<std::string> unused = read_unused(body);
   EmbedOptions options{.truncate = body.boolean("truncate", true)};
   options.dimensions = body.integer("dimensions", 0, 0, limits::kMaxWidth);
   const ModelLease model = model_for(http, name, services, read_keep_alive_of(http, body, unused));
@@ -99,7 +106,7 @@ Outcome ollama_embeddings(const HttpRequest& http, Services& services) {
   const std::string name = ollama_model_name(body);
   std::vector<std::string> texts;
   if (std::string prompt = body.text("prompt"); !prompt.empty()) texts.push_back(std::move(prompt));
-  std::vector<std::string> unused = read_ollama_options(body, {}).unused;
+  std::vector<std::string> unused = read_unused(body);
   const ModelLease model = model_for(http, name, services, read_keep_alive_of(http, body, unused));
   const Stopwatch watch;
   const std::vector<Embedding> all = embed(*model, texts, {.normalize = false});

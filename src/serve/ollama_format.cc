@@ -25,10 +25,8 @@ std::string_view done_reason(FinishReason reason) {
 }  // namespace
 
 OrderedJson OllamaFormat::call(const ToolCall& call, std::size_t index) const {
-  OrderedJson arguments = OrderedJson::parse(call.arguments, nullptr, false);
-  if (!arguments.is_object()) arguments = OrderedJson::object();
   return {{"id", call.id.empty() ? options_.make_id("call_") : call.id},
-          {"function", {{"index", index}, {"name", call.name}, {"arguments", std::move(arguments)}}}};
+          {"function", {{"index", index}, {"name", call.name}, {"arguments", OrderedJson::parse(call.arguments)}}}};
 }
 
 // Calls come whole: nothing is said of one before it is.
@@ -109,7 +107,9 @@ void OllamaFormat::error(const Error& error, std::string& out) { out += error_re
 HttpResponse OllamaFormat::whole(const std::vector<ChatReply>& replies) {
   const ChatReply& reply = replies.front();
   Piece piece{.content = reply.content, .thinking = reply.reasoning};
-  for (std::size_t i = 0; i < reply.calls.size(); ++i) piece.calls.push_back(call(reply.calls[i], i));
+  for (const ToolCall& made : reply.calls) {
+    if (OrderedJson::accept(made.arguments)) piece.calls.push_back(call(made, piece.calls.size()));  // the room may have ended within one
+  }
   OrderedJson out = object(piece, true);
   add_end(out, {reply.reason, reply.stats, reply.tokens});
   std::vector<TokenLogprob> logprobs = reply.logprobs;

@@ -119,6 +119,19 @@ TEST(OllamaStream, gives_a_call_that_broke_as_text) {
   EXPECT_FALSE(all[0]["message"].contains("tool_calls"));
 }
 
+TEST(OllamaStream, leaves_out_a_call_that_the_room_ended_within) {
+  const auto all = objects(stream(options(true), {said(Kind::kCallBegin, "weather"), said(Kind::kCallArguments, R"({"z":)"), ended(FinishReason::kMaxTokens)}));
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0]["done_reason"], "length");
+  EXPECT_FALSE(all[0]["message"].contains("tool_calls"));
+  ChatReply reply;
+  reply.calls = {{.id = "", .name = "weather", .arguments = R"({"z":)"}};
+  reply.reason = FinishReason::kMaxTokens;
+  const OrderedJson whole = parse_ordered_json(OllamaFormat(options(true)).whole({reply}).body, "body");
+  EXPECT_EQ(whole["done_reason"], "length");
+  EXPECT_FALSE(whole["message"].contains("tool_calls"));
+}
+
 TEST(OllamaStream, returns_the_context_where_it_is_asked_for) {
   OllamaFormatOptions given = options(false);
   given.returns_context = true;

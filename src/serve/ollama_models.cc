@@ -19,6 +19,9 @@ constexpr std::string_view kApiVersion = "0.12.6";
 
 using Summaries = std::shared_ptr<ModelSummaries>;
 
+// As Ollama's clients know models: with a tag.
+std::string tagged(const std::string& name) { return name.find(':') == std::string::npos ? name + ":latest" : name; }
+
 HttpResponse json_response(const OrderedJson& body) { return {.content_type = std::string(kJson), .body = json_text(body)}; }
 
 Outcome root(const HttpRequest&, Services&) {
@@ -36,8 +39,8 @@ Outcome tags(const Summaries& summaries, const HttpRequest& http, Services& serv
   for (const ModelEntry& entry : entries) {
     if (!http.caller.may_use(entry.name)) continue;
     const auto summary = summaries->of(entry);
-    models.push_back({{"name", entry.name},
-                      {"model", entry.name},
+    models.push_back({{"name", tagged(entry.name)},
+                      {"model", tagged(entry.name)},
                       {"modified_at", go_time_text(entry.modified_unix * kSecond)},
                       {"size", entry.bytes},
                       {"digest", summary->digest},
@@ -57,8 +60,8 @@ Outcome ps(const Summaries& summaries, const HttpRequest& http, Services& servic
     if (!http.caller.may_use(m.entry.name)) continue;
     const auto summary = summaries->of(m.entry);
     const int64_t expires = std::min(remaining(m), INT64_MAX - now);
-    models.push_back({{"name", m.entry.name},
-                      {"model", m.entry.name},
+    models.push_back({{"name", tagged(m.entry.name)},
+                      {"model", tagged(m.entry.name)},
                       {"size", m.bytes},
                       {"digest", summary->digest},
                       {"details", ollama_details(*summary)},

@@ -131,6 +131,16 @@ TEST(OllamaGenerate, keeps_to_the_context_that_is_asked_for) {
   EXPECT_EQ(more.headers[0].second, "num_ctx");
 }
 
+TEST(OllamaEmbed, tells_that_it_keeps_to_no_context_that_is_asked_for) {
+  Handlers server({"One"});
+  for (const char* path : {"/api/embed", "/api/embeddings"}) {
+    const auto answer = server.ask(routes(), "POST", path, R"({"model": "tiny", "options": {"num_ctx": 8}})");
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    ASSERT_EQ(answer.headers.size(), 1u);
+    EXPECT_EQ(answer.headers[0].second, "num_ctx");
+  }
+}
+
 TEST(OllamaGenerate, refuses_a_prompt_that_does_not_fit) {
   Handlers server({"One"});
   const std::string text = refused(server, "/api/generate", R"({"model": "tiny", "prompt": ")" + std::string(2000, 'x') + R"("})");
@@ -262,8 +272,8 @@ TEST(OllamaModels, are_listed_with_what_they_are) {
   const OrderedJson list = json(server.ask(routes(), "GET", "/api/tags"));
   ASSERT_EQ(list["models"].size(), 1u);
   const OrderedJson& model = list["models"][0];
-  EXPECT_EQ(model["name"], "tiny");
-  EXPECT_EQ(model["model"], "tiny");
+  EXPECT_EQ(model["name"], "tiny:latest");
+  EXPECT_EQ(model["model"], "tiny:latest");
   EXPECT_EQ(model["modified_at"], "2023-11-14T22:13:20Z");
   EXPECT_EQ(model["size"], 1000);
   EXPECT_EQ(model["digest"].get<std::string>().size(), 64u);
@@ -276,6 +286,7 @@ TEST(OllamaModels, that_are_loaded_say_until_when) {
   post(server, "/api/generate", R"({"model": "tiny", "keep_alive": -1})");
   const OrderedJson list = json(server.ask(routes(), "GET", "/api/ps"));
   ASSERT_EQ(list["models"].size(), 1u);
+  EXPECT_EQ(list["models"][0]["name"], "tiny:latest");
   EXPECT_EQ(list["models"][0]["context_length"], 256);
   EXPECT_EQ(list["models"][0]["size_vram"], 0);
   EXPECT_GT(list["models"][0]["expires_at"].get<std::string>(), "2200");

@@ -16,12 +16,12 @@ Outcome chat_completions(const HttpRequest& http, Services& services) {
   ModelLease model = model_for(http, body.text("model"), services);
   ChatFields fields = read_chat(body, openai_facts(*model));
   fields.request.cache_salt = cache_salt(http, body);
-  fields.format.id = fields.request_id.empty() ? random_id("chatcmpl-") : "chatcmpl-" + fields.request_id;
+  fields.format.id = answer_id(body, "chatcmpl-");
   fields.format.created = unix_now();
   fields.format.model = model->entry().name;
   if (fields.format.logprobs) fields.format.is_end = end_test(*model);
-  if (fields.stream && fields.format.continuous_usage) {
-    fields.format.prompt_tokens = static_cast<int64_t>(model->responder().prompt(fields.request).size());
+  if ((fields.stream && fields.format.continuous_usage) || fields.format.token_ids) {
+    fields.format.prompt_ids = model->responder().prompt(fields.request);
   }
   AnswerPlan plan{.model = std::move(model), .format = std::make_unique<ChatFormat>(fields.format), .stream = fields.stream};
   if (is_strict_unused(fields.request, plan.model->responder().capabilities())) fields.unused.emplace_back("strict");

@@ -1,5 +1,7 @@
 #include "serve/openai_chat_format.h"
 
+#include <utility>
+
 #include "serve/custom_tools.h"
 
 namespace minnow {
@@ -51,9 +53,10 @@ void ChatFormat::write(const Chunk& chunk, std::string& out) {
   }
   out += chunk.finish.empty() ? std::string(R"(,"finish_reason":null)") : fmt::format(R"(,"finish_reason":"{}")", chunk.finish);
   out += chunk.more;
+  if (options_.token_ids) out += R"(,"token_ids":)" + json_text(std::exchange(choice.tokens, {}));
   out += "}]";
   if (options_.continuous_usage) {
-    out += R"(,"usage":)" + json_text(Usage{.prompt = options_.prompt_tokens, .generated = choice.generated}.chat_json());
+    out += R"(,"usage":)" + json_text(Usage{.prompt = static_cast<int64_t>(options_.prompt_ids.size()), .generated = choice.generated}.chat_json());
   } else if (options_.include_usage) {
     out += R"(,"usage":null)";
   }
@@ -135,9 +138,11 @@ void ChatFormat::event(int index, const ChatEvent& event, std::string& out) {
     choice.begun = true;
     std::vector<TokenLogprob> later = std::move(choice.logprobs);
     choice.logprobs.clear();
-    write({.index = index, .delta = R"({"role":"assistant","content":""})"}, out);
+    const std::string prompt = options_.token_ids ? R"(,"prompt_token_ids":)" + json_text(options_.prompt_ids) : std::string();
+    write({.index = index, .delta = R"({"role":"assistant","content":""})", .top_level = prompt}, out);
     choice.logprobs = std::move(later);
   }
+  if (options_.token_ids) choice.tokens.insert(choice.tokens.end(), event.tokens.begin(), event.tokens.end());
   if (event.done) drop_end(choice.logprobs, event.reason, event.stop_token, options_.is_end);
   for (const ChatOutputEvent& e : event.output) output(index, e, out);
   if (event.done) finish(index, event, out);
@@ -189,6 +194,7 @@ OrderedJson ChatFormat::choice(int index, const ChatReply& reply) const {
     drop_end(logprobs, reply.reason, reply.stop_token, options_.is_end);
     choice["logprobs"] = {{"content", logprobs_json(logprobs)}, {"refusal", nullptr}};
   }
+  if (options_.token_ids) choice["token_ids"] = reply.tokens;
   return choice;
 }
 
@@ -207,6 +213,7 @@ HttpResponse ChatFormat::whole(const std::vector<ChatReply>& replies) {
                       {"system_fingerprint", system_fingerprint()},
                       {"choices", std::move(choices)},
                       {"usage", usage.chat_json()}};
+  if (options_.token_ids) body["prompt_token_ids"] = options_.prompt_ids;
   if (replies.size() == 1) body["timings"] = timings_json(replies.front().stats);
   return {.body = json_text(body)};
 }

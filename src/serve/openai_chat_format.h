@@ -21,7 +21,8 @@ struct ChatFormatOptions {
   bool include_stop = false;  // the stop string is part of the text
   // Streams: usage in a chunk of its own at the end; and how far it is in every chunk, which needs the tokens of the prompt.
   bool include_usage = false, continuous_usage = false;
-  int64_t prompt_tokens = 0;
+  bool token_ids = false;                      // the tokens of prompt and answer, as vLLM shows them
+  std::vector<TokenId> prompt_ids = {};        // for both
   std::set<std::string> custom = {};           // tools that take text: calls of them have an input, which streams send whole
   MakeId make_id = random_id;                  // of calls that the model gives none
   std::function<bool(TokenId)> is_end = {};    // tokens that end a text: they have no place in logprobs
@@ -42,6 +43,7 @@ class ChatFormat final : public AnswerFormat {
     int calls = 0;  // that are whole, or still growing
     std::map<int, std::string> inputs;   // arguments of calls of custom tools, as far as they are there
     std::vector<TokenLogprob> logprobs;  // of what the next chunk says
+    std::vector<TokenId> tokens;         // likewise, where they are shown
     int64_t generated = 0;
     GenerationStats stats;
     int64_t reasoning = 0;

@@ -88,7 +88,7 @@ TEST(ChatChunks, tell_usage_last_and_without_choices_when_asked) {
 TEST(ChatChunks, tell_usage_all_the_time_when_asked) {
   ChatFormatOptions with = options();
   with.include_usage = with.continuous_usage = true;
-  with.prompt_tokens = 10;
+  with.prompt_ids.resize(10);
   const auto all = chunks(stream(with, {content("a"), content("b"), ended()}));
   EXPECT_EQ(all[1]["usage"]["total_tokens"], 11);
   EXPECT_EQ(all[2]["usage"]["total_tokens"], 12);
@@ -124,6 +124,18 @@ TEST(ChatChunks, send_the_input_of_a_custom_tool_when_it_is_whole) {
 TEST(ChatChunks, count_no_call_that_broke) {
   const auto all = chunks(stream(options(), {said(Kind::kCallBegin, "f"), said(Kind::kCallBroken, ""), content("f("), ended()}));
   EXPECT_EQ(choice_of(all.back())["finish_reason"], "stop");
+}
+
+TEST(ChatChunks, show_tokens_each_once_and_the_prompts_at_first) {
+  ChatFormatOptions with = options();
+  with.token_ids = true;
+  with.prompt_ids = {7, 8};
+  const auto all = chunks(stream(with, {content("a"), ended()}));
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0]["prompt_token_ids"].dump(), "[7,8]");
+  EXPECT_EQ(choice_of(all[0])["token_ids"].dump(), "[]");
+  EXPECT_EQ(choice_of(all[1])["token_ids"].dump(), "[1]");
+  EXPECT_FALSE(all[1].contains("prompt_token_ids"));
 }
 
 TEST(ChatChunks, end_by_length_whatever_was_called) {

@@ -21,7 +21,7 @@ void refuse_unsupported(const RequestFields& body) {
   for (const std::string& modality : body.texts("modalities", 8)) {
     if (modality != "text") body.refuse("modalities", "must be text alone: models here write nothing else");
   }
-  for (const std::string_view name : {"return_token_ids", "timings_per_token", "return_progress"}) {
+  for (const std::string_view name : {"timings_per_token", "return_progress"}) {
     if (body.boolean(name, false)) body.refuse(name, "is not supported for chats", "leave it out");
   }
   if (body.integer("n_probs", 0, 0, kMaxTopLogprobs) != 0) {
@@ -30,7 +30,8 @@ void refuse_unsupported(const RequestFields& body) {
   if (body.integer("priority", 0, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()) != 0) {
     body.refuse("priority", "is not supported: requests are answered in the order in which they come");
   }
-  if (body.text("reasoning_format", "auto") == "none") {
+  const std::string format = body.choice("reasoning_format", "auto", {"auto", "deepseek", "none", "deepseek-legacy"});
+  if (format == "none" || format == "deepseek-legacy") {
     body.refuse("reasoning_format", "must be auto or deepseek", "reasoning is always apart from the answer");
   }
 }
@@ -68,6 +69,10 @@ void read_continuation(ChatRequest& request, const RequestFields& body) {
 
 ModelFacts openai_facts(LoadedModel& model) {
   return {.sampling = default_sampling(Dialect::kOpenAi, model.model().metadata), .can = model.responder().capabilities()};
+}
+
+void check_chats(const RequestFields& body, const ModelFacts& model) {
+  if (!model.can.chat) body.refuse("model", "does not support chat: it has no chat template", "use /v1/completions to go on from a text");
 }
 
 void set_sampling(ChatRequest& request, SamplingFields fields) {
@@ -144,6 +149,7 @@ OrderedJson read_metadata(const RequestFields& body) {
 }
 
 ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
+  check_chats(body, model);
   refuse_unsupported(body);
   ChatFields fields;
   ChatRequest& request = fields.request;
@@ -167,10 +173,8 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model) {
   read_service_fields(body, fields.unused);
   if (body.choice("verbosity", "medium", {"low", "medium", "high"}) != "medium") fields.unused.emplace_back("verbosity");
   if (body.boolean("store", false)) fields.unused.emplace_back("store");
-  fields.request_id = body.text("request_id");
-  if (fields.request_id.size() > limits::kMaxRequestIdBytes) {
-    body.refuse("request_id", fmt::format("has {} bytes, allowed: {}", fields.request_id.size(), limits::kMaxRequestIdBytes));
-  }
+  read_slot_fields(body, fields.unused);
+  fields.format.token_ids = body.boolean("return_token_ids", false);
   return fields;
 }
 

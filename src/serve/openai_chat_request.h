@@ -20,7 +20,6 @@ ModelFacts openai_facts(LoadedModel& model);
 struct ChatFields {
   ChatRequest request;
   std::vector<std::string> unused;  // fields without an effect
-  std::string request_id;           // vLLM's: part of the answer's id
   int64_t n = 1;
   bool stream = false;
   ChatFormatOptions format;  // what the request says of it
@@ -31,6 +30,8 @@ ChatFields read_chat(const RequestFields& body, const ModelFacts& model);
 
 // --- parts that other routes have as well
 
+// Throws RequestError for a model without a chat template.
+void check_chats(const RequestFields& body, const ModelFacts& model);
 // Sampling, length and ends. Control tokens cannot be shown in chats: their marks are what an answer is taken apart by.
 void set_sampling(ChatRequest& request, SamplingFields fields);
 // Tools and how they are to be called; with `can` of a model whose template does not show them, tools are refused.

@@ -80,6 +80,7 @@ TEST(ChatRequestFields, say_which_tools_are_strict) {
 }
 
 TEST(ChatRequestFields, refuse_what_the_model_cannot_do) {
+  EXPECT_EQ(refused_field("", {.chat = false}), "model");
   ResponderCapabilities plain = kAll;
   plain.tools = plain.thinking = false;
   EXPECT_EQ(refused_field(kTools, plain), "tools");
@@ -152,14 +153,18 @@ TEST(ChatRequestFields, name_what_has_no_effect) {
 }
 
 TEST(ChatRequestFields, of_other_servers_are_honoured_or_refused) {
-  EXPECT_EQ(read(R"("request_id": "r1")").request_id, "r1");
-  EXPECT_EQ(refused_field(R"("request_id": ")" + std::string(100, 'x') + "\""), "request_id");
-  for (const char* name : {"return_token_ids", "timings_per_token", "return_progress"}) {
+  EXPECT_TRUE(read(R"("return_token_ids": true)").format.token_ids);
+  for (const char* name : {"timings_per_token", "return_progress"}) {
     EXPECT_EQ(refused_field(fmt::format(R"("{}": true)", name)), name);
     EXPECT_EQ(refused_field(fmt::format(R"("{}": false)", name)), "nothing");
   }
   EXPECT_EQ(refused_field(R"("n_probs": 3)"), "n_probs");
   EXPECT_EQ(refused_field(R"("n_probs": 0)"), "nothing");
+  for (const char* format : {"none", "deepseek-legacy", "zz"}) EXPECT_EQ(refused_field(fmt::format(R"("reasoning_format": "{}")", format)), "reasoning_format");
+  for (const char* format : {"auto", "deepseek"}) EXPECT_EQ(refused_field(fmt::format(R"("reasoning_format": "{}")", format)), "nothing");
+  EXPECT_EQ(read(R"("id_slot": 0, "n_keep": 5, "n_discard": 0)").unused, (std::vector<std::string>{"id_slot", "n_keep"}));
+  EXPECT_TRUE(read(R"("id_slot": -1, "n_keep": -1)").unused.empty());
+  EXPECT_EQ(refused_field(R"("id_slot": "x")"), "id_slot");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "serve/openai_completion_format.h"
 
 #include <cmath>
+#include <utility>
 
 #include "base/utf8.h"
 
@@ -89,6 +90,15 @@ OrderedJson CompletionFormat::head() const {
           {"system_fingerprint", system_fingerprint()}};
 }
 
+// Further keys of a chunk's choice, each behind a comma.
+std::string CompletionFormat::token_ids(int index) {
+  if (!options_.token_ids) return {};
+  Choice& choice = choices_[static_cast<std::size_t>(index)];
+  std::string keys = R"(,"token_ids":)" + json_text(std::exchange(choice.tokens, {}));
+  if (!std::exchange(choice.showed_prompt, true)) keys += R"(,"prompt_token_ids":)" + json_text(options_.prompt_ids.at(prompt_of(index)));
+  return keys;
+}
+
 void CompletionFormat::write(int index, std::string_view text, const ChatEvent* last, std::string& out) {
   Choice& choice = choices_[static_cast<std::size_t>(index)];
   const std::string logprobs = choice.logprobs.empty() ? "null" : json_text(choice.logprobs.take());
@@ -100,9 +110,10 @@ void CompletionFormat::write(int index, std::string_view text, const ChatEvent* 
     out += fmt::format(R"("{}","stop_reason":)", finish_reason(last->reason, false));
     out += json_text(stop_reason(last->reason, last->stop_string, last->stop_token));
   }
-  out += "}]";
+  out += token_ids(index) + "}]";
   if (options_.continuous_usage) {
-    const int64_t prompt = prompt_of(index) < options_.prompt_tokens.size() ? options_.prompt_tokens[prompt_of(index)] : 0;
+    const std::size_t place = prompt_of(index);
+    const int64_t prompt = place < options_.prompt_ids.size() ? static_cast<int64_t>(options_.prompt_ids[place].size()) : 0;
     out += R"(,"usage":)" + json_text(Usage{.prompt = prompt, .generated = choice.generated}.chat_json());
   } else if (options_.include_usage) {
     out += R"(,"usage":null)";
@@ -131,6 +142,7 @@ void CompletionFormat::event(int index, const ChatEvent& event, std::string& out
   Choice& choice = choices_[static_cast<std::size_t>(index)];
   if (!choice.begun) begin_choice(index, out);
   choice.generated += static_cast<int64_t>(event.tokens.size());
+  if (options_.token_ids) choice.tokens.insert(choice.tokens.end(), event.tokens.begin(), event.tokens.end());
   add_logprobs(choice, event.logprobs, event);
   std::string text = all_content(event);
   if (event.done && options_.include_stop) text += event.stop_string;
@@ -180,6 +192,10 @@ HttpResponse CompletionFormat::whole(const std::vector<ChatReply>& replies) {
                        {"logprobs", options_.logprobs >= 0 ? logprobs.take() : OrderedJson()},
                        {"finish_reason", finish_reason(reply.reason, false)},
                        {"stop_reason", stop_reason(reply.reason, reply.stop_string, reply.stop_token)}});
+    if (options_.token_ids) {
+      choices.back()["token_ids"] = reply.tokens;
+      choices.back()["prompt_token_ids"] = options_.prompt_ids.at(prompt);
+    }
     if (prompt < options_.prompt_token_logprobs.size()) {
       choices.back()["prompt_logprobs"] = prompt_logprobs_json(options_.prompt_token_logprobs[prompt], options_.prompt_logprobs);
     }

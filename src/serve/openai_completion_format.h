@@ -40,7 +40,8 @@ struct CompletionFormatOptions {
   std::vector<std::vector<TokenLogprob>> prompt_token_logprobs = {};  // for each prompt
   bool include_stop = false;
   bool include_usage = false, continuous_usage = false;
-  std::vector<int64_t> prompt_tokens = {};  // of each prompt, for continuous usage
+  bool token_ids = false;                   // the tokens of prompts and answers, as vLLM shows them
+  std::vector<std::vector<TokenId>> prompt_ids = {};  // of each prompt, for that and for continuous usage
   std::function<bool(TokenId)> is_end = {};
 };
 
@@ -57,12 +58,15 @@ class CompletionFormat final : public AnswerFormat {
   struct Choice {
     bool begun = false;
     LegacyLogprobs logprobs;
+    std::vector<TokenId> tokens;  // of what the next chunk says, where they are shown
+    bool showed_prompt = false;   // its tokens
     int64_t generated = 0;
     GenerationStats stats;
   };
   std::size_t prompt_of(int index) const { return static_cast<std::size_t>(index / options_.n_choices); }
   void begin_choice(int index, std::string& out);
   void add_logprobs(Choice& choice, std::vector<TokenLogprob> logprobs, const ChatEvent& event) const;
+  std::string token_ids(int index);
   void write(int index, std::string_view text, const ChatEvent* last, std::string& out);
   OrderedJson head() const;
 

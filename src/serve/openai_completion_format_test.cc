@@ -76,6 +76,19 @@ TEST(CompletionChunks, name_the_string_that_they_stopped_at) {
   EXPECT_EQ(chunks(stream(options(), {{0, end}})).back()["choices"][0]["stop_reason"], "zzz");
 }
 
+TEST(CompletionChunks, show_tokens_each_once_and_the_prompts_at_first) {
+  CompletionFormatOptions with = options();
+  with.token_ids = true;
+  with.prompt_ids = {{7, 8}};
+  const auto all = chunks(stream(with, {{0, content("a")}, {0, content("")}, {0, content("b")}, {0, ended()}}));
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0]["choices"][0]["token_ids"].dump(), "[1]");
+  EXPECT_EQ(all[0]["choices"][0]["prompt_token_ids"].dump(), "[7,8]");
+  EXPECT_EQ(all[1]["choices"][0]["token_ids"].dump(), "[1,1]");
+  EXPECT_FALSE(all[1]["choices"][0].contains("prompt_token_ids"));
+  EXPECT_EQ(all[2]["choices"][0]["token_ids"].dump(), "[]");
+}
+
 TEST(CompletionChunks, show_an_error_and_end) {
   CompletionFormat format(options());
   std::string out;

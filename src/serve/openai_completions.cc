@@ -25,6 +25,7 @@ struct CompletionFields {
   TextRequest request;  // of every prompt, without it
   int64_t n = 1;
   bool stream = false, echo = false;
+  std::vector<std::string> unused;
   CompletionFormatOptions format;
 };
 
@@ -73,7 +74,9 @@ void read_format(CompletionFields& fields, const RequestFields& body) {
   if (fields.stream && fields.format.prompt_logprobs >= 0) {
     body.refuse(kPromptLogprobs, "does not go together with stream", "ask without stream, or with echo and logprobs");
   }
+  fields.format.token_ids = body.boolean("return_token_ids", false);
   body.optional_text("user");
+  read_slot_fields(body, fields.unused);
 }
 
 CompletionFields read_completion(const RequestFields& body, const SamplingParams& defaults) {
@@ -129,13 +132,13 @@ void score_prompt(CompletionFields& fields, std::size_t i, LoadedModel& model, c
 void describe_prompts(CompletionFields& fields, LoadedModel& model) {
   const bool scores = fields.format.prompt_logprobs >= 0 || (fields.echo && fields.format.logprobs >= 0);
   fields.format.echo.assign(fields.prompts.size(), "");
-  if (!fields.echo && !scores && !(fields.stream && fields.format.continuous_usage)) return;
+  if (!fields.echo && !scores && !fields.format.token_ids && !(fields.stream && fields.format.continuous_usage)) return;
   const int64_t shown_for_each = (1 + std::max(fields.format.logprobs, fields.format.prompt_logprobs)) * fields.n;
   int64_t shown = 0;
   for (std::size_t i = 0; i < fields.prompts.size(); ++i) {
     const std::vector<TokenId> tokens = model.responder().prompt(request_of(fields, i * static_cast<std::size_t>(fields.n)));
     const auto n_tokens = static_cast<int64_t>(tokens.size());
-    fields.format.prompt_tokens.push_back(n_tokens);
+    fields.format.prompt_ids.push_back(tokens);
     if (fields.echo) fields.format.echo[i] = echo_of(fields.prompts[i], model, tokens);
     if (!scores) continue;
     shown += n_tokens * shown_for_each;
@@ -154,7 +157,7 @@ Outcome completions(const HttpRequest& http, Services& services) {
   CompletionFields fields = read_completion(body, default_sampling(Dialect::kOpenAi, model->model().metadata));
   fields.request.cache_salt = cache_salt(http, body);
   describe_prompts(fields, *model);
-  fields.format.id = random_id("cmpl-");
+  fields.format.id = answer_id(body, "cmpl-");
   fields.format.created = unix_now();
   fields.format.model = model->entry().name;
   if (fields.format.logprobs >= 0) fields.format.is_end = end_test(*model);
@@ -163,7 +166,10 @@ Outcome completions(const HttpRequest& http, Services& services) {
                   .stream = fields.stream,
                   .prompt_field = "prompt"};
   const std::size_t n = fields.prompts.size() * static_cast<std::size_t>(fields.n);
-  return prepare_choices(std::move(plan), n, [fields = std::move(fields)](std::size_t i) { return request_of(fields, i); });
+  const std::vector<std::string> unused = std::move(fields.unused);
+  auto answer = prepare_choices(std::move(plan), n, [fields = std::move(fields)](std::size_t i) { return request_of(fields, i); });
+  add_unused(*answer, unused);
+  return answer;
 }
 
 }  // namespace

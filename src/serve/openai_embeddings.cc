@@ -1,6 +1,7 @@
-// POST /v1/embeddings.
+// POST /v1/embeddings, and llama-server's /embedding.
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "base/base64.h"
 #include "base/limits.h"
@@ -28,22 +29,22 @@ std::vector<TokenId> read_prompt(const OrderedJson& value, const std::string& pa
 }
 
 // A string, strings, token ids, or lists of token ids.
-EmbeddingInput read_input(const RequestFields& body) {
-  const OrderedJson& value = body.required("input");
-  const std::string path = body.path("input");
+EmbeddingInput read_input(const RequestFields& body, std::string_view name = "input") {
+  const OrderedJson& value = body.required(name);
+  const std::string path = body.path(name);
   EmbeddingInput input;
   if (value.is_array() && !value.empty() && value.front().is_number()) {
     input.prompts.push_back(read_prompt(value, path));
     return input;
   }
   if (value.is_array() && !value.empty() && value.front().is_array()) {
-    for (const OrderedJson& item : body.array("input", limits::kMaxEmbeddingInputs)) {
+    for (const OrderedJson& item : body.array(name, limits::kMaxEmbeddingInputs)) {
       input.prompts.push_back(read_prompt(item, element_path(path, input.prompts.size())));
     }
     return input;
   }
-  input.texts = body.texts("input", limits::kMaxEmbeddingInputs);
-  if (input.texts.empty()) body.refuse("input", "must have at least one text");
+  input.texts = body.texts(name, limits::kMaxEmbeddingInputs);
+  if (input.texts.empty()) body.refuse(name, "must have at least one text");
   for (std::size_t i = 0; i < input.texts.size(); ++i) {
     if (!input.texts[i].empty()) continue;
     const std::string place = value.is_array() ? element_path(path, i) : path;
@@ -100,10 +101,37 @@ Outcome embeddings(const HttpRequest& http, Services& services) {
   return response;
 }
 
+// [{"index", "embedding": [[...]]}]: one vector for each input, since all of its tokens are pooled.
+Outcome llama_embeddings(const HttpRequest& http, Services& services) {
+  constexpr int64_t kNone = -1, kEuclidean = 2;
+  const OrderedJson json = parse_body(http);
+  const RequestFields body(json);
+  const EmbeddingInput input = read_input(body, body.has("content") ? "content" : "input");
+  const int64_t norm = body.integer("embd_normalize", kEuclidean, kNone, std::numeric_limits<int32_t>::max());
+  if (norm != kNone && norm != kEuclidean) body.refuse("embd_normalize", "must be 2 (to length 1) or -1 (as they are)");
+  const ModelLease model = model_for(http, body.text("model"), services);
+
+  HttpResponse response{.body = "[", .model = model->entry().name};
+  const Stopwatch watch;
+  const std::vector<Embedding> all = embed(*model, input, {.normalize = norm == kEuclidean, .truncate = false});
+  response.prompt_seconds = watch.seconds();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    response.body += fmt::format(R"({}{{"index":{},"embedding":[)", i ? "," : "", i);
+    append_vector(response.body, all[i].vector, false);
+    response.body += "]}";
+    response.prompt_tokens += all[i].n_tokens;
+  }
+  response.body += ']';
+  return response;
+}
+
 }  // namespace
 
 void add_openai_embedding_routes(Routes& routes) {
   routes.push_back({"POST", "/v1/embeddings", Dialect::kOpenAi, Scope::kInfer, embeddings});
+  for (const char* path : {"/embedding", "/embeddings"}) {
+    routes.push_back({"POST", path, Dialect::kLlamaServer, Scope::kInfer, llama_embeddings});
+  }
 }
 
 }  // namespace minnow

@@ -1,4 +1,4 @@
-// GET /v1/models: which models there are, in OpenAI's words, or in Anthropic's for its clients.
+// GET /v1/models, to llama-server's clients /models: which models there are, in OpenAI's words, or in Anthropic's for its clients.
 #include <algorithm>
 
 #include "base/error.h"
@@ -63,7 +63,7 @@ Outcome list_models(ModelSummaries& summaries, const HttpRequest& http, Services
   for (const ModelEntry& entry : services.models.list()) {
     if (http.caller.may_use(entry.name)) data.push_back(model_json(http, entry, summaries, services.models));
   }
-  if (is_anthropic(http)) return HttpResponse{.body = json_text(anthropic_page(http, data))};
+  if (is_anthropic(http)) return HttpResponse{.body = json_text(anthropic_page(http, data)), .headers = {{"request-id", http.id}}};
   return HttpResponse{.body = json_text({{"object", "list"}, {"data", std::move(data)}})};
 }
 
@@ -90,6 +90,7 @@ void add_openai_model_routes(Routes& routes) {
                       [summaries, handler](const HttpRequest& http, Services& services) { return handler(*summaries, http, services); }});
   };
   add("/v1/models", list_models);
+  add("/models", list_models);
   add("/v1/models/{model}", show_model);
 }
 

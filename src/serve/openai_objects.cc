@@ -1,7 +1,8 @@
 #include "serve/openai_objects.h"
 
+#include <random>
+
 #include "base/random.h"
-#include "serve/sampling_fields.h"
 
 namespace minnow {
 namespace {
@@ -23,7 +24,8 @@ std::string_view system_fingerprint() { return "minnow-" MINNOW_VERSION; }
 std::string random_id(std::string_view prefix) {
   static constexpr std::string_view kLetters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   constexpr int kLength = 24;
-  Random random(random_seed());
+  std::random_device device;
+  Random random(uint64_t{device()} << 32 | device());
   std::string id(prefix);
   for (int i = 0; i < kLength; ++i) id += kLetters[random.below(kLetters.size())];
   return id;

@@ -91,6 +91,7 @@ void ResponseFormat::send_custom_input(const std::string& input, std::string& ou
 }
 
 void ResponseFormat::close_call(std::string_view status, std::string& out) {
+  if (!are_arguments(call_.arguments)) status = "incomplete";
   OrderedJson item = call_json(item_id_, status, call_);
   if (is_custom(call_)) {
     send_custom_input(item["input"].get<std::string>(), out);

@@ -14,7 +14,7 @@
 namespace minnow {
 
 struct ResponseFormatOptions {
-  // The object as it is when nothing has been said yet: status in_progress, output []. It has no usage: that is never null.
+  // The object as it is when nothing has been said yet: status in_progress, output [], usage null.
   OrderedJson response;
   bool logprobs = false;
   bool include_reasoning = true;

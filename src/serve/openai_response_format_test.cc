@@ -173,6 +173,11 @@ TEST(ResponseEvents, close_what_they_open) {
   }
 }
 
+TEST(ResponseEvents, have_no_whole_call_where_a_stop_string_ended_the_answer_within_it) {
+  const auto events = parsed(stream(options(), {said(Kind::kCallBegin, "f"), said(Kind::kCallArguments, "{"), ended(FinishReason::kStopString)}));
+  EXPECT_EQ(events.back()["response"]["output"][0]["status"], "incomplete");
+}
+
 TEST(ResponseEvents, say_that_an_answer_is_incomplete_when_its_room_ended) {
   const auto events = parsed(stream(options(), {content("a"), ended(FinishReason::kMaxTokens)}));
   EXPECT_EQ(events.back()["type"], "response.incomplete");

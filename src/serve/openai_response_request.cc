@@ -1,10 +1,13 @@
 #include "serve/openai_response_request.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "serve/openai_messages.h"
 #include "serve/response_format.h"
 
@@ -14,6 +17,11 @@ namespace {
 constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMaxTopLogprobs = 20;
 
+// What answers can be asked to have as well. There is nothing here that most of them could show.
+constexpr std::array<std::string_view, 8> kIncludes = {
+    "file_search_call.results", "web_search_call.results", "web_search_call.action.sources", "message.input_image.image_url",
+    "computer_call_output.output.image_url", "code_interpreter_call.outputs", "reasoning.encrypted_content", "message.output_text.logprobs"};
+
 void refuse_unsupported(const RequestFields& body) {
   if (body.boolean("background", false)) {
     body.refuse("background", "is not supported", "leave it out, and read the answer as it comes with stream");
@@ -21,6 +29,7 @@ void refuse_unsupported(const RequestFields& body) {
   for (const std::string_view name : {"conversation", "prompt", "context_management", "moderation", "messages"}) {
     if (body.has(name)) body.refuse(name, "is not supported", name == "messages" ? "use input, or /v1/chat/completions" : "leave it out");
   }
+  if (body.boolean("return_token_ids", false)) body.refuse("return_token_ids", "is not supported here", "use /v1/chat/completions");
   if (body.integer("n", 1, 1, kMaxInt) != 1) body.refuse("n", "must be 1", "use /v1/chat/completions for more choices");
 }
 
@@ -60,6 +69,20 @@ class StoredItems {
   std::map<std::string, std::map<std::string, OrderedJson>> responses_;  // items by id, of responses by id
 };
 
+// Templates show the output of a call behind the call.
+void check_outputs(const OrderedJson& items) {
+  std::set<std::string> called;
+  for (const OrderedJson& item : items) {
+    const auto& type = item["type"].get_ref<const std::string&>();
+    const bool is_custom = type == "custom_tool_call_output";
+    if (type == "function_call" || type == "custom_tool_call") called.insert(item["call_id"].get<std::string>());
+    if (!is_custom && type != "function_call_output") continue;
+    const auto& id = item["call_id"].get_ref<const std::string&>();
+    if (called.contains(id)) continue;
+    throw RequestError("input", fmt::format("No tool call found for {} call output with call_id {}.", is_custom ? "custom tool" : "function", to_valid_utf8(id)));
+  }
+}
+
 void read_items_and_messages(ResponseFields& fields, const RequestFields& body, const StoredContext& stored) {
   fields.items = items_before(body, stored);
   fields.input_begin = fields.items.size();
@@ -70,11 +93,16 @@ void read_items_and_messages(ResponseFields& fields, const RequestFields& body, 
     body.refuse("input", fmt::format("with what came before these are {} items, allowed: {}", fields.items.size(),
                                      limits::kMaxChatMessages));
   }
+  check_outputs(fields.items);
   fields.request.messages = messages_of_items(fields.items, body.text("instructions"));
 }
 
 void read_logprobs(ResponseFields& fields, const RequestFields& body) {
   const std::vector<std::string> include = body.texts("include", 64);
+  for (const std::string& name : include) {
+    const bool is_known = std::find(kIncludes.begin(), kIncludes.end(), name) != kIncludes.end();
+    if (!is_known) body.refuse("include", fmt::format("each must be one of: {}", fmt::join(kIncludes, ", ")));
+  }
   const auto has = [&](std::string_view name) { return std::find(include.begin(), include.end(), name) != include.end(); };
   const int64_t top = body.integer("top_logprobs", 0, 0, kMaxTopLogprobs);
   fields.format.logprobs = top > 0 || has("message.output_text.logprobs");
@@ -124,7 +152,7 @@ OrderedJson response_json(const ResponseFields& fields, const RequestFields& bod
       {"tool_choice", given(body, "tool_choice", "auto")}, {"tools", tools_json(body, strict_is_unused)},
       {"top_logprobs", std::max(0, fields.request.n_logprobs)}, {"top_p", given(body, "top_p", sampling.top_p)},
       {"presence_penalty", given(body, "presence_penalty", 0)}, {"frequency_penalty", given(body, "frequency_penalty", 0)},
-      {"truncation", body.choice("truncation", "disabled", {"auto", "disabled"})}, {"metadata", read_metadata(body)}};
+      {"truncation", body.choice("truncation", "disabled", {"auto", "disabled"})}, {"usage", nullptr}, {"metadata", read_metadata(body)}};
   if (body.has("user")) response["user"] = body.text("user");
   return response;
 }
@@ -132,6 +160,7 @@ OrderedJson response_json(const ResponseFields& fields, const RequestFields& bod
 }  // namespace
 
 ResponseFields read_response(const RequestFields& body, const ModelFacts& model, const StoredContext& stored) {
+  check_chats(body, model);
   refuse_unsupported(body);
   ResponseFields fields;
   ChatRequest& request = fields.request;

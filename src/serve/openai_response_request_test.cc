@@ -37,7 +37,8 @@ TEST(ResponseRequest, has_every_key_of_the_response_object) {
                           "safety_identifier", "prompt_cache_key", "presence_penalty", "frequency_penalty"}) {
     EXPECT_TRUE(response.contains(key)) << key;
   }
-  EXPECT_FALSE(response.contains("usage"));  // not before it is known
+  ASSERT_TRUE(response.contains("usage"));
+  EXPECT_TRUE(response["usage"].is_null()) << "not before it is known";
   EXPECT_EQ(response["text"].dump(), R"({"format":{"type":"text"}})");
   EXPECT_EQ(response["reasoning"].dump(), R"({"effort":null,"summary":null})");
   EXPECT_EQ(response["tool_choice"], "auto");
@@ -110,7 +111,25 @@ TEST(ResponseRequest, asks_for_logprobs_by_include) {
   EXPECT_TRUE(read(R"({"input": "hi", "include": ["reasoning.encrypted_content"]})").format.encode_reasoning);
 }
 
+TEST(ResponseRequest, refuses_an_output_without_its_call) {
+  const std::string call = R"({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"})";
+  const std::string output = R"({"type": "function_call_output", "call_id": "c", "output": "o"})";
+  EXPECT_EQ(read(R"({"input": [)" + call + "," + output + "]}").request.messages.size(), 2u);
+  for (const std::string& input : {output, output + "," + call, call + R"(, {"type": "custom_tool_call_output", "call_id": "d", "output": "o"})"}) {
+    try {
+      read(R"({"input": [)" + input + "]}");
+      ADD_FAILURE() << input;
+    } catch (const RequestError& error) {
+      EXPECT_EQ(error.param(), "input");
+      EXPECT_TRUE(std::string(error.what()).starts_with("No tool call found for ")) << error.what();
+    }
+  }
+}
+
 TEST(ResponseRequest, refuses_what_it_cannot_do) {
+  EXPECT_EQ(refused_field(R"("include": ["zz"])"), "include");
+  EXPECT_EQ(refused_field(R"("include": ["web_search_call.action.sources"])"), "nothing");
+  EXPECT_EQ(refused_field(R"("return_token_ids": true)"), "return_token_ids");
   EXPECT_EQ(refused_field(R"("background": true)"), "background");
   EXPECT_EQ(refused_field(R"("conversation": "c")"), "conversation");
   EXPECT_EQ(refused_field(R"("truncation": "always")"), "truncation");

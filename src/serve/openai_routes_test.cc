@@ -75,6 +75,7 @@ TEST_F(OpenAiRoutes, list_models_as_an_array_even_when_there_is_none) {
   EXPECT_EQ(document("GET", "/v1/models", "").dump(), R"({"object":"list","data":[]})");
   add_models();
   EXPECT_EQ(document("GET", "/v1/models", "")["data"][0].dump(), R"({"id":"one","object":"model","created":1700000000,"owned_by":"minnow"})");
+  EXPECT_EQ(document("GET", "/models", ""), document("GET", "/v1/models", ""));
   EXPECT_EQ(document("GET", "/v1/models/{model}", "", {"two"})["id"], "two");
   EXPECT_EQ(refused("GET", "/v1/models/{model}", "", {"three"}), ErrorCode::kNotFound);
 }
@@ -208,6 +209,10 @@ TEST_F(OpenAiRoutes, refuse_vectors_and_ranks_before_a_model_is_asked) {
     EXPECT_EQ(refused("POST", "/v1/rerank", body), ErrorCode::kInvalidInput) << body;
   }
   EXPECT_EQ(refused("POST", "/v1/embeddings", R"({"model": "one", "input": "a"})"), ErrorCode::kUnsupported);
+  for (const char* body : {R"({"content": ""})", R"({"content": [[]]})", R"({"content": "a", "embd_normalize": 1})", R"({})"}) {
+    EXPECT_EQ(refused("POST", "/embedding", body), ErrorCode::kInvalidInput) << body;
+  }
+  for (const char* path : {"/embedding", "/embeddings"}) EXPECT_EQ(refused("POST", path, R"({"model": "one", "content": "a"})"), ErrorCode::kUnsupported);
 }
 
 TEST_F(OpenAiRoutes, start_no_answer_before_the_server_does) {
@@ -262,6 +267,8 @@ TEST_F(OpenAiRoutes, name_what_had_no_effect_in_a_header) {
   const auto headers = [&](const std::string& path, const std::string& body) { return std::get<std::unique_ptr<PreparedAnswer>>(call("POST", path, body))->headers; };
   const auto chat = headers("/v1/chat/completions", R"({"model": "one", "messages": [{"role": "user", "content": "hi"}], "store": true})");
   EXPECT_EQ(chat, (std::vector<std::pair<std::string, std::string>>{{"minnow-unused-options", "store"}}));
+  const auto text = headers("/v1/completions", R"({"model": "one", "prompt": "hi", "id_slot": 1})");
+  EXPECT_EQ(text, (std::vector<std::pair<std::string, std::string>>{{"minnow-unused-options", "id_slot"}}));
   const auto response = headers("/v1/responses", R"({"model": "one", "input": "hi", "tools": [{"type": "web_search"}], "text": {"verbosity": "low"}})");
   EXPECT_EQ(response, (std::vector<std::pair<std::string, std::string>>{{"minnow-unused-options", "text.verbosity, tools.web_search"}}));
 }
@@ -269,6 +276,21 @@ TEST_F(OpenAiRoutes, name_what_had_no_effect_in_a_header) {
 TEST_F(OpenAiRoutes, give_an_answer_the_id_of_its_request) {
   add_models();
   EXPECT_EQ(answer("/v1/chat/completions", R"({"model": "one", "messages": [{"role": "user", "content": "hi"}], "request_id": "r1"})")["id"], "chatcmpl-r1");
+  EXPECT_EQ(answer("/v1/completions", R"({"model": "one", "prompt": "hi", "request_id": "r1"})")["id"], "cmpl-r1");
+  const std::string long_id = R"("model": "one", "request_id": ")" + std::string(100, 'x') + "\"}";
+  EXPECT_EQ(refused("POST", "/v1/completions", R"({"prompt": "hi", )" + long_id), ErrorCode::kInvalidInput);
+  EXPECT_EQ(refused("POST", "/v1/chat/completions", R"({"messages": [{"role": "user", "content": "hi"}], )" + long_id), ErrorCode::kInvalidInput);
+}
+
+TEST_F(OpenAiRoutes, show_the_tokens_of_prompts_and_answers) {
+  add_models();
+  const OrderedJson text = answer("/v1/completions", R"({"model": "one", "prompt": ["hi", "ho"], "max_tokens": 2, "return_token_ids": true})");
+  EXPECT_EQ(text["choices"][0]["prompt_token_ids"].dump(), "[104,105]");
+  EXPECT_EQ(text["choices"][1]["prompt_token_ids"].dump(), "[104,111]");
+  EXPECT_EQ(text["choices"][1]["token_ids"].dump(), "[119,119]");
+  const OrderedJson chat = answer("/v1/chat/completions", R"({"model": "one", "messages": [{"role": "user", "content": "hi"}], "return_token_ids": true})");
+  EXPECT_EQ(chat["choices"][0]["token_ids"].size(), 3u);
+  EXPECT_FALSE(chat["prompt_token_ids"].empty());
 }
 
 }  // namespace

@@ -98,6 +98,14 @@ std::string cache_salt(const HttpRequest& request, const RequestFields& body) {
   return cache_salt(request, use_cache ? own : random_id(""));  // one that nobody else has
 }
 
+std::string answer_id(const RequestFields& body, std::string_view prefix) {
+  const std::string own = body.text("request_id");
+  if (own.size() > limits::kMaxRequestIdBytes) {
+    body.refuse("request_id", fmt::format("has {} bytes, allowed: {}", own.size(), limits::kMaxRequestIdBytes));
+  }
+  return own.empty() ? random_id(prefix) : std::string(prefix) + own;
+}
+
 std::function<bool(TokenId)> end_test(LoadedModel& model) {
   if (!model.engine().has_tokenizer()) return {};
   return [tokenizer = &model.engine().tokenizer()](TokenId id) { return tokenizer->is_end_of_generation(id); };

@@ -46,6 +46,9 @@ std::string cache_salt(const HttpRequest& request, std::string_view own);
 // the cache. Throws RequestError for other types.
 std::string cache_salt(const HttpRequest& request, const RequestFields& body);
 
+// The id of an answer: vLLM's "request_id" behind the prefix where there is one, else random_id. Throws RequestError for one that is too long.
+std::string answer_id(const RequestFields& body, std::string_view prefix);
+
 // Whether a token ends texts of this model. Empty when it has no tokenizer.
 std::function<bool(TokenId)> end_test(LoadedModel& model);
 

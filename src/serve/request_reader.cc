@@ -26,6 +26,15 @@ std::string_view view(string_view text) { return {text.data(), text.size()}; }
 // Two of them would leave open which one counts.
 constexpr std::string_view kSingleHeaders[] = {"host", "authorization", "x-api-key", "origin", "content-length", "content-encoding", "expect"};
 
+constexpr std::string_view kBareLineEnd = "lines of HTTP end with CR LF, and one here ends with LF alone";
+
+bool has_bare_line_end(std::string_view bytes) {
+  for (std::size_t end = bytes.find('\n'); end != std::string_view::npos; end = bytes.find('\n', end + 1)) {
+    if (end == 0 || bytes[end - 1] != '\r') return true;
+  }
+  return false;
+}
+
 Refusal refusal_of(const error_code& error) {
   if (error == http::error::header_limit) return {431, "the request's head is too large"};
   if (error == http::error::bad_version) return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
@@ -112,7 +121,8 @@ struct RequestReader::Impl final : http::basic_parser<true> {
   }
   std::size_t on_body_impl(string_view body, error_code& ec) override { return take_body(body, ec); }
   std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code& ec) override { return take_body(body, ec); }
-  void on_chunk_header_impl(std::uint64_t size, string_view, error_code& ec) override {
+  void on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& ec) override {
+    if (has_bare_line_end(view(extensions))) return refuse(400, std::string(kBareLineEnd), ec);  // escaped, in quotes
     if (size > max_body - request.body.size()) refuse(413, "the request's body is too large", ec);
   }
   void on_finish_impl(error_code&) override {}
@@ -122,11 +132,14 @@ struct RequestReader::Impl final : http::basic_parser<true> {
     return state = State::kRefused;
   }
 
-  // A head that is too long, or that of a chunk that does not end. `waiting`: bytes that were not used.
-  void check_rest(bool was_head, std::size_t waiting) {
-    if (was_head && head_bytes + (state == State::kHead ? waiting : 0) > limits::kMaxHeadBytes) {
+  // A head that is too long, or that of a chunk that does not end, or lines that do not end as they should, for whose end the parser would
+  // wait. `waiting`: bytes that were not used.
+  void check_rest(bool was_head, std::string_view waiting) {
+    if (was_head && head_bytes + (state == State::kHead ? waiting.size() : 0) > limits::kMaxHeadBytes) {
       refusal = Refusal{431, "the request's head is too large"};
-    } else if (!was_head && state == State::kBody && waiting >= limits::kMaxHeadBytes) {
+    } else if ((state == State::kHead || (!was_head && state == State::kBody)) && has_bare_line_end(waiting)) {
+      refusal = Refusal{400, std::string(kBareLineEnd)};
+    } else if (!was_head && state == State::kBody && waiting.size() >= limits::kMaxHeadBytes) {
       refusal = Refusal{400, "the chunks of the request's body are broken"};
     }
     if (refusal) state = State::kRefused;
@@ -145,6 +158,11 @@ RequestReader::State RequestReader::feed(std::string& bytes) {
     const std::size_t begin = std::min(bytes.find_first_not_of("\r\n"), bytes.size());
     bytes.erase(0, begin);
   }
+  const std::string_view first_line = std::string_view(bytes).substr(0, bytes.find('\n') + 1);
+  if (p.state == State::kHead && p.head_bytes == 0 && has_bare_line_end(first_line)) {  // to the parser it is of another version
+    p.refusal = Refusal{400, std::string(kBareLineEnd)};
+    return p.state = State::kRefused;
+  }
   std::size_t used = 0;
   const bool was_head = p.state == State::kHead;
   while (used < bytes.size()) {
@@ -157,7 +175,7 @@ RequestReader::State RequestReader::feed(std::string& bytes) {
     if (ec || p.state == State::kDone || (was_head && p.state == State::kBody)) break;
   }
   bytes.erase(0, used);
-  p.check_rest(was_head, bytes.size());
+  p.check_rest(was_head, bytes);
   return p.state;
 }
 

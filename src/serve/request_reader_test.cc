@@ -144,6 +144,17 @@ TEST(RequestReader, WhatIsNoHttpIsRefused) {
   for (const auto& [text, status] : cases) EXPECT_EQ(read(text).status, status) << text;
 }
 
+TEST(RequestReader, LinesThatEndWithLineFeedAloneAreRefusedAtOnce) {
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::size_t step : {1u, 7u, 1u << 20}) {
+    for (const std::string& text : {std::string("GET / HTTP/1.1\nHost: a\n\n"), std::string("GET / HTTP/1.1\r\nHost: a\n\n"), chunked + "5\nhello\n0\n\n",
+                                    chunked + "5\r\nhello\n", chunked + "5\r\nhello\r\n0\n\n",
+                                    chunked + "5;a=\"\\\n\"\r\nhello\r\n0\r\n\r\n"}) {
+      EXPECT_EQ(read(text, step).status, 400) << text;
+    }
+  }
+}
+
 TEST(RequestReader, HeadsAreBounded) {
   const std::string begin = "GET / HTTP/1.1\r\nHost: a\r\n";
   EXPECT_EQ(read(begin + "X: " + std::string(20'000, 'x') + "\r\n\r\n").status, 431);

@@ -8,7 +8,7 @@ namespace minnow {
 void add_openai_chat_routes(Routes& routes);         // /v1/chat/completions
 void add_openai_completion_routes(Routes& routes);   // /v1/completions
 void add_openai_response_routes(Routes& routes);     // /v1/responses...
-void add_openai_embedding_routes(Routes& routes);    // /v1/embeddings
+void add_openai_embedding_routes(Routes& routes);    // /v1/embeddings, /embedding
 void add_openai_model_routes(Routes& routes);        // /v1/models...
 void add_rerank_routes(Routes& routes);              // /v1/rerank, /rerank
 void add_ollama_generate_routes(Routes& routes);     // /api/generate, /api/chat

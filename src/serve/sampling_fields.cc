@@ -238,6 +238,15 @@ SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults,
   return fields;
 }
 
+void read_slot_fields(const RequestFields& body, std::vector<std::string>& unused) {
+  if (body.integer("id_slot", -1, -1, kMaxInt) >= 0) unused.emplace_back("id_slot");
+  if (body.integer("t_max_prompt_ms", 0, -1, kMaxInt) > 0) unused.emplace_back("t_max_prompt_ms");
+  if (body.integer("n_keep", 0, -1, kMaxInt) > 0) unused.emplace_back("n_keep");  // -1: all, which holds
+  for (const char* name : {"n_discard", "n_cache_reuse"}) {
+    if (body.integer(name, 0, 0, kMaxInt) > 0) unused.emplace_back(name);
+  }
+}
+
 std::vector<std::string> read_stop(const RequestFields& body, std::string_view name) {
   std::vector<std::string> stop = body.texts(name, limits::kMaxStopStrings);
   for (const std::string& text : stop) {
@@ -252,9 +261,6 @@ uint64_t choice_seed(uint64_t seed, int index) {
   return Random(seed + static_cast<uint64_t>(index) * 0x9e3779b97f4a7c15ull).next();
 }
 
-uint64_t random_seed() {
-  std::random_device device;
-  return (uint64_t{device()} << 32) | device();
-}
+uint64_t random_seed() { return std::random_device()(); }
 
 }  // namespace minnow

@@ -32,10 +32,16 @@ SamplingParams default_sampling(Dialect dialect, const GgufMetadata& metadata);
 // not supported (bad_words, use_beam_search, ...), unless their value asks for nothing, or the route honours them: `own` is one.
 SamplingFields read_sampling(const RequestFields& body, SamplingParams defaults, std::string_view own = {});
 
+// Fields of llama-server without an effect here, but to be of their type: an answer ends where its context is full, so that nothing is
+// discarded, slots and the cache are the engine's business, and llama-server does not stop reading a prompt either. Those that ask for more
+// than nothing are added to `unused`.
+void read_slot_fields(const RequestFields& body, std::vector<std::string>& unused);
+
 // Stop strings alone: a string or an array of strings, each of 1 to limits::kMaxStopBytes bytes.
 std::vector<std::string> read_stop(const RequestFields& body, std::string_view name);
 // The seed of choice number `index`: that of the request for the first one, then others that follow from it.
 uint64_t choice_seed(uint64_t seed, int index);
+// Below 2^32, so that clients can read it where it is shown, and send it again.
 uint64_t random_seed();
 
 }  // namespace minnow

@@ -152,6 +152,13 @@ TEST(SamplingFields, take_any_value_of_what_is_not_supported_that_switches_it_of
 TEST(SamplingFields, draw_a_seed_where_none_is_given) {
   EXPECT_NE(read("{}").sampling.seed, read("{}").sampling.seed);
   EXPECT_NE(read(R"({"seed": -1})").sampling.seed, read(R"({"seed": -1})").sampling.seed);
+  for (int i = 0; i < 20; ++i) EXPECT_LE(read("{}").sampling.seed, UINT32_MAX);
+}
+
+TEST(SamplingFields, refuse_a_seed_that_does_not_fit) {
+  EXPECT_EQ(read(R"({"seed": 9223372036854775807})").sampling.seed, 9223372036854775807u);
+  EXPECT_EQ(refused_field(R"({"seed": 9223372036854775808})"), "seed");
+  EXPECT_EQ(refused_field(R"({"seed": 18446744073709551615})"), "seed");
 }
 
 TEST(ChoiceSeed, is_that_of_the_request_and_then_another_one) {

@@ -158,7 +158,10 @@ void AnthropicFormat::error(const Error& error, std::string& out) {
   out += "event: error\ndata: " + error_response(Dialect::kAnthropic, error, options_.request_id).body + "\n\n";
 }
 
-std::string_view AnthropicFormat::ping() const { return "event: ping\ndata: {\"type\":\"ping\"}\n\n"; }
+// Nothing comes before message_start but what clients skip.
+std::string_view AnthropicFormat::ping() const {
+  return has_begun_ ? "event: ping\ndata: {\"type\":\"ping\"}\n\n" : AnswerFormat::ping();
+}
 
 HttpResponse AnthropicFormat::whole(const std::vector<ChatReply>& replies) {
   const ChatReply& reply = replies.front();

@@ -185,7 +185,11 @@ TEST(AnthropicStream, ends_with_an_event_for_an_error) {
 }
 
 TEST(AnthropicStream, is_kept_awake_by_events) {
-  const auto events = sent_events(AnthropicFormat(options()).ping());
+  AnthropicFormat format(options());
+  EXPECT_EQ(format.ping(), ":\n\n") << "nothing that clients would take for an event comes before message_start";
+  std::string out;
+  format.event(0, content("Hi"), out);
+  const auto events = sent_events(std::string(format.ping()));
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].name, "ping");
   EXPECT_EQ(events[0].data, R"({"type":"ping"})");

@@ -52,6 +52,7 @@ void Automaton::join(const Grammar& grammar, Budget& budget) {
   number[grammar.root()] = 0;
   std::vector<ByteGraph> graphs;
   for (std::size_t i = 0; i < order.size(); ++i) {
+    budget.spend_on(grammar.rules()[order[i]].name);
     graphs.push_back(make_graph(grammar, grammar.rules()[order[i]].body, budget));
     for (const auto& state : graphs[i].states) {
       for (const auto& call : state.calls) {
@@ -77,6 +78,8 @@ void Automaton::join(const Grammar& grammar, Budget& budget) {
       State& s = states_.emplace_back();
       s.rule = r;
       s.final = from.final;
+      s.alike = from.alike;
+      s.like = from.alike > 0 ? first + from.like : static_cast<uint32_t>(states_.size() - 1);
       s.first_edge = static_cast<uint32_t>(edges_.size());
       s.n_edges = static_cast<uint16_t>(from.edges.size());
       for (const auto& e : from.edges) edges_.push_back({e.low, e.high, first + e.to});
@@ -200,15 +203,27 @@ uint32_t Automaton::target(uint32_t state, uint8_t low, uint8_t high) const {
   return kNever;
 }
 
-uint32_t Automaton::after_plain_character(uint32_t state) const {
-  uint32_t after = kNever;
-  for (const PlainSequence& p : kPlain) {
-    uint32_t at = state;
-    for (int i = 0; i < p.length && at != kNever; ++i) at = target(at, p.low[i], p.high[i]);
-    if (at == kNever || (after != kNever && at != after)) return kNever;
-    after = at;
+// The state to which these bytes lead in the rule, or by a call of another that is over after them.
+uint32_t Automaton::after(uint32_t state, std::span<const uint8_t> low, std::span<const uint8_t> high) const {
+  const auto read = [&](uint32_t at) {
+    for (std::size_t i = 0; i < low.size() && at != kNever; ++i) at = target(at, low[i], high[i]);
+    return at;
+  };
+  if (const uint32_t to = read(state); to != kNever) return to;
+  for (const Call& c : calls(states_[state])) {
+    if (const uint32_t to = read(c.start); to != kNever && states_[to].final) return c.to;
   }
-  return after;
+  return kNever;
+}
+
+uint32_t Automaton::after_plain_character(uint32_t state) const {
+  uint32_t common = kNever;
+  for (const PlainSequence& p : kPlain) {
+    const uint32_t to = after(state, {p.low, p.length}, {p.high, p.length});
+    if (to == kNever || (common != kNever && to != common)) return kNever;
+    common = to;
+  }
+  return common;
 }
 
 void Automaton::find_plain_runs() {
@@ -258,6 +273,7 @@ Automaton Automaton::copying(const ByteGraph& texts) const {
     State& s = out.states_.emplace_back();
     s.rule = *copied_rule_;
     s.final = s.can_end = from.final;
+    s.like = static_cast<uint32_t>(out.states_.size() - 1);
     s.first_edge = static_cast<uint32_t>(out.edges_.size());
     s.n_edges = static_cast<uint16_t>(from.edges.size());
     for (const auto& e : from.edges) out.edges_.push_back({e.low, e.high, rule.first_state + e.to});

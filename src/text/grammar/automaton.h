@@ -31,6 +31,8 @@ class Automaton {
     uint16_t n_edges = 0, n_calls = 0;
     uint32_t rule = 0;
     uint32_t height = 0;     // rules open at once above this one, at least, on the way to the end of this rule
+    // Of texts of at most `alike` bytes the state `like` of the same rule takes the same ones, and they lead to the same outside of it.
+    uint32_t alike = 0, like = 0;
     uint8_t plain_run = 0;   // any so many plain characters may come (kEndlessRun: any number)
     bool final = false;      // the rule ends here
     bool can_end = false;    // it does, or after rules that may be empty
@@ -76,6 +78,7 @@ class Automaton {
   void refuse_left_recursion(Budget& budget) const;
   void find_plain_runs();
   uint32_t target(uint32_t state, uint8_t low, uint8_t high) const;
+  uint32_t after(uint32_t state, std::span<const uint8_t> low, std::span<const uint8_t> high) const;
   uint32_t after_plain_character(uint32_t state) const;
 
   std::vector<State> states_;

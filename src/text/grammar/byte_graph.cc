@@ -114,6 +114,12 @@ class Determinizer {
   ByteGraph out_;
 };
 
+bool has_marks(const ByteGraph& graph) {
+  return std::any_of(graph.states.begin(), graph.states.end(), [](const ByteGraph::State& s) {
+    return !s.edges.empty() && s.edges.back().high >= kFirstMarkByte;
+  });
+}
+
 constexpr uint32_t kDead = UINT32_MAX;
 
 uint32_t step(const ByteGraph& graph, uint32_t state, unsigned byte) {
@@ -161,27 +167,43 @@ ByteGraph product(const ByteGraph& a, const ByteGraph& b, bool difference, Budge
 
 }  // namespace
 
-void Budget::work(std::size_t steps) {
-  work_ += steps;
-  if (work_ > limits::kMaxGrammarWork) {
-    throw Error(ErrorCode::kLimit, "the grammar takes too long to compile", "make its expressions or repetitions simpler");
+void Budget::spend_on(std::string_view place) {
+  for (Purse* purse : {&work_, &states_, &nfa_states_}) {
+    if (purse->here > purse->most) {
+      purse->most = purse->here;
+      purse->most_place = place_;
+    }
+    purse->here = 0;
   }
+  place_ = place;
+}
+
+bool Budget::spend(Purse& purse, uint64_t n, uint64_t limit) {
+  purse.spent += n;
+  purse.here += n;
+  return purse.spent <= limit;
+}
+
+std::string Budget::most_of(const Purse& purse) const {
+  const std::string& place = purse.here >= purse.most ? place_ : purse.most_place;
+  return place.empty() ? "" : fmt::format(", most of it for {}", place);
+}
+
+void Budget::work(std::size_t steps) {
+  if (spend(work_, steps, limits::kMaxGrammarWork)) return;
+  throw Error(ErrorCode::kLimit, "the grammar takes too long to compile" + most_of(work_), "make its expressions or repetitions simpler");
 }
 
 void Budget::states(std::size_t n) {
-  states_ += n;
-  if (states_ > limits::kMaxGrammarStates) {
-    fail(ErrorCode::kLimit, "the grammar needs more than {} states; make its repetitions and lengths smaller",
-         limits::kMaxGrammarStates);
-  }
+  if (spend(states_, n, limits::kMaxGrammarStates)) return;
+  fail(ErrorCode::kLimit, "the grammar needs more than {} states{}; make its repetitions and lengths smaller", limits::kMaxGrammarStates,
+       most_of(states_));
 }
 
 void Budget::nfa_states(std::size_t n) {
-  nfa_states_ += n;
-  if (nfa_states_ > limits::kMaxGrammarNfaStates) {
-    fail(ErrorCode::kLimit, "the grammar needs more than {} steps; make its repetitions and lengths smaller",
-         limits::kMaxGrammarNfaStates);
-  }
+  if (spend(nfa_states_, n, limits::kMaxGrammarNfaStates)) return;
+  fail(ErrorCode::kLimit, "the grammar needs more than {} steps{}; make its repetitions and lengths smaller", limits::kMaxGrammarNfaStates,
+       most_of(nfa_states_));
 }
 
 bool ByteGraph::has_calls() const {
@@ -189,7 +211,30 @@ bool ByteGraph::has_calls() const {
 }
 
 ByteGraph make_graph(const Grammar& grammar, ExprId expr, Budget& budget) {
+  if (const Expr& e = grammar.expr(expr); e.kind == ExprKind::kGraph && !has_marks(grammar.graph_of(e))) return grammar.graph_of(e);
   return Determinizer(Nfa(grammar, expr, budget), budget).run();
+}
+
+ByteGraph graph_of_texts(std::vector<std::string> texts, Budget& budget) {
+  std::sort(texts.begin(), texts.end());
+  ByteGraph out;
+  out.states.emplace_back();
+  std::vector<uint32_t> path{0};  // of the text before
+  std::string_view before;
+  for (const std::string& text : texts) {
+    const auto same = static_cast<std::size_t>(std::mismatch(text.begin(), text.end(), before.begin(), before.end()).first - text.begin());
+    budget.states((text.size() - same) / 2);  // such a state is small: it has one edge mostly
+    path.resize(same + 1);
+    for (std::size_t i = same; i < text.size(); ++i) {
+      const auto to = static_cast<uint32_t>(out.states.size()), byte = static_cast<uint32_t>(static_cast<uint8_t>(text[i]));
+      out.states.emplace_back();
+      out.states[path.back()].edges.push_back({static_cast<uint8_t>(byte), static_cast<uint8_t>(byte), to});
+      path.push_back(to);
+    }
+    out.states[path.back()].final = true;
+    before = text;
+  }
+  return out;
 }
 
 bool accepts(const ByteGraph& graph, std::string_view text) {

@@ -57,7 +57,8 @@ class SchemaCompiler {
 
  private:
   // A value that fulfils all of them; equal conjunctions share a rule.
-  ExprId value(const Conjunction& all) {
+  ExprId value(const Conjunction& schemas) {
+    const Conjunction all = reader_.canonical(schemas);
     if (const auto simple = plain_value(all)) return *simple;
     const auto [it, is_new] = rules_.try_emplace(all, std::nullopt);
     if (is_new && is_small(all)) {
@@ -101,12 +102,29 @@ class SchemaCompiler {
     std::vector<ExprId> choices;
     for (const Conjunction& flat : logic_.branches(all)) {
       if (const auto listed = logic_.values(flat)) {
-        for (const OrderedJson* v : *listed) choices.push_back(json_.literal(*v));
+        add_values(flat, *listed, choices);
       } else {
         add_types(flat, choices);
       }
     }
     return g_.choice(choices);
+  }
+
+  void add_values(const Conjunction& flat, const std::vector<const OrderedJson*>& values, std::vector<ExprId>& choices) {
+    std::vector<std::string> texts;
+    for (const OrderedJson* v : values) {
+      if (values.size() <= kMaxInlineValues || v->is_structured()) {
+        choices.push_back(json_.literal(*v));
+      } else {
+        texts.push_back(JsonText::scalar(*v));
+      }
+    }
+    if (texts.empty()) return;
+    // As a rule of their own they are laid as they are.
+    const std::string name = fmt::format("schema: \"enum\" at {}", reader_.pointer(*flat[0]));
+    budget_.spend_on(name);
+    const ExprId body = g_.graph(std::make_shared<const ByteGraph>(graph_of_texts(std::move(texts), budget_)));
+    choices.push_back(g_.rule(g_.add_rule(name, body)));
   }
 
   void add_types(const Conjunction& flat, std::vector<ExprId>& choices) {
@@ -146,7 +164,10 @@ class SchemaCompiler {
     if (length.min == 0 && length.max == UINT32_MAX) return json_.string();
     check_count(flat, "minLength", length.min);
     check_count(flat, "maxLength", length.max);
-    return json_.quoted(g_.repeat(json_.string_character(), length.min, length.max == UINT32_MAX ? kUnbounded : length.max));
+    if (length.min > length.max) return g_.never();
+    const char* key = length.max == UINT32_MAX ? "minLength" : "maxLength";
+    const auto one = std::find_if(flat.begin(), flat.end(), [&](const OrderedJson* s) { return s->contains(key); });
+    return json_.string({length.min, length.max}, fmt::format("schema: \"{}\" at {}", key, reader_.pointer(**one)), budget_);
   }
 
   void check_count(const Conjunction& flat, const char* key, uint32_t count) const {

@@ -57,6 +57,8 @@ TEST(JsonSchema, HoldsToItemsAndLengths) {
       {R"({"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": false})", {"[]", "[\"\"]", "[\"\",1]"}, {"[1]", "[\"\",1,2]"}},
       {R"({"type": "array", "prefixItems": [{"type": "string"}], "items": {"type": "null"}, "minItems": 2})", {"[\"\",null]", "[\"\",null,null]"}, {"[\"\"]", "[\"\",1]"}},
       {R"({"type": "string", "minLength": 2, "maxLength": 3})", {"\"ab\"", "\"aé🙂\"", "\"\\n\\u00e9\""}, {"\"a\"", "\"abcd\""}},
+      {R"({"type": "string", "minLength": 2})", {"\"ab\"", "\"é🙂\\ud83d\\ude00 and more\""}, {"\"a\"", "\"\\n\"", "\"ab\\ud83d\"", "\"ab"}},
+      {R"({"type": "string", "maxLength": 1})", {"\"\"", "\"\\/\"", "\"🙂\"", "\"\\ud83d\\ude00\""}, {"\"ab\"", "\"\\x\"", "\"\n\""}},
       {R"({"type": "string", "pattern": "^a+$|b"})", {"\"aa\"", "\"xbx\"", "\"b\\n\""}, {"\"ac\"", "\"\""}},
       {R"({"type": "string", "pattern": "^[^\"]*\\\\$", "maxLength": 2})", {"\"x\\\\\""}, {"\"xxx\\\\\"", "\"x\""}},
   });
@@ -152,6 +154,43 @@ TEST(JsonSchema, FormatsAreExact) {
     for (const auto& text : f.yes) EXPECT_TRUE(matches(automaton, '"' + text + '"')) << f.name << " should take " << text;
     for (const auto& text : f.no) EXPECT_FALSE(matches(automaton, '"' + text + '"')) << f.name << " should refuse " << text;
   }
+}
+
+std::string object_of(int n, const std::string& property) {
+  std::string out = R"({"type": "object", "properties": {)";
+  for (int i = 0; i < n; ++i) out += (i > 0 ? ", \"p" : "\"p") + std::to_string(i) + "\": " + property;
+  return out + R"(}, "$defs": {"text": {"type": "string", "minLength": 1, "maxLength": 500}}})";
+}
+
+TEST(JsonSchema, LongTextsAndEqualPartsAreCheap) {
+  for (const char* property : {R"({"type": "string", "maxLength": 8192})", R"({"type": "string", "minLength": 1, "maxLength": 255})", R"({"$ref": "#/$defs/text"})",
+                               R"({"type": "object", "properties": {"a": {"type": "string", "pattern": "^[a-z]{1,60}$"}}, "required": ["a"]})"}) {
+    const auto one = compile(Kind::kSchema, object_of(1, property)), many = compile(Kind::kSchema, object_of(100, property));
+    EXPECT_LT(one->n_states(), 20'000u) << property;
+    EXPECT_LT(many->n_states(), one->n_states() + 3000) << property;
+  }
+  const auto text = compile(Kind::kSchema, R"({"type": "string", "minLength": 3, "maxLength": 8192})");
+  EXPECT_TRUE(matches(text, '"' + std::string(8192, 'a') + '"'));
+  EXPECT_FALSE(matches(text, '"' + std::string(8193, 'a') + '"'));
+}
+
+TEST(JsonSchema, ALargeEnumIsATreeOfItsTexts) {
+  Random random(1);
+  std::string schema = R"({"enum": [17, {"a": "b"}, "x\n")", last;
+  for (int i = 0; i < 10'000; ++i) {
+    last.clear();
+    for (int k = 0; k < 40; ++k) last += static_cast<char>('a' + random.below(26));
+    schema += ", \"" + last + '"';
+  }
+  const auto automaton = compile(Kind::kSchema, schema + "]}");
+  for (const std::string& text : {'"' + last + '"', std::string("17"), std::string("{\"a\":\"b\"}"), std::string("\"x\\n\"")}) EXPECT_TRUE(matches(automaton, text)) << text;
+  for (const std::string& text : {'"' + last.substr(1) + '"', last, std::string("1"), std::string("\"x\"")}) EXPECT_FALSE(matches(automaton, text)) << text;
+}
+
+TEST(JsonSchema, WhatIsTooLargeIsNamed) {
+  std::string schema = R"({"type": "object", "properties": {"short": {"type": "string", "maxLength": 5})";
+  for (int i = 0; i < 30; ++i) schema += R"(, "long)" + std::to_string(i) + R"(": {"type": "string", "maxLength": )" + std::to_string(8000 - i) + "}";
+  EXPECT_NE(refusal(Kind::kSchema, schema + "}}").find(R"(most of it for schema: "maxLength" at #/properties/long0)"), std::string::npos);
 }
 
 TEST(JsonSchema, HostileSchemasAreRefusedInTime) {

@@ -211,6 +211,7 @@ const ByteGraph& SchemaLogic::pattern(const OrderedJson& schema, const std::stri
   const std::pair<std::string, StringForm> key(expression, form);
   if (const auto it = patterns_.find(key); it != patterns_.end()) return it->second;
   try {
+    budget_.spend_on(fmt::format("schema: \"pattern\" at {}", reader_.pointer(schema)));
     return patterns_.emplace(key, regex_graph(expression, {.schema = true, .plain = form == StringForm::kPlain}, budget_)).first->second;
   } catch (const Error& e) {
     throw Error(e.code(), fmt::format("schema: \"pattern\" at {}: {}", reader_.pointer(schema), e.what()));
@@ -263,13 +264,15 @@ bool SchemaLogic::key_is_allowed(const Conjunction& flat, const std::string& nam
 
 std::optional<std::vector<const OrderedJson*>> SchemaLogic::values(const Conjunction& flat) {
   std::optional<std::vector<const OrderedJson*>> out;
+  const OrderedJson* listed = nullptr;
   for (const OrderedJson* s : flat) {
     if (out || !has_any(*s, {"enum", "const"})) continue;
     out.emplace();
+    listed = s;
     if (s->contains("const")) out->push_back(&(*s)["const"]);
     else for (const auto& value : (*s)["enum"]) out->push_back(&value);
   }
-  if (out) std::erase_if(*out, [&](const OrderedJson* value) { return !fits_flat(*value, flat, 0); });
+  if (out) std::erase_if(*out, [&](const OrderedJson* value) { return !fits_flat(*value, flat, 0, listed); });
   return out;
 }
 
@@ -284,12 +287,12 @@ bool SchemaLogic::same(const OrderedJson& a, const OrderedJson& b) {
   return a.is_structured() ? a.size() == b.size() && Json(a) == Json(b) : a == b;
 }
 
-bool SchemaLogic::fits_flat(const OrderedJson& value, const Conjunction& flat, int depth) {
+bool SchemaLogic::fits_flat(const OrderedJson& value, const Conjunction& flat, int depth, const OrderedJson* listed) {
   budget_.work(16);
   if ((types(flat) & type_of(value)) == 0) return false;
   for (const OrderedJson* s : flat) {
     if (s->contains("const") && !same(value, (*s)["const"])) return false;
-    if (!s->contains("enum")) continue;
+    if (!s->contains("enum") || (s == listed && !s->contains("const"))) continue;
     budget_.work((*s)["enum"].size() / 16);
     if (std::none_of((*s)["enum"].begin(), (*s)["enum"].end(), [&](const OrderedJson& one) { return same(value, one); })) return false;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/fast_hash.h"
 #include "base/limits.h"
 
 namespace minnow::grammar {
@@ -17,6 +18,7 @@ struct KeywordRow {
   KeywordUse use = KeywordUse::kAssertion;
 };
 constexpr auto kNote = KeywordUse::kAnnotation;
+constexpr uint32_t kHashSeed = 0x9e3779b1u;
 
 constexpr KeywordRow kKeywords[] = {
     {"type", Form::kType}, {"enum", Form::kList}, {"const", Form::kAnything}, {"$ref", Form::kText},
@@ -131,19 +133,53 @@ SchemaReader::SchemaReader(const OrderedJson& root) : root_(root) {
   }
 }
 
-void SchemaReader::index(const OrderedJson& value) {
+// Returns the hash of what the value holds.
+uint64_t SchemaReader::index(const OrderedJson& value) {
+  uint64_t hash = hash_number(static_cast<uint64_t>(value.type()), kHashSeed);
   if (value.is_object()) {
     for (const auto& [key, part] : value.items()) {
       origins_[&part] = {&value, escaped_step(key)};
-      index(part);
+      hash = hash_number(hash ^ hash_text(key, kHashSeed), index(part));
     }
   } else if (value.is_array()) {
     std::size_t i = 0;
     for (const auto& part : value) {
       origins_[&part] = {&value, std::to_string(i++)};
-      index(part);
+      hash = hash_number(hash, index(part));
     }
+  } else {
+    hash = hash_number(hash ^ hash_text(value.is_string() ? value.get_ref<const std::string&>() : value.dump(), kHashSeed), kHashSeed);
   }
+  hashes_[&value] = hash;
+  return hash;
+}
+
+bool SchemaReader::only_refers(const OrderedJson& schema) const {
+  if (!schema.is_object() || !schema.contains("$ref")) return false;
+  const auto items = schema.items();
+  return std::all_of(items.begin(), items.end(), [](const auto& item) {
+    const KeywordRow* row = find_keyword(item.key());
+    return item.key() == "$ref" || (row != nullptr && row->use == KeywordUse::kAnnotation);
+  });
+}
+
+const OrderedJson* SchemaReader::canonical(const OrderedJson* schema) {
+  for (int steps = 0; steps < limits::kMaxGrammarNesting && only_refers(*schema); ++steps) {
+    check(*schema);
+    schema = &resolve(*schema);
+  }
+  const auto hash = hashes_.find(schema);
+  if (hash == hashes_.end()) return schema;  // not of this document
+  const OrderedJson* known = canonical_.try_emplace(hash->second, schema).first->second;
+  return *known == *schema ? known : schema;
+}
+
+Conjunction SchemaReader::canonical(const Conjunction& all) {
+  Conjunction out;
+  for (const OrderedJson* schema : all) {
+    if (const OrderedJson* one = canonical(schema); std::find(out.begin(), out.end(), one) == out.end()) out.push_back(one);
+  }
+  return out;
 }
 
 std::string SchemaReader::pointer(const OrderedJson& place) const {

@@ -39,6 +39,7 @@ struct TokenConstraint::Masks {
   }
 
   std::shared_ptr<const StateMask> of(const Automaton& automaton, const TokenVocabulary& vocabulary, uint32_t state) {
+    if (const auto& s = automaton.state(state); s.alike >= vocabulary.longest()) state = s.like;
     const uint32_t r = automaton.state(state).rule;
     const uint32_t local = state - automaton.rule(r).first_state;
     if (any != nullptr && r != *automaton.copied_rule()) {

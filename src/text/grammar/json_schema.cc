@@ -139,9 +139,19 @@ class SchemaCompiler {
 
   ExprId number(const Conjunction& flat) {
     const NumberRange range = logic_.numbers(flat);
-    const bool is_limited = range.low || range.high || range.multiple_of > 1 || range.max_fraction_digits < NumberRange().max_fraction_digits;
-    if (!is_limited) return range.fractions ? json_.number() : json_.integer();
+    if (must_be_listed(range)) return listed_number(flat, range);
+    if (!range.low && !range.high && range.multiple_of == 1 && !(range.halvings && range.fractions)) return range.fractions ? json_.number() : json_.integer();
     return g_.graph(std::make_shared<const ByteGraph>(number_graph(range, budget_)));
+  }
+
+  ExprId listed_number(const Conjunction& flat, const NumberRange& range) {
+    auto texts = listed_numbers(range);
+    if (!texts) {
+      const auto one = std::find_if(flat.begin(), flat.end(), [](const OrderedJson* s) { return s->contains("multipleOf"); });
+      reader_.unsupported(**one, "multipleOf", "of many multiples validators say that they are none: give minimum and maximum, at most 10,000 steps "
+                                               "apart, or leave it out");
+    }
+    return g_.graph(std::make_shared<const ByteGraph>(graph_of_texts(std::move(*texts), budget_)));
   }
 
   // Whether the texts are to be copied from a message: what else is said about them could not be held to then.

@@ -32,6 +32,8 @@ TEST(JsonSchema, HoldsToTypesAndValues) {
       {R"({"enum": [1, "a", "abc"], "type": "string", "maxLength": 2})", {"\"a\""}, {"1", "\"abc\""}},
       {R"({"const": "x\n\"y\""})", {"\"x\\n\\\"y\\\"\""}, {"\"x\""}},
       {R"({"const": 2.0, "type": "integer"})", {"2"}, {"2.0"}},
+      {R"({"enum": [2.3796462709189137, "a", 18446744073709551615, 1e-7]})", {"2.3796462709189137", "\"a\"", "18446744073709551615", "1e-07"}, {"2.379646270918914"}},
+      {R"({"const": 0.12345678901234568, "type": "number", "maximum": 1})", {"0.12345678901234568"}, {"0.1234567890123457"}},
   });
 }
 
@@ -73,7 +75,15 @@ TEST(JsonSchema, HoldsNumbersToTheirBoundsExactly) {
       {R"({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1})", {"0.5", "0.001"}, {"0", "0.0", "1", "1.0", "-0.5"}},
       {R"({"type": "number", "minimum": -1.5, "exclusiveMaximum": 0})", {"-1.5", "-1", "-0.1"}, {"-1.51", "0", "-0.0", "0.1"}},
       {R"({"type": "integer", "multipleOf": 7})", {"0", "14", "-21", "700"}, {"1", "15"}},
-      {R"({"type": "number", "multipleOf": 0.01})", {"1", "1.25"}, {"1.255"}},
+      {R"({"type": "integer", "multipleOf": 0.01})", {"1", "-300"}, {"1.25"}},
+      {R"({"type": "number", "multipleOf": 0.25})", {"1", "-1.25", "0.5", "1000000.75"}, {"1.2", "0.125", "1.255"}},
+      {R"({"type": "number", "multipleOf": 0.125, "exclusiveMinimum": 0.5, "maximum": 1})", {"0.625", "1"}, {"0.5", "0.6", "1.125", "0.0625"}},
+      {R"({"type": "number", "multipleOf": 0.01, "minimum": -1, "maximum": 98.5})", {"1", "1.25", "-1", "-0.5", "98.5", "0"}, {"1.255", "98.51", "3.76", "7.27", "32.37", "-1.01"}},
+      {R"({"type": "integer", "multipleOf": 0.00001, "minimum": 1, "maximum": 9})", {"3", "7"}, {"1", "9", "10"}},
+      {R"({"enum": [3.76, 1.25, 0.3, 2], "multipleOf": 0.01})", {"1.25", "2"}, {"3.76"}},
+      {R"({"type": "number", "minimum": 0.1234567890123456, "maximum": 0.1234567890123457})", {"0.1234567890123456", "0.1234567890123457"}, {"0.1234567890123458", "0.123456789012345"}},
+      {R"({"type": "number", "minimum": 0.12345678901234567, "exclusiveMaximum": 5})", {"4.9", "0.12345678901234567", "4.999999999999999"}, {"4.99999999999999999", "5", "0.12345678901234"}},
+      {R"({"type": "number", "exclusiveMinimum": 0, "maximum": 0.1234567890123456})", {"0.1", "0.0000001"}, {"0", "0.0"}},
       {R"({"type": "integer", "minimum": 9007199254740993})", {"9007199254740993"}, {"9007199254740992"}},
   });
 }
@@ -114,6 +124,13 @@ TEST(JsonSchema, NamesTheKeywordAndThePlaceOfWhatItRefuses) {
       {R"({"type": "string", "pattern": "(?=a)b"})", "\"pattern\" at #: regular expression: a look ahead"},
       {R"({"type": "string", "minLength": 20000})", "\"minLength\" at # is more than"},
       {R"({"type": "number", "multipleOf": 0.3})", "multipleOf"},
+      {R"({"properties": {"a": {"multipleOf": 0.01}}})", "\"multipleOf\" at #/properties/a is not supported; of many multiples"},
+      {R"({"type": "number", "multipleOf": 0.01, "minimum": 0, "maximum": 101})", "give minimum and maximum"},
+      {R"({"type": "integer", "multipleOf": 0.00001})", "give minimum and maximum"},
+      {R"({"enum": [12345678901234567890123, 1]})", "\"enum\" at # is not supported; a number in it is too large"},
+      {R"({"properties": {"a": {"const": {"b": [1e308]}}}})", "\"const\" at #/properties/a is not supported; a number in it is too large"},
+      {R"({"const": 5e-324})", "\"const\" at # is not supported; a number in it is too close to 0"},
+      {R"({"type": "number", "minimum": 5e-324})", "\"minimum\" at # is not supported; the number is too large, or too close to 0"},
       {R"({"type": "object", "minProperties": 2})", "minProperties"},
       {R"({"type": "object", "properties": {"a": {}}, "maxProperties": 1})", "maxProperties"},
       {R"({"$schema": "http://json-schema.org/draft-03/schema#"})", "$schema"},

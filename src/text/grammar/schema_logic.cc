@@ -1,6 +1,7 @@
 #include "text/grammar/schema_logic.h"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <unordered_set>
 
@@ -43,6 +44,14 @@ uint32_t count_of(const OrderedJson& value) {
 
 uint32_t length_of(const std::string& text) {
   return static_cast<uint32_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+}
+
+// 0.5, 0.25, …: how often 1 is halved.
+std::optional<uint32_t> halvings_of(double x) {
+  for (uint32_t n = 1; 1u << n <= kMaxMultiple; ++n) {
+    if (x == std::ldexp(1, -static_cast<int>(n))) return n;
+  }
+  return std::nullopt;
 }
 
 bool has_any(const OrderedJson& schema, std::initializer_list<const char*> keys) {
@@ -169,7 +178,7 @@ NumberRange SchemaLogic::numbers(const Conjunction& flat) const {
     const auto number = [&](const char* key) -> std::optional<Decimal> {
       if (!s->contains(key)) return std::nullopt;
       const auto d = decimal_of((*s)[key]);
-      if (!d || d->whole.size() > 40) reader_.unsupported(*s, key, "the number is too large");
+      if (!d || d->whole.size() > 40) reader_.unsupported(*s, key, "the number is too large, or too close to 0");
       return d;
     };
     if (const auto d = number("minimum")) range.at_least({*d, false});
@@ -181,14 +190,16 @@ NumberRange SchemaLogic::numbers(const Conjunction& flat) const {
     if (multiple->negative || multiple->is_zero()) reader_.invalid(*s, "multipleOf", "a number above 0");
     const bool is_one_digit = multiple->whole == "0" && multiple->fraction.ends_with('1') &&
                               multiple->fraction.find_first_not_of('0') == multiple->fraction.size() - 1;
-    if (is_one_digit) {  // 0.1, 0.01, …: so many digits after the point
-      range.max_fraction_digits = std::min<uint32_t>(range.max_fraction_digits, static_cast<uint32_t>(multiple->fraction.size()));
+    if (is_one_digit) {
+      range.tenths.push_back(static_cast<uint32_t>(multiple->fraction.size()));
+    } else if (const auto n = halvings_of((*s)["multipleOf"].get<double>())) {
+      range.halvings = std::min(range.halvings.value_or(*n), *n);
     } else if (multiple->fraction.empty() && multiple->whole.size() <= 4 && count_of((*s)["multipleOf"]) <= kMaxMultiple &&
                (range.multiple_of == 1 || range.multiple_of == count_of((*s)["multipleOf"]))) {
       range.multiple_of = count_of((*s)["multipleOf"]);
       range.fractions = false;
     } else {
-      reader_.unsupported(*s, "multipleOf", fmt::format("it can be a whole number up to {} or 0.1, 0.01, …; one for each value", kMaxMultiple));
+      reader_.unsupported(*s, "multipleOf", fmt::format("it can be a whole number up to {0}, 0.5, 0.25, … down to 1/{0}, or 0.1, 0.01, …; one for each value", kMaxMultiple));
     }
   }
   return range;
@@ -304,8 +315,7 @@ bool SchemaLogic::fits_flat(const OrderedJson& value, const Conjunction& flat, i
   }
   if (value.is_number()) {
     const auto d = decimal_of(value);
-    if (!d) reader_.unsupported(*flat[0], "enum", "a number in it is too large or too small");
-    return contains(numbers(flat), *d);
+    return d && contains(numbers(flat), *d);  // the reader has refused what is none
   }
   if (value.is_object()) return fits_object(value, flat, depth);
   if (!value.is_array()) return true;

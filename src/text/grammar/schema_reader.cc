@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fast_hash.h"
 #include "base/limits.h"
+#include "text/grammar/number_range.h"
 
 namespace minnow::grammar {
 namespace {
@@ -201,6 +202,18 @@ void SchemaReader::invalid(const OrderedJson& schema, std::string_view keyword, 
   fail(ErrorCode::kInvalidInput, "schema: \"{}\" at {} must be {}", keyword, pointer(schema), must);
 }
 
+// Numbers that are not held to the last digit, or could not be compared with bounds.
+void SchemaReader::refuse_inexact(const OrderedJson& schema, const std::string& keyword, const OrderedJson& value) const {
+  if (value.is_structured()) {
+    for (const auto& part : value) refuse_inexact(schema, keyword, part);
+    return;
+  }
+  if (!value.is_number_float()) return;
+  const double x = value.get<double>();
+  if (x >= 0x1p64 || x < -0x1p63) unsupported(schema, keyword, "a number in it is too large to be written to the last digit");
+  if (!Decimal::parse(value.dump())) unsupported(schema, keyword, "a number in it is too close to 0");
+}
+
 void SchemaReader::check(const OrderedJson& schema) {
   if (!schema.is_object() || !checked_.insert(&schema).second) return;
   bool has_other = false;
@@ -209,6 +222,7 @@ void SchemaReader::check(const OrderedJson& schema) {
     const KeywordRow* row = find_keyword(key);
     if (row == nullptr) unsupported(schema, key, "leave it out, or say it in another way");
     if (const auto must = violation(row->form, value); !must.empty()) invalid(schema, key, must);
+    if (key == "enum" || key == "const") refuse_inexact(schema, key, value);
     has_other |= row->use == KeywordUse::kAssertion && key != "$ref";
     if (key == "$id" && &schema != &root_) unsupported(schema, key, "a schema within a schema cannot have a name of its own");
   }

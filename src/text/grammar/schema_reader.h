@@ -55,6 +55,7 @@ class SchemaReader {
     const OrderedJson* parent;
     std::string step;
   };
+  void refuse_inexact(const OrderedJson& schema, const std::string& keyword, const OrderedJson& value) const;
   uint64_t index(const OrderedJson& value);
   bool only_refers(const OrderedJson& schema) const;
   const OrderedJson* canonical(const OrderedJson* schema);

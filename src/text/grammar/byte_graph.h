@@ -67,6 +67,8 @@ bool is_void(const ByteGraph& graph);
 // Texts of both; texts of a that are none of b.
 ByteGraph intersection(const ByteGraph& a, const ByteGraph& b, Budget& budget);
 ByteGraph difference(const ByteGraph& a, const ByteGraph& b, Budget& budget);
+// A quote, a text of the graph, a quote. No text has one.
+ByteGraph quoted(const ByteGraph& graph);
 // Texts that do not have the byte.
 ByteGraph without(const ByteGraph& graph, uint8_t byte);
 

@@ -169,7 +169,7 @@ class SchemaCompiler {
 
   ExprId string(const Conjunction& flat) {
     if (const auto text = copied(flat)) return *text;
-    if (logic_.limits_strings(flat)) return json_.quoted(g_.graph(std::make_shared<const ByteGraph>(logic_.strings(flat))));
+    if (logic_.limits_strings(flat)) return g_.graph(std::make_shared<const ByteGraph>(quoted(logic_.strings(flat))));
     const CountRange length = logic_.counts(flat, "minLength", "maxLength");
     if (length.min == 0 && length.max == UINT32_MAX) return json_.string();
     check_count(flat, "minLength", length.min);

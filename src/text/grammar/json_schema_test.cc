@@ -146,6 +146,19 @@ TEST(JsonSchema, NamesTheKeywordAndThePlaceOfWhatItRefuses) {
   }
 }
 
+TEST(JsonSchema, PatternsMatchAnywhereWhereNoAnchorHoldsThem) {
+  const auto pattern = [](const std::string& expression) { return R"({"type": "string", "pattern": ")" + expression + "\"}"; };
+  expect_cases({
+      {pattern("ab"), {"\"ab\"", "\"xaby\"", "\"\\nab\""}, {"\"a b\"", "\"\""}},
+      {pattern("^ab|cd$|e"), {"\"abx\"", "\"xcd\"", "\"xex\""}, {"\"xab\"", "\"cdx\""}},
+      {pattern("^^a$$"), {"\"a\""}, {"\"aa\"", "\"\""}},
+      {pattern("x|(^a|b$)"), {"\"ac\"", "\"cb\"", "\"cxc\""}, {"\"ca\"", "\"bc\""}},
+      {pattern("a.{10}b"), {"\"xa1234567890bx\"", "\"aa123456789\\\\b\""}, {"\"a123456789b\"", "\"a12345\\n7890b\""}},
+      {pattern("^\\\\p{L}{2,3}$"), {"\"éß\"", "\"北京a\""}, {"\"a\"", "\"abcd\"", "\"a1\""}},
+      {R"({"type": "string", "pattern": "^[ab]*$", "minLength": 2, "maxLength": 400})", {"\"ab\""}, {"\"a\"", "\"abc\"", '"' + std::string(401, 'a') + '"'}},
+  });
+}
+
 TEST(JsonSchema, FormatsAreExact) {
   struct Format {
     const char* name;

@@ -231,21 +231,24 @@ const ByteGraph& SchemaLogic::pattern(const OrderedJson& schema, const std::stri
 
 ByteGraph SchemaLogic::strings(const Conjunction& flat, StringForm form) {
   const CountRange length = counts(flat, "minLength", "maxLength");
-  Grammar g;
-  const CharClass all{{0, 0x10FFFF}};
-  const ExprId any = form == StringForm::kJson ? json_characters(g, all) : g.characters(all);
-  ByteGraph graph = make_graph(g, g.repeat(any, length.min, length.max == UINT32_MAX ? kUnbounded : length.max), budget_);
+  std::optional<ByteGraph> graph;
+  const auto narrow = [&](const ByteGraph& by) { graph = graph ? intersection(*graph, by, budget_) : by; };
   for (const OrderedJson* s : flat) {
-    if (s->contains("pattern")) graph = intersection(graph, pattern(*s, (*s)["pattern"].get<std::string>(), form), budget_);
+    if (s->contains("pattern")) narrow(pattern(*s, (*s)["pattern"].get<std::string>(), form));
     if (!s->contains("format")) continue;
     const auto expression = format_pattern((*s)["format"].get_ref<const std::string&>());
     if (!expression) {
       reader_.unsupported(*s, "format", fmt::format("\"{}\" is not known; there are {}", (*s)["format"].get<std::string>(),
                                                     fmt::join(format_names(), ", ")));
     }
-    graph = intersection(graph, pattern(*s, *expression, form), budget_);
+    narrow(pattern(*s, *expression, form));
   }
-  return graph;
+  if (graph && length.min == 0 && length.max == UINT32_MAX) return *std::move(graph);
+  Grammar g;
+  const CharClass all{{0, 0x10FFFF}};
+  const ExprId any = form == StringForm::kJson ? json_characters(g, all) : g.characters(all);
+  narrow(make_graph(g, g.repeat(any, length.min, length.max), budget_));
+  return *std::move(graph);
 }
 
 std::vector<std::string> SchemaLogic::required(const Conjunction& flat) const {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "text/grammar/test_match.h"
 #include "text/tokenizer_test_specs.h"
@@ -181,6 +182,23 @@ TEST_F(TokenConstraintTest, CompiledGrammarsAreKeptAndShared) {
   EXPECT_EQ(first, compiler_.compile({.kind = Kind::kJson}));
   EXPECT_NE(first, compiler_.compile({.kind = Kind::kJson, .compact = true}));
   EXPECT_THROW(compiler_.compile({.kind = Kind::kSchema, .text = R"({"not": {}})"}), Error);
+}
+
+TEST_F(TokenConstraintTest, WhatWasRefusedIsRefusedAgainInTheSameWords) {
+  const ConstraintSpec spec{.kind = Kind::kRegex, .text = ".*a.{30}b"};
+  const auto refusal = [&] {
+    try {
+      compiler_.compile(spec);
+      return std::string();
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+  };
+  const std::string first = refusal();
+  EXPECT_NE(first, "");
+  const std::clock_t begin = std::clock();
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(refusal(), first);
+  EXPECT_LT(std::clock() - begin, 5 * CLOCKS_PER_SEC) << "compiling it again would take minutes";
 }
 
 TEST(TokenConstraint, AVocabularyWithoutATokenForWhatMustComeAllowsNothing) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -76,6 +77,8 @@ class Automaton {
   void cut_dead_ends();
   void find_ends(Budget& budget);
   void refuse_left_recursion(Budget& budget) const;
+  std::string cause_of_void(uint32_t rule) const;
+  bool could_end(uint32_t rule, const std::function<bool(uint32_t)>& counts) const;
   void find_plain_runs();
   uint32_t target(uint32_t state, uint8_t low, uint8_t high) const;
   uint32_t after(uint32_t state, std::span<const uint8_t> low, std::span<const uint8_t> high) const;

@@ -62,14 +62,18 @@ class SchemaCompiler {
     if (const auto simple = plain_value(all)) return *simple;
     const auto [it, is_new] = rules_.try_emplace(all, std::nullopt);
     if (is_new && is_small(all)) {
-      small_.emplace(all, alternatives(all));
+      const ExprId body = alternatives(all);
+      small_.emplace(all, body == g_.never() ? nothing("schema: " + reader_.pointer(*all[0])) : body);
     } else if (is_new) {
       if (rules_.size() > limits::kMaxSchemaPlaces) fail(ErrorCode::kLimit, "schema: more than {} places", limits::kMaxSchemaPlaces);
-      it->second = g_.add_rule("schema: " + (all.empty() ? "#" : reader_.pointer(*all[0])));
+      it->second = g_.add_rule("schema: " + reader_.pointer(*all[0]));
       places_.emplace_back(all, *it->second);
     }
     return it->second ? g_.rule(*it->second) : small_.at(all);
   }
+
+  // No value, with a name for the error.
+  ExprId nothing(std::string name) { return g_.rule(g_.add_rule(std::move(name))); }
 
   // What stands in its place without a rule of its own, so that what several alternatives have in common is read once.
   bool is_small(const Conjunction& all) {
@@ -107,6 +111,7 @@ class SchemaCompiler {
         add_types(flat, choices);
       }
     }
+    std::erase(choices, g_.never());
     return g_.choice(choices);
   }
 
@@ -141,7 +146,8 @@ class SchemaCompiler {
     const NumberRange range = logic_.numbers(flat);
     if (must_be_listed(range)) return listed_number(flat, range);
     if (!range.low && !range.high && range.multiple_of == 1 && !(range.halvings && range.fractions)) return range.fractions ? json_.number() : json_.integer();
-    return g_.graph(std::make_shared<const ByteGraph>(number_graph(range, budget_)));
+    ByteGraph graph = number_graph(range, budget_);
+    return is_void(graph) ? g_.never() : g_.graph(std::make_shared<const ByteGraph>(std::move(graph)));
   }
 
   ExprId listed_number(const Conjunction& flat, const NumberRange& range) {
@@ -151,7 +157,7 @@ class SchemaCompiler {
       reader_.unsupported(**one, "multipleOf", "of many multiples validators say that they are none: give minimum and maximum, at most 10,000 steps "
                                                "apart, or leave it out");
     }
-    return g_.graph(std::make_shared<const ByteGraph>(graph_of_texts(std::move(*texts), budget_)));
+    return texts->empty() ? g_.never() : g_.graph(std::make_shared<const ByteGraph>(graph_of_texts(std::move(*texts), budget_)));
   }
 
   // Whether the texts are to be copied from a message: what else is said about them could not be held to then.
@@ -232,12 +238,23 @@ class SchemaCompiler {
     for (const std::string& name : known) {
       const bool may_skip = std::find(required.begin(), required.end(), name) == required.end();
       const Conjunction all = logic_.property(flat, name);
-      const ExprId body = logic_.key_is_allowed(flat, name) ? value(all) : g_.never();
+      const bool is_allowed = logic_.key_is_allowed(flat, name) && std::none_of(all.begin(), all.end(), is_false);
+      const ExprId body = is_allowed ? value(all) : (may_skip ? g_.never() : missing(flat, name));
       members.items.push_back({json_.member(g_.literal('"' + json_escaped(name) + '"'), body), may_skip});
     }
     const std::vector<ExprId> others = other_members(flat, known);
     limit_members(flat, known, required, others, members);
     return json_.object_of(std::move(members));
+  }
+
+  static bool is_false(const OrderedJson* schema) { return schema->is_boolean() && !schema->get<bool>(); }
+
+  // A member that has to be there and cannot.
+  ExprId missing(const Conjunction& flat, const std::string& name) {
+    const auto asks = std::find_if(flat.begin(), flat.end(), [&](const OrderedJson* s) {
+      return s->contains("required") && std::find((*s)["required"].begin(), (*s)["required"].end(), name) != (*s)["required"].end();
+    });
+    return nothing(fmt::format("schema: the property \"{}\" of \"required\" at {}", name, reader_.pointer(**asks)));
   }
 
   // Puts the other members at the end, as many as may be.
@@ -290,7 +307,7 @@ class SchemaCompiler {
         return false;
       };
       const Conjunction all = reader_.other_property(flat, matches);
-      if (std::any_of(all.begin(), all.end(), [](const OrderedJson* s) { return s->is_boolean() && !s->get<bool>(); })) continue;
+      if (std::any_of(all.begin(), all.end(), is_false)) continue;
       std::optional<ByteGraph> keys;
       for (std::size_t i = 0; i < patterns.size(); ++i) {
         narrow(keys, logic_.pattern(*patterns[i].schema, patterns[i].expression), (matched >> i & 1u) != 0);
@@ -350,7 +367,7 @@ Grammar schema_grammar(const OrderedJson& schema, SchemaForm form, Budget& budge
   SchemaValues values(schema, form, grammar, budget);
   const ExprId body = values.value(schema);
   values.finish();
-  grammar.set_root(grammar.add_rule("schema", body));
+  grammar.set_root(grammar.add_rule("schema: #", body));
   return grammar;
 }
 

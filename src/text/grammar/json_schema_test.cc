@@ -146,6 +146,24 @@ TEST(JsonSchema, NamesTheKeywordAndThePlaceOfWhatItRefuses) {
   }
 }
 
+TEST(JsonSchema, SaysWhichPlaceHasNoText) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"type": "object", "properties": {"ok": {"type": "string"}, "n": {"type": "integer", "minimum": 5, "maximum": 4}}, "required": ["ok", "n"]})", "#/properties/n;"},
+      {R"({"type": "object", "properties": {"s": {"type": "string", "minLength": 5, "maxLength": 2}}, "required": ["s"]})", "#/properties/s;"},
+      {R"({"type": "object", "properties": {"s": {"type": "string", "pattern": "^a$", "minLength": 2}}, "required": ["s"]})", "#/properties/s;"},
+      {R"({"type": "object", "properties": {"a": {"type": "object"}}, "required": ["a", "b"], "additionalProperties": false})", "the property \"b\" of \"required\" at #;"},
+      {R"({"type": "object", "properties": {"a": {"type": "object", "properties": {"again": {"$ref": "#"}}, "required": ["again"]}}, "required": ["a"]})", "none fits schema: #"},
+      {R"({"type": "object", "properties": {"x": {"minimum": 2, "type": "array", "items": false, "minItems": 1}, "y": {"enum": [1, 2], "type": "string"}}, "required": ["y"]})", "#/properties/y;"},
+      {R"({"type": "array", "items": {"$ref": "#/$defs/n"}, "minItems": 1, "$defs": {"n": {"type": "object", "required": ["v"], "properties": {"v": {"enum": []}}}}})", "\"enum\" at #/$defs/n/properties/v must be"},
+      {R"({"type": "array", "items": {"$ref": "#/$defs/n"}, "minItems": 1, "$defs": {"n": {"type": "object", "required": ["v"], "properties": {"v": {"type": "number", "minimum": 2, "exclusiveMaximum": 2}}}}})", "#/$defs/n/properties/v;"},
+      {R"({"type": "string", "minLength": 3, "maxLength": 1})", "since none fits schema: #;"},
+  };
+  for (const auto& [schema, part] : cases) {
+    EXPECT_NE(refusal(Kind::kSchema, schema).find(part), std::string::npos) << schema << "  said  " << refusal(Kind::kSchema, schema);
+  }
+  EXPECT_EQ(refusal(Kind::kSchema, R"({"type": "object", "properties": {"a": false, "b": {"type": "integer", "minimum": 5, "maximum": 4}}})"), "");
+}
+
 TEST(JsonSchema, PatternsMatchAnywhereWhereNoAnchorHoldsThem) {
   const auto pattern = [](const std::string& expression) { return R"({"type": "string", "pattern": ")" + expression + "\"}"; };
   expect_cases({

@@ -170,7 +170,7 @@ const OrderedJson* SchemaReader::canonical(const OrderedJson* schema) {
     schema = &resolve(*schema);
   }
   const auto hash = hashes_.find(schema);
-  if (hash == hashes_.end()) return schema;  // not of this document
+  if (hash == hashes_.end() || !schema->is_object()) return schema;  // not of this document, or nothing to share
   const OrderedJson* known = canonical_.try_emplace(hash->second, schema).first->second;
   return *known == *schema ? known : schema;
 }

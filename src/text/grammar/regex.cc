@@ -76,6 +76,8 @@ class RegexParser {
       return set(ends.complement());
     }
     if (is_quantifier()) in_.invalid("nothing stands before a repetition");
+    // An error where JavaScript reads Unicode, a literal where it does not, and {,3} a repetition elsewhere.
+    if (schema_ && in_.peek() == '{') in_.unsupported("a brace that begins no repetition (\\{ is the character)");
     const char32_t c = in_.character();
     return set(CharClass{{c, c}});
   }
@@ -98,7 +100,7 @@ class RegexParser {
     return inner;
   }
 
-  // Whether a repetition comes next; a brace that is none stands for itself.
+  // Whether a repetition comes next; a brace that is none stands for itself in PCRE.
   bool is_quantifier() {
     if (in_.peek() == '*' || in_.peek() == '+' || in_.peek() == '?') return true;
     const std::size_t begin = in_.position();

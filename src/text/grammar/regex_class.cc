@@ -163,7 +163,7 @@ CharClass RegexReader::escape(bool in_brackets) {
 }
 
 CharClass RegexReader::member() {
-  if (peek() == '[' && (peek(1) == ':' || peek(1) == '.' || peek(1) == '=') && !ecma_) unsupported("a POSIX class");
+  if (peek() == '[' && (peek(1) == ':' || peek(1) == '.' || peek(1) == '=')) unsupported("a POSIX class");
   if (take("\\")) return escape(true);
   return just(character());
 }

@@ -218,7 +218,21 @@ class SchemaCompiler {
     return count.min > count.max ? g_.never() : json_.array_of(std::move(items));
   }
 
-  std::vector<std::string> names(const Conjunction& flat) const {
+  // The names that a schema for names lists, if that is all that it allows and they are few.
+  std::optional<std::vector<std::string>> listed_names(const OrderedJson& schema) {
+    std::vector<std::string> out;
+    for (const Conjunction& flat : logic_.branches({&schema})) {
+      const auto listed = logic_.values(flat);
+      if (!listed && (logic_.types(flat) & kStringType) != 0) return std::nullopt;
+      for (const OrderedJson* v : listed.value_or(std::vector<const OrderedJson*>())) {
+        if (v->is_string()) out.push_back(v->get<std::string>());
+      }
+    }
+    return out.size() <= kMaxInlineValues ? std::optional(std::move(out)) : std::nullopt;
+  }
+
+  // Those that the schema spells out, in the order in which they are written.
+  std::vector<std::string> names(const Conjunction& flat) {
     std::vector<std::string> out;
     std::unordered_set<std::string> known;
     const auto add = [&](const std::string& name) {
@@ -229,6 +243,13 @@ class SchemaCompiler {
       for (const auto& [name, unused] : (*s)["properties"].items()) add(name);
     }
     for (const std::string& name : logic_.required(flat)) add(name);
+    // As properties of their own none of them is written twice.
+    const CountRange count = logic_.counts(flat, "minProperties", "maxProperties");
+    if (count.min > 1 || count.max != UINT32_MAX) return out;
+    for (const OrderedJson* s : flat) {
+      if (!s->contains("propertyNames")) continue;
+      for (const std::string& name : listed_names((*s)["propertyNames"]).value_or(std::vector<std::string>())) add(name);
+    }
     return out;
   }
 

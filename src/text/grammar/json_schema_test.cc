@@ -48,6 +48,8 @@ TEST(JsonSchema, WritesPropertiesInTheOrderOfTheSchema) {
       {R"({"type": "object", "patternProperties": {"^x": {"type": "integer"}, "y$": {"minimum": 5}}, "additionalProperties": false})",
        {"{}", "{\"x\":1}", "{\"ay\":5}", "{\"xy\":7}"}, {"{\"xy\":3}", "{\"x\":\"\"}", "{\"q\":1}"}},
       {R"({"type": "object", "propertyNames": {"pattern": "^[a-z]+$", "maxLength": 2}})", {"{\"ab\":1}"}, {"{\"abc\":1}", "{\"A\":1}"}},
+      {R"({"type": "object", "propertyNames": {"enum": ["x", "y"]}, "additionalProperties": {"type": "integer"}})", {"{}", "{\"y\":1}", "{\"x\":1,\"y\":2}"}, {"{\"y\":0,\"y\":1}", "{\"z\":1}", "{\"x\":\"\"}"}},
+      {R"({"type": "object", "propertyNames": {"anyOf": [{"const": "x"}, {"enum": ["y", 1]}]}, "minProperties": 1})", {"{\"y\":1}", "{\"x\":1,\"y\":2}"}, {"{}", "{\"y\":0,\"y\":1}"}},
       {R"({"type": "object", "minProperties": 1, "properties": {"a": {}, "b": {}}, "additionalProperties": false})", {"{\"a\":1}", "{\"b\":1}", "{\"a\":1,\"b\":1}"}, {"{}"}},
       {R"({"type": "object", "maxProperties": 2, "additionalProperties": {"type": "null"}})", {"{}", "{\"a\":null,\"b\":null}"}, {"{\"a\":null,\"b\":null,\"c\":null}"}},
   });

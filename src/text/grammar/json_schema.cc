@@ -33,7 +33,11 @@ class SchemaCompiler {
   // Places are compiled one after another, not within each other: references may chain them without end.
   void finish() {
     g_.leave_out(form_.without);
-    for (std::size_t i = 0; i < places_.size(); ++i) g_.define(places_[i].second, alternatives(places_[i].first));
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const auto [all, rule] = places_[i];  // a copy: more of them come
+      budget_.spend_on(g_.rules()[rule].name);
+      g_.define(rule, alternatives(all));
+    }
     g_.leave_out(std::nullopt);
   }
 

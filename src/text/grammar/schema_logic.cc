@@ -229,20 +229,26 @@ const ByteGraph& SchemaLogic::pattern(const OrderedJson& schema, const std::stri
   }
 }
 
-ByteGraph SchemaLogic::strings(const Conjunction& flat, StringForm form) {
-  const CountRange length = counts(flat, "minLength", "maxLength");
-  std::optional<ByteGraph> graph;
-  const auto narrow = [&](const ByteGraph& by) { graph = graph ? intersection(*graph, by, budget_) : by; };
+std::vector<const ByteGraph*> SchemaLogic::patterns(const Conjunction& flat, StringForm form) {
+  std::vector<const ByteGraph*> out;
   for (const OrderedJson* s : flat) {
-    if (s->contains("pattern")) narrow(pattern(*s, (*s)["pattern"].get<std::string>(), form));
+    if (s->contains("pattern")) out.push_back(&pattern(*s, (*s)["pattern"].get<std::string>(), form));
     if (!s->contains("format")) continue;
     const auto expression = format_pattern((*s)["format"].get_ref<const std::string&>());
     if (!expression) {
       reader_.unsupported(*s, "format", fmt::format("\"{}\" is not known; there are {}", (*s)["format"].get<std::string>(),
                                                     fmt::join(format_names(), ", ")));
     }
-    narrow(pattern(*s, *expression, form));
+    out.push_back(&pattern(*s, *expression, form));
   }
+  return out;
+}
+
+ByteGraph SchemaLogic::strings(const Conjunction& flat, StringForm form) {
+  const CountRange length = counts(flat, "minLength", "maxLength");
+  std::optional<ByteGraph> graph;
+  const auto narrow = [&](const ByteGraph& by) { graph = graph ? intersection(*graph, by, budget_) : by; };
+  for (const ByteGraph* one : patterns(flat, form)) narrow(*one);
   if (graph && length.min == 0 && length.max == UINT32_MAX) return *std::move(graph);
   Grammar g;
   const CharClass all{{0, 0x10FFFF}};
@@ -314,7 +320,10 @@ bool SchemaLogic::fits_flat(const OrderedJson& value, const Conjunction& flat, i
     const auto& text = value.get_ref<const std::string&>();
     const CountRange length = counts(flat, "minLength", "maxLength");
     if (length_of(text) < length.min || length_of(text) > length.max) return false;
-    return !limits_strings(flat) || accepts(strings(flat), json_escaped(text));
+    const std::string escaped = json_escaped(text);
+    const auto all = patterns(flat, StringForm::kJson);
+    budget_.work(all.size() * escaped.size());
+    return std::all_of(all.begin(), all.end(), [&](const ByteGraph* one) { return accepts(*one, escaped); });
   }
   if (value.is_number()) {
     const auto d = decimal_of(value);

@@ -71,6 +71,7 @@ class SchemaLogic {
   bool fits_flat(const OrderedJson& value, const Conjunction& flat, int depth, const OrderedJson* listed = nullptr);
   static bool same(const OrderedJson& a, const OrderedJson& b);
   bool repeats(const OrderedJson& array);
+  std::vector<const ByteGraph*> patterns(const Conjunction& flat, StringForm form);  // of format, too
   bool fits_object(const OrderedJson& value, const Conjunction& flat, int depth);
   bool disjoint_flat(const Conjunction& a, const Conjunction& b, int depth);
   bool disjoint_objects(const Conjunction& a, const Conjunction& b, int depth);

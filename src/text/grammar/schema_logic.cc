@@ -199,7 +199,8 @@ NumberRange SchemaLogic::numbers(const Conjunction& flat) const {
       range.multiple_of = count_of((*s)["multipleOf"]);
       range.fractions = false;
     } else {
-      reader_.unsupported(*s, "multipleOf", fmt::format("it can be a whole number up to {0}, 0.5, 0.25, … down to 1/{0}, or 0.1, 0.01, …; one for each value", kMaxMultiple));
+      reader_.unsupported(*s, "multipleOf", fmt::format("it can be a whole number up to {0}, 0.5, 0.25, … down to 1/{0}, or 0.1, 0.01, …; one for "
+                                                        "each value", kMaxMultiple));
     }
   }
   return range;

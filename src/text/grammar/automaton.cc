@@ -21,6 +21,8 @@ constexpr PlainSequence kPlain[] = {
     {4, {0xF4, 0x80, 0x80, 0x80}, {0xF4, 0x8F, 0xBF, 0xBF}},
 };
 
+constexpr std::size_t kMaxSuspects = 64;  // rules that are looked at, one by one, for the reason of an error
+
 Budget& fresh(Budget&& budget) { return budget; }
 
 }  // namespace
@@ -34,11 +36,14 @@ Automaton::Automaton(const Grammar& grammar, Budget& budget) {
   find_heights(budget);
   for (const Rule& rule : rules_) {
     if (!rule.is_required || states_[rule.first_state].height != kNever) continue;
-    throw Error(ErrorCode::kUnsupported, fmt::format("{}: no text at all fits it", rule.name), "say it in another way");
+    const std::string cause = cause_of_void(static_cast<uint32_t>(&rule - rules_.data()));
+    throw Error(ErrorCode::kUnsupported, fmt::format("{}: no text at all fits it{}", rule.name, cause == rule.name ? "" : ", since none fits " + cause),
+                "say it in another way");
   }
   const State& root = states_[start_];
   if (root.height == kNever) {
-    throw Error(ErrorCode::kInvalidInput, "no text at all fits the grammar", "its rules have no end, or contradict each other");
+    throw Error(ErrorCode::kInvalidInput, "no text at all fits the grammar, since none fits " + cause_of_void(root.rule),
+                "it has no end, or contradicts itself");
   }
   if (root.height > limits::kMaxGrammarDepth) fail(ErrorCode::kLimit, "every text of the grammar nests too deep");
   cut_dead_ends();
@@ -52,6 +57,7 @@ void Automaton::join(const Grammar& grammar, Budget& budget) {
   number[grammar.root()] = 0;
   std::vector<ByteGraph> graphs;
   for (std::size_t i = 0; i < order.size(); ++i) {
+    budget.spend_on(grammar.rules()[order[i]].name);
     graphs.push_back(make_graph(grammar, grammar.rules()[order[i]].body, budget));
     for (const auto& state : graphs[i].states) {
       for (const auto& call : state.calls) {
@@ -77,6 +83,8 @@ void Automaton::join(const Grammar& grammar, Budget& budget) {
       State& s = states_.emplace_back();
       s.rule = r;
       s.final = from.final;
+      s.alike = from.alike;
+      s.like = from.alike > 0 ? first + from.like : static_cast<uint32_t>(states_.size() - 1);
       s.first_edge = static_cast<uint32_t>(edges_.size());
       s.n_edges = static_cast<uint16_t>(from.edges.size());
       for (const auto& e : from.edges) edges_.push_back({e.low, e.high, first + e.to});
@@ -111,6 +119,49 @@ void Automaton::find_heights(Budget& budget) {
       s.height = best;
     }
   }
+}
+
+// The name of the rule that leaves a rule without a text: on the way down from it, the first that would have none even if all that it calls
+// had one, or that calls itself for ever.
+std::string Automaton::cause_of_void(uint32_t rule) const {
+  std::vector<bool> seen(rules_.size(), false);
+  while (true) {
+    seen[rule] = true;
+    std::vector<uint32_t> called;  // without a text themselves
+    const Rule& r = rules_[rule];
+    for (uint32_t i = r.first_state; i < r.first_state + r.n_states; ++i) {
+      for (const Call& c : calls(states_[i])) {
+        if (states_[c.start].height == kNever && !seen[states_[c.start].rule]) called.push_back(states_[c.start].rule);
+      }
+    }
+    if (called.empty() || !could_end(rule, [](uint32_t) { return true; })) return r.name;
+    // The one that alone is in the way, rather than one that could be left out.
+    const auto end = called.begin() + static_cast<std::ptrdiff_t>(std::min(called.size(), kMaxSuspects));
+    const auto alone = std::find_if(called.begin(), end, [&](uint32_t one) { return could_end(rule, [&](uint32_t other) { return other == one; }); });
+    rule = alone == end ? called[0] : *alone;
+  }
+}
+
+// Whether the rule had an end if the rules that count had one.
+bool Automaton::could_end(uint32_t rule, const std::function<bool(uint32_t)>& counts) const {
+  const Rule& r = rules_[rule];
+  std::vector<bool> ends(r.n_states, false);
+  const auto leads_on = [&](const State& s) {
+    const auto has_end = [&](uint32_t to) { return ends[to - r.first_state]; };
+    const auto returns = [&](const Call& c) { return states_[c.start].height != kNever || counts(states_[c.start].rule); };
+    const auto out = edges(s);
+    const auto into = calls(s);
+    return s.final || std::any_of(out.begin(), out.end(), [&](const Edge& e) { return has_end(e.to); }) ||
+           std::any_of(into.begin(), into.end(), [&](const Call& c) { return has_end(c.to) && returns(c); });
+  };
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (uint32_t i = r.n_states; i-- > 0;) {
+      if (ends[i] || !leads_on(states_[r.first_state + i])) continue;
+      ends[i] = changed = true;
+    }
+  }
+  return ends[0];
 }
 
 void Automaton::cut_dead_ends() {
@@ -200,15 +251,27 @@ uint32_t Automaton::target(uint32_t state, uint8_t low, uint8_t high) const {
   return kNever;
 }
 
-uint32_t Automaton::after_plain_character(uint32_t state) const {
-  uint32_t after = kNever;
-  for (const PlainSequence& p : kPlain) {
-    uint32_t at = state;
-    for (int i = 0; i < p.length && at != kNever; ++i) at = target(at, p.low[i], p.high[i]);
-    if (at == kNever || (after != kNever && at != after)) return kNever;
-    after = at;
+// The state to which these bytes lead in the rule, or by a call of another that is over after them.
+uint32_t Automaton::after(uint32_t state, std::span<const uint8_t> low, std::span<const uint8_t> high) const {
+  const auto read = [&](uint32_t at) {
+    for (std::size_t i = 0; i < low.size() && at != kNever; ++i) at = target(at, low[i], high[i]);
+    return at;
+  };
+  if (const uint32_t to = read(state); to != kNever) return to;
+  for (const Call& c : calls(states_[state])) {
+    if (const uint32_t to = read(c.start); to != kNever && states_[to].final) return c.to;
   }
-  return after;
+  return kNever;
+}
+
+uint32_t Automaton::after_plain_character(uint32_t state) const {
+  uint32_t common = kNever;
+  for (const PlainSequence& p : kPlain) {
+    const uint32_t to = after(state, {p.low, p.length}, {p.high, p.length});
+    if (to == kNever || (common != kNever && to != common)) return kNever;
+    common = to;
+  }
+  return common;
 }
 
 void Automaton::find_plain_runs() {
@@ -258,6 +321,7 @@ Automaton Automaton::copying(const ByteGraph& texts) const {
     State& s = out.states_.emplace_back();
     s.rule = *copied_rule_;
     s.final = s.can_end = from.final;
+    s.like = static_cast<uint32_t>(out.states_.size() - 1);
     s.first_edge = static_cast<uint32_t>(out.edges_.size());
     s.n_edges = static_cast<uint16_t>(from.edges.size());
     for (const auto& e : from.edges) out.edges_.push_back({e.low, e.high, rule.first_state + e.to});

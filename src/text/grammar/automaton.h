@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,6 +32,8 @@ class Automaton {
     uint16_t n_edges = 0, n_calls = 0;
     uint32_t rule = 0;
     uint32_t height = 0;     // rules open at once above this one, at least, on the way to the end of this rule
+    // Of texts of at most `alike` bytes the state `like` of the same rule takes the same ones, and they lead to the same outside of it.
+    uint32_t alike = 0, like = 0;
     uint8_t plain_run = 0;   // any so many plain characters may come (kEndlessRun: any number)
     bool final = false;      // the rule ends here
     bool can_end = false;    // it does, or after rules that may be empty
@@ -74,8 +77,11 @@ class Automaton {
   void cut_dead_ends();
   void find_ends(Budget& budget);
   void refuse_left_recursion(Budget& budget) const;
+  std::string cause_of_void(uint32_t rule) const;
+  bool could_end(uint32_t rule, const std::function<bool(uint32_t)>& counts) const;
   void find_plain_runs();
   uint32_t target(uint32_t state, uint8_t low, uint8_t high) const;
+  uint32_t after(uint32_t state, std::span<const uint8_t> low, std::span<const uint8_t> high) const;
   uint32_t after_plain_character(uint32_t state) const;
 
   std::vector<State> states_;

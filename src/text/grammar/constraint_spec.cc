@@ -19,19 +19,17 @@ Grammar with_root(Grammar g, ExprId body, const char* name) {
   return g;
 }
 
-Grammar choices_grammar(const std::vector<std::string>& choices) {
+Grammar choices_grammar(const std::vector<std::string>& choices, Budget& budget) {
   if (choices.empty()) fail(ErrorCode::kInvalidInput, "choice: there is nothing to choose from");
-  Grammar g;
-  std::vector<ExprId> parts;
   std::size_t bytes = 0;
   for (const std::string& text : choices) {
     if (text.empty()) fail(ErrorCode::kInvalidInput, "choice: an empty text cannot be chosen");
     if (!is_valid_utf8(text)) fail(ErrorCode::kInvalidInput, "choice: a text is not valid UTF-8");
     bytes += text.size();
-    parts.push_back(g.literal(text));
   }
   if (bytes > limits::kMaxGrammarBytes) fail(ErrorCode::kLimit, "choice: {} bytes, more than {}", bytes, limits::kMaxGrammarBytes);
-  const ExprId body = g.choice(parts);
+  Grammar g;
+  const ExprId body = g.graph(std::make_shared<const ByteGraph>(graph_of_texts(choices, budget)));
   return with_root(std::move(g), body, "choice");
 }
 
@@ -54,7 +52,7 @@ Grammar make_grammar(const ConstraintSpec& spec, const TokenVocabulary* vocabula
       const ExprId body = g.graph(std::make_shared<const ByteGraph>(regex_graph(spec.text, {}, budget)));
       return with_root(std::move(g), body, "regular expression");
     }
-    case Kind::kChoice: return choices_grammar(spec.choices);
+    case Kind::kChoice: return choices_grammar(spec.choices, budget);
     case Kind::kGrammar: return parse_gbnf(spec.text);
     case Kind::kShape: return shape_grammar(spec, vocabulary, budget);
   }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "text/grammar/byte_graph.h"
+#include "text/grammar/utf8_graph.h"
 
 namespace minnow::grammar {
 
@@ -38,12 +39,9 @@ ExprId Grammar::literal(std::string_view text) {
 }
 
 ExprId Grammar::characters(const CharClass& set) {
+  if (!set.empty() && set.ranges().back().second > 0x7F) return graph(std::make_shared<const ByteGraph>(utf8_graph(set)));
   std::vector<ExprId> choices;
-  for (const Utf8Sequence& s : utf8_sequences(set)) {
-    std::vector<ExprId> parts;
-    for (int i = 0; i < s.length; ++i) parts.push_back(bytes(s.first[i], s.last[i]));
-    choices.push_back(sequence(parts));
-  }
+  for (const auto& [first, last] : set.ranges()) choices.push_back(bytes(static_cast<uint8_t>(first), static_cast<uint8_t>(last)));
   return choice(choices);
 }
 

@@ -151,6 +151,9 @@ TEST(Choice, TakesOneOfTheTextsOnly) {
   const auto automaton = compile_automaton({.kind = Kind::kChoice, .choices = {"yes", "no", "not sure", "día"}});
   for (const char* text : {"yes", "no", "not sure", "día"}) EXPECT_TRUE(matches(automaton, text));
   for (const char* text : {"", "ye", "nop", "not", "dia"}) EXPECT_FALSE(matches(automaton, text));
+  std::vector<std::string> many;
+  for (int i = 0; i < 10'000; ++i) many.push_back(std::to_string(i) + std::string(30, 'x'));
+  EXPECT_TRUE(matches(compile_automaton({.kind = Kind::kChoice, .choices = many}), many.back()));
   EXPECT_THROW(compile_automaton({.kind = Kind::kChoice}), Error);
   EXPECT_THROW(compile_automaton({.kind = Kind::kChoice, .choices = {"a", ""}}), Error);
 }

@@ -33,7 +33,11 @@ class SchemaCompiler {
   // Places are compiled one after another, not within each other: references may chain them without end.
   void finish() {
     g_.leave_out(form_.without);
-    for (std::size_t i = 0; i < places_.size(); ++i) g_.define(places_[i].second, alternatives(places_[i].first));
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const auto [all, rule] = places_[i];  // a copy: more of them come
+      budget_.spend_on(g_.rules()[rule].name);
+      g_.define(rule, alternatives(all));
+    }
     g_.leave_out(std::nullopt);
   }
 
@@ -57,18 +61,23 @@ class SchemaCompiler {
 
  private:
   // A value that fulfils all of them; equal conjunctions share a rule.
-  ExprId value(const Conjunction& all) {
+  ExprId value(const Conjunction& schemas) {
+    const Conjunction all = reader_.canonical(schemas);
     if (const auto simple = plain_value(all)) return *simple;
     const auto [it, is_new] = rules_.try_emplace(all, std::nullopt);
     if (is_new && is_small(all)) {
-      small_.emplace(all, alternatives(all));
+      const ExprId body = alternatives(all);
+      small_.emplace(all, body == g_.never() ? nothing("schema: " + reader_.pointer(*all[0])) : body);
     } else if (is_new) {
       if (rules_.size() > limits::kMaxSchemaPlaces) fail(ErrorCode::kLimit, "schema: more than {} places", limits::kMaxSchemaPlaces);
-      it->second = g_.add_rule("schema: " + (all.empty() ? "#" : reader_.pointer(*all[0])));
+      it->second = g_.add_rule("schema: " + reader_.pointer(*all[0]));
       places_.emplace_back(all, *it->second);
     }
     return it->second ? g_.rule(*it->second) : small_.at(all);
   }
+
+  // No value, with a name for the error.
+  ExprId nothing(std::string name) { return g_.rule(g_.add_rule(std::move(name))); }
 
   // What stands in its place without a rule of its own, so that what several alternatives have in common is read once.
   bool is_small(const Conjunction& all) {
@@ -101,12 +110,30 @@ class SchemaCompiler {
     std::vector<ExprId> choices;
     for (const Conjunction& flat : logic_.branches(all)) {
       if (const auto listed = logic_.values(flat)) {
-        for (const OrderedJson* v : *listed) choices.push_back(json_.literal(*v));
+        add_values(flat, *listed, choices);
       } else {
         add_types(flat, choices);
       }
     }
+    std::erase(choices, g_.never());
     return g_.choice(choices);
+  }
+
+  void add_values(const Conjunction& flat, const std::vector<const OrderedJson*>& values, std::vector<ExprId>& choices) {
+    std::vector<std::string> texts;
+    for (const OrderedJson* v : values) {
+      if (values.size() <= kMaxInlineValues || v->is_structured()) {
+        choices.push_back(json_.literal(*v));
+      } else {
+        texts.push_back(JsonText::scalar(*v));
+      }
+    }
+    if (texts.empty()) return;
+    // As a rule of their own they are laid as they are.
+    const std::string name = fmt::format("schema: \"enum\" at {}", reader_.pointer(*flat[0]));
+    budget_.spend_on(name);
+    const ExprId body = g_.graph(std::make_shared<const ByteGraph>(graph_of_texts(std::move(texts), budget_)));
+    choices.push_back(g_.rule(g_.add_rule(name, body)));
   }
 
   void add_types(const Conjunction& flat, std::vector<ExprId>& choices) {
@@ -121,9 +148,20 @@ class SchemaCompiler {
 
   ExprId number(const Conjunction& flat) {
     const NumberRange range = logic_.numbers(flat);
-    const bool is_limited = range.low || range.high || range.multiple_of > 1 || range.max_fraction_digits < NumberRange().max_fraction_digits;
-    if (!is_limited) return range.fractions ? json_.number() : json_.integer();
-    return g_.graph(std::make_shared<const ByteGraph>(number_graph(range, budget_)));
+    if (must_be_listed(range)) return listed_number(flat, range);
+    if (!range.low && !range.high && range.multiple_of == 1 && !(range.halvings && range.fractions)) return range.fractions ? json_.number() : json_.integer();
+    ByteGraph graph = number_graph(range, budget_);
+    return is_void(graph) ? g_.never() : g_.graph(std::make_shared<const ByteGraph>(std::move(graph)));
+  }
+
+  ExprId listed_number(const Conjunction& flat, const NumberRange& range) {
+    auto texts = listed_numbers(range);
+    if (!texts) {
+      const auto one = std::find_if(flat.begin(), flat.end(), [](const OrderedJson* s) { return s->contains("multipleOf"); });
+      reader_.unsupported(**one, "multipleOf", "of many multiples validators say that they are none: give minimum and maximum, at most 10,000 steps "
+                                               "apart, or leave it out");
+    }
+    return texts->empty() ? g_.never() : g_.graph(std::make_shared<const ByteGraph>(graph_of_texts(std::move(*texts), budget_)));
   }
 
   // Whether the texts are to be copied from a message: what else is said about them could not be held to then.
@@ -141,12 +179,15 @@ class SchemaCompiler {
 
   ExprId string(const Conjunction& flat) {
     if (const auto text = copied(flat)) return *text;
-    if (logic_.limits_strings(flat)) return json_.quoted(g_.graph(std::make_shared<const ByteGraph>(logic_.strings(flat))));
+    if (logic_.limits_strings(flat)) return g_.graph(std::make_shared<const ByteGraph>(quoted(logic_.strings(flat))));
     const CountRange length = logic_.counts(flat, "minLength", "maxLength");
     if (length.min == 0 && length.max == UINT32_MAX) return json_.string();
     check_count(flat, "minLength", length.min);
     check_count(flat, "maxLength", length.max);
-    return json_.quoted(g_.repeat(json_.string_character(), length.min, length.max == UINT32_MAX ? kUnbounded : length.max));
+    if (length.min > length.max) return g_.never();
+    const char* key = length.max == UINT32_MAX ? "minLength" : "maxLength";
+    const auto one = std::find_if(flat.begin(), flat.end(), [&](const OrderedJson* s) { return s->contains(key); });
+    return json_.string({length.min, length.max}, fmt::format("schema: \"{}\" at {}", key, reader_.pointer(**one)), budget_);
   }
 
   void check_count(const Conjunction& flat, const char* key, uint32_t count) const {
@@ -181,7 +222,21 @@ class SchemaCompiler {
     return count.min > count.max ? g_.never() : json_.array_of(std::move(items));
   }
 
-  std::vector<std::string> names(const Conjunction& flat) const {
+  // The names that a schema for names lists, if that is all that it allows and they are few.
+  std::optional<std::vector<std::string>> listed_names(const OrderedJson& schema) {
+    std::vector<std::string> out;
+    for (const Conjunction& flat : logic_.branches({&schema})) {
+      const auto listed = logic_.values(flat);
+      if (!listed && (logic_.types(flat) & kStringType) != 0) return std::nullopt;
+      for (const OrderedJson* v : listed.value_or(std::vector<const OrderedJson*>())) {
+        if (v->is_string()) out.push_back(v->get<std::string>());
+      }
+    }
+    return out.size() <= kMaxInlineValues ? std::optional(std::move(out)) : std::nullopt;
+  }
+
+  // Those that the schema spells out, in the order in which they are written.
+  std::vector<std::string> names(const Conjunction& flat) {
     std::vector<std::string> out;
     std::unordered_set<std::string> known;
     const auto add = [&](const std::string& name) {
@@ -192,6 +247,13 @@ class SchemaCompiler {
       for (const auto& [name, unused] : (*s)["properties"].items()) add(name);
     }
     for (const std::string& name : logic_.required(flat)) add(name);
+    // As properties of their own none of them is written twice.
+    const CountRange count = logic_.counts(flat, "minProperties", "maxProperties");
+    if (count.min > 1 || count.max != UINT32_MAX) return out;
+    for (const OrderedJson* s : flat) {
+      if (!s->contains("propertyNames")) continue;
+      for (const std::string& name : listed_names((*s)["propertyNames"]).value_or(std::vector<std::string>())) add(name);
+    }
     return out;
   }
 
@@ -201,12 +263,23 @@ class SchemaCompiler {
     for (const std::string& name : known) {
       const bool may_skip = std::find(required.begin(), required.end(), name) == required.end();
       const Conjunction all = logic_.property(flat, name);
-      const ExprId body = logic_.key_is_allowed(flat, name) ? value(all) : g_.never();
+      const bool is_allowed = logic_.key_is_allowed(flat, name) && std::none_of(all.begin(), all.end(), is_false);
+      const ExprId body = is_allowed ? value(all) : (may_skip ? g_.never() : missing(flat, name));
       members.items.push_back({json_.member(g_.literal('"' + json_escaped(name) + '"'), body), may_skip});
     }
     const std::vector<ExprId> others = other_members(flat, known);
     limit_members(flat, known, required, others, members);
     return json_.object_of(std::move(members));
+  }
+
+  static bool is_false(const OrderedJson* schema) { return schema->is_boolean() && !schema->get<bool>(); }
+
+  // A member that has to be there and cannot.
+  ExprId missing(const Conjunction& flat, const std::string& name) {
+    const auto asks = std::find_if(flat.begin(), flat.end(), [&](const OrderedJson* s) {
+      return s->contains("required") && std::find((*s)["required"].begin(), (*s)["required"].end(), name) != (*s)["required"].end();
+    });
+    return nothing(fmt::format("schema: the property \"{}\" of \"required\" at {}", name, reader_.pointer(**asks)));
   }
 
   // Puts the other members at the end, as many as may be.
@@ -259,7 +332,7 @@ class SchemaCompiler {
         return false;
       };
       const Conjunction all = reader_.other_property(flat, matches);
-      if (std::any_of(all.begin(), all.end(), [](const OrderedJson* s) { return s->is_boolean() && !s->get<bool>(); })) continue;
+      if (std::any_of(all.begin(), all.end(), is_false)) continue;
       std::optional<ByteGraph> keys;
       for (std::size_t i = 0; i < patterns.size(); ++i) {
         narrow(keys, logic_.pattern(*patterns[i].schema, patterns[i].expression), (matched >> i & 1u) != 0);
@@ -319,7 +392,7 @@ Grammar schema_grammar(const OrderedJson& schema, SchemaForm form, Budget& budge
   SchemaValues values(schema, form, grammar, budget);
   const ExprId body = values.value(schema);
   values.finish();
-  grammar.set_root(grammar.add_rule("schema", body));
+  grammar.set_root(grammar.add_rule("schema: #", body));
   return grammar;
 }
 

@@ -32,6 +32,8 @@ TEST(JsonSchema, HoldsToTypesAndValues) {
       {R"({"enum": [1, "a", "abc"], "type": "string", "maxLength": 2})", {"\"a\""}, {"1", "\"abc\""}},
       {R"({"const": "x\n\"y\""})", {"\"x\\n\\\"y\\\"\""}, {"\"x\""}},
       {R"({"const": 2.0, "type": "integer"})", {"2"}, {"2.0"}},
+      {R"({"enum": [2.3796462709189137, "a", 18446744073709551615, 1e-7]})", {"2.3796462709189137", "\"a\"", "18446744073709551615", "1e-07"}, {"2.379646270918914"}},
+      {R"({"const": 0.12345678901234568, "type": "number", "maximum": 1})", {"0.12345678901234568"}, {"0.1234567890123457"}},
   });
 }
 
@@ -46,6 +48,8 @@ TEST(JsonSchema, WritesPropertiesInTheOrderOfTheSchema) {
       {R"({"type": "object", "patternProperties": {"^x": {"type": "integer"}, "y$": {"minimum": 5}}, "additionalProperties": false})",
        {"{}", "{\"x\":1}", "{\"ay\":5}", "{\"xy\":7}"}, {"{\"xy\":3}", "{\"x\":\"\"}", "{\"q\":1}"}},
       {R"({"type": "object", "propertyNames": {"pattern": "^[a-z]+$", "maxLength": 2}})", {"{\"ab\":1}"}, {"{\"abc\":1}", "{\"A\":1}"}},
+      {R"({"type": "object", "propertyNames": {"enum": ["x", "y"]}, "additionalProperties": {"type": "integer"}})", {"{}", "{\"y\":1}", "{\"x\":1,\"y\":2}"}, {"{\"y\":0,\"y\":1}", "{\"z\":1}", "{\"x\":\"\"}"}},
+      {R"({"type": "object", "propertyNames": {"anyOf": [{"const": "x"}, {"enum": ["y", 1]}]}, "minProperties": 1})", {"{\"y\":1}", "{\"x\":1,\"y\":2}"}, {"{}", "{\"y\":0,\"y\":1}"}},
       {R"({"type": "object", "minProperties": 1, "properties": {"a": {}, "b": {}}, "additionalProperties": false})", {"{\"a\":1}", "{\"b\":1}", "{\"a\":1,\"b\":1}"}, {"{}"}},
       {R"({"type": "object", "maxProperties": 2, "additionalProperties": {"type": "null"}})", {"{}", "{\"a\":null,\"b\":null}"}, {"{\"a\":null,\"b\":null,\"c\":null}"}},
   });
@@ -57,6 +61,8 @@ TEST(JsonSchema, HoldsToItemsAndLengths) {
       {R"({"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": false})", {"[]", "[\"\"]", "[\"\",1]"}, {"[1]", "[\"\",1,2]"}},
       {R"({"type": "array", "prefixItems": [{"type": "string"}], "items": {"type": "null"}, "minItems": 2})", {"[\"\",null]", "[\"\",null,null]"}, {"[\"\"]", "[\"\",1]"}},
       {R"({"type": "string", "minLength": 2, "maxLength": 3})", {"\"ab\"", "\"aé🙂\"", "\"\\n\\u00e9\""}, {"\"a\"", "\"abcd\""}},
+      {R"({"type": "string", "minLength": 2})", {"\"ab\"", "\"é🙂\\ud83d\\ude00 and more\""}, {"\"a\"", "\"\\n\"", "\"ab\\ud83d\"", "\"ab"}},
+      {R"({"type": "string", "maxLength": 1})", {"\"\"", "\"\\/\"", "\"🙂\"", "\"\\ud83d\\ude00\""}, {"\"ab\"", "\"\\x\"", "\"\n\""}},
       {R"({"type": "string", "pattern": "^a+$|b"})", {"\"aa\"", "\"xbx\"", "\"b\\n\""}, {"\"ac\"", "\"\""}},
       {R"({"type": "string", "pattern": "^[^\"]*\\\\$", "maxLength": 2})", {"\"x\\\\\""}, {"\"xxx\\\\\"", "\"x\""}},
   });
@@ -71,7 +77,15 @@ TEST(JsonSchema, HoldsNumbersToTheirBoundsExactly) {
       {R"({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1})", {"0.5", "0.001"}, {"0", "0.0", "1", "1.0", "-0.5"}},
       {R"({"type": "number", "minimum": -1.5, "exclusiveMaximum": 0})", {"-1.5", "-1", "-0.1"}, {"-1.51", "0", "-0.0", "0.1"}},
       {R"({"type": "integer", "multipleOf": 7})", {"0", "14", "-21", "700"}, {"1", "15"}},
-      {R"({"type": "number", "multipleOf": 0.01})", {"1", "1.25"}, {"1.255"}},
+      {R"({"type": "integer", "multipleOf": 0.01})", {"1", "-300"}, {"1.25"}},
+      {R"({"type": "number", "multipleOf": 0.25})", {"1", "-1.25", "0.5", "1000000.75"}, {"1.2", "0.125", "1.255"}},
+      {R"({"type": "number", "multipleOf": 0.125, "exclusiveMinimum": 0.5, "maximum": 1})", {"0.625", "1"}, {"0.5", "0.6", "1.125", "0.0625"}},
+      {R"({"type": "number", "multipleOf": 0.01, "minimum": -1, "maximum": 98.5})", {"1", "1.25", "-1", "-0.5", "98.5", "0"}, {"1.255", "98.51", "3.76", "7.27", "32.37", "-1.01"}},
+      {R"({"type": "integer", "multipleOf": 0.00001, "minimum": 1, "maximum": 9})", {"3", "7"}, {"1", "9", "10"}},
+      {R"({"enum": [3.76, 1.25, 0.3, 2], "multipleOf": 0.01})", {"1.25", "2"}, {"3.76"}},
+      {R"({"type": "number", "minimum": 0.1234567890123456, "maximum": 0.1234567890123457})", {"0.1234567890123456", "0.1234567890123457"}, {"0.1234567890123458", "0.123456789012345"}},
+      {R"({"type": "number", "minimum": 0.12345678901234567, "exclusiveMaximum": 5})", {"4.9", "0.12345678901234567", "4.999999999999999"}, {"4.99999999999999999", "5", "0.12345678901234"}},
+      {R"({"type": "number", "exclusiveMinimum": 0, "maximum": 0.1234567890123456})", {"0.1", "0.0000001"}, {"0", "0.0"}},
       {R"({"type": "integer", "minimum": 9007199254740993})", {"9007199254740993"}, {"9007199254740992"}},
   });
 }
@@ -110,8 +124,18 @@ TEST(JsonSchema, NamesTheKeywordAndThePlaceOfWhatItRefuses) {
       {R"({"properties": []})", "\"properties\" at # must be"},
       {R"({"type": "string", "format": "iri"})", "\"iri\" is not known"},
       {R"({"type": "string", "pattern": "(?=a)b"})", "\"pattern\" at #: regular expression: a look ahead"},
+      {R"({"type": "string", "pattern": "^a{,3}$"})", "\"pattern\" at #: regular expression: a brace that begins no repetition"},
+      {R"({"type": "string", "pattern": "x{"})", "a brace that begins no repetition"},
+      {R"({"type": "string", "pattern": "[[:alpha:]]"})", "a POSIX class at byte 1 is not supported"},
       {R"({"type": "string", "minLength": 20000})", "\"minLength\" at # is more than"},
       {R"({"type": "number", "multipleOf": 0.3})", "multipleOf"},
+      {R"({"properties": {"a": {"multipleOf": 0.01}}})", "\"multipleOf\" at #/properties/a is not supported; of many multiples"},
+      {R"({"type": "number", "multipleOf": 0.01, "minimum": 0, "maximum": 101})", "give minimum and maximum"},
+      {R"({"type": "integer", "multipleOf": 0.00001})", "give minimum and maximum"},
+      {R"({"enum": [12345678901234567890123, 1]})", "\"enum\" at # is not supported; a number in it is too large"},
+      {R"({"properties": {"a": {"const": {"b": [1e308]}}}})", "\"const\" at #/properties/a is not supported; a number in it is too large"},
+      {R"({"const": 5e-324})", "\"const\" at # is not supported; a number in it is too close to 0"},
+      {R"({"type": "number", "minimum": 5e-324})", "\"minimum\" at # is not supported; the number is too large, or too close to 0"},
       {R"({"type": "object", "minProperties": 2})", "minProperties"},
       {R"({"type": "object", "properties": {"a": {}}, "maxProperties": 1})", "maxProperties"},
       {R"({"$schema": "http://json-schema.org/draft-03/schema#"})", "$schema"},
@@ -125,6 +149,38 @@ TEST(JsonSchema, NamesTheKeywordAndThePlaceOfWhatItRefuses) {
   for (const auto& [schema, part] : cases) {
     EXPECT_NE(refusal(Kind::kSchema, schema).find(part), std::string::npos) << schema << "  said  " << refusal(Kind::kSchema, schema);
   }
+}
+
+TEST(JsonSchema, SaysWhichPlaceHasNoText) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"type": "object", "properties": {"ok": {"type": "string"}, "n": {"type": "integer", "minimum": 5, "maximum": 4}}, "required": ["ok", "n"]})", "#/properties/n;"},
+      {R"({"type": "object", "properties": {"s": {"type": "string", "minLength": 5, "maxLength": 2}}, "required": ["s"]})", "#/properties/s;"},
+      {R"({"type": "object", "properties": {"s": {"type": "string", "pattern": "^a$", "minLength": 2}}, "required": ["s"]})", "#/properties/s;"},
+      {R"({"type": "object", "properties": {"a": {"type": "object"}}, "required": ["a", "b"], "additionalProperties": false})", "the property \"b\" of \"required\" at #;"},
+      {R"({"type": "object", "properties": {"a": {"type": "object", "properties": {"again": {"$ref": "#"}}, "required": ["again"]}}, "required": ["a"]})", "none fits schema: #"},
+      {R"({"type": "object", "properties": {"x": {"minimum": 2, "type": "array", "items": false, "minItems": 1}, "y": {"enum": [1, 2], "type": "string"}}, "required": ["y"]})", "#/properties/y;"},
+      {R"({"type": "array", "items": {"$ref": "#/$defs/n"}, "minItems": 1, "$defs": {"n": {"type": "object", "required": ["v"], "properties": {"v": {"enum": []}}}}})", "\"enum\" at #/$defs/n/properties/v must be"},
+      {R"({"type": "array", "items": {"$ref": "#/$defs/n"}, "minItems": 1, "$defs": {"n": {"type": "object", "required": ["v"], "properties": {"v": {"type": "number", "minimum": 2, "exclusiveMaximum": 2}}}}})", "#/$defs/n/properties/v;"},
+      {R"({"type": "string", "minLength": 3, "maxLength": 1})", "since none fits schema: #;"},
+  };
+  for (const auto& [schema, part] : cases) {
+    EXPECT_NE(refusal(Kind::kSchema, schema).find(part), std::string::npos) << schema << "  said  " << refusal(Kind::kSchema, schema);
+  }
+  EXPECT_EQ(refusal(Kind::kSchema, R"({"type": "object", "properties": {"a": false, "b": {"type": "integer", "minimum": 5, "maximum": 4}}})"), "");
+}
+
+TEST(JsonSchema, PatternsMatchAnywhereWhereNoAnchorHoldsThem) {
+  const auto pattern = [](const std::string& expression) { return R"({"type": "string", "pattern": ")" + expression + "\"}"; };
+  expect_cases({
+      {pattern("ab"), {"\"ab\"", "\"xaby\"", "\"\\nab\""}, {"\"a b\"", "\"\""}},
+      {pattern("^ab|cd$|e"), {"\"abx\"", "\"xcd\"", "\"xex\""}, {"\"xab\"", "\"cdx\""}},
+      {pattern("^^a$$"), {"\"a\""}, {"\"aa\"", "\"\""}},
+      {pattern("^x\\\\{,3}$"), {"\"x{,3}\""}, {"\"xx\""}},
+      {pattern("x|(^a|b$)"), {"\"ac\"", "\"cb\"", "\"cxc\""}, {"\"ca\"", "\"bc\""}},
+      {pattern("a.{10}b"), {"\"xa1234567890bx\"", "\"aa123456789\\\\b\""}, {"\"a123456789b\"", "\"a12345\\n7890b\""}},
+      {pattern("^\\\\p{L}{2,3}$"), {"\"éß\"", "\"北京a\""}, {"\"a\"", "\"abcd\"", "\"a1\""}},
+      {R"({"type": "string", "pattern": "^[ab]*$", "minLength": 2, "maxLength": 400})", {"\"ab\""}, {"\"a\"", "\"abc\"", '"' + std::string(401, 'a') + '"'}},
+  });
 }
 
 TEST(JsonSchema, FormatsAreExact) {
@@ -152,6 +208,43 @@ TEST(JsonSchema, FormatsAreExact) {
     for (const auto& text : f.yes) EXPECT_TRUE(matches(automaton, '"' + text + '"')) << f.name << " should take " << text;
     for (const auto& text : f.no) EXPECT_FALSE(matches(automaton, '"' + text + '"')) << f.name << " should refuse " << text;
   }
+}
+
+std::string object_of(int n, const std::string& property) {
+  std::string out = R"({"type": "object", "properties": {)";
+  for (int i = 0; i < n; ++i) out += (i > 0 ? ", \"p" : "\"p") + std::to_string(i) + "\": " + property;
+  return out + R"(}, "$defs": {"text": {"type": "string", "minLength": 1, "maxLength": 500}}})";
+}
+
+TEST(JsonSchema, LongTextsAndEqualPartsAreCheap) {
+  for (const char* property : {R"({"type": "string", "maxLength": 8192})", R"({"type": "string", "minLength": 1, "maxLength": 255})", R"({"$ref": "#/$defs/text"})",
+                               R"({"type": "object", "properties": {"a": {"type": "string", "pattern": "^[a-z]{1,60}$"}}, "required": ["a"]})"}) {
+    const auto one = compile(Kind::kSchema, object_of(1, property)), many = compile(Kind::kSchema, object_of(100, property));
+    EXPECT_LT(one->n_states(), 20'000u) << property;
+    EXPECT_LT(many->n_states(), one->n_states() + 3000) << property;
+  }
+  const auto text = compile(Kind::kSchema, R"({"type": "string", "minLength": 3, "maxLength": 8192})");
+  EXPECT_TRUE(matches(text, '"' + std::string(8192, 'a') + '"'));
+  EXPECT_FALSE(matches(text, '"' + std::string(8193, 'a') + '"'));
+}
+
+TEST(JsonSchema, ALargeEnumIsATreeOfItsTexts) {
+  Random random(1);
+  std::string schema = R"({"enum": [17, {"a": "b"}, "x\n")", last;
+  for (int i = 0; i < 10'000; ++i) {
+    last.clear();
+    for (int k = 0; k < 40; ++k) last += static_cast<char>('a' + random.below(26));
+    schema += ", \"" + last + '"';
+  }
+  const auto automaton = compile(Kind::kSchema, schema + "]}");
+  for (const std::string& text : {'"' + last + '"', std::string("17"), std::string("{\"a\":\"b\"}"), std::string("\"x\\n\"")}) EXPECT_TRUE(matches(automaton, text)) << text;
+  for (const std::string& text : {'"' + last.substr(1) + '"', last, std::string("1"), std::string("\"x\"")}) EXPECT_FALSE(matches(automaton, text)) << text;
+}
+
+TEST(JsonSchema, WhatIsTooLargeIsNamed) {
+  std::string schema = R"({"type": "object", "properties": {"short": {"type": "string", "maxLength": 5})";
+  for (int i = 0; i < 30; ++i) schema += R"(, "long)" + std::to_string(i) + R"(": {"type": "string", "maxLength": )" + std::to_string(8000 - i) + "}";
+  EXPECT_NE(refusal(Kind::kSchema, schema + "}}").find(R"(most of it for schema: "maxLength" at #/properties/long0)"), std::string::npos);
 }
 
 TEST(JsonSchema, HostileSchemasAreRefusedInTime) {

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "text/grammar/constraint_spec.h"
+#include "text/grammar/counted_string.h"
 
 namespace minnow::grammar {
 namespace {
@@ -84,7 +85,8 @@ ExprId JsonText::space() {
   });
 }
 
-ExprId JsonText::string_character() {
+// u and four digits after the backslash; two of them for characters past U+FFFF.
+ExprId JsonText::escaped_unit() {
   const ExprId hex = g_.choice({g_.bytes('0', '9'), g_.bytes('a', 'f'), g_.bytes('A', 'F')});
   const auto either = [&](const char* upper, const char* lower) { return g_.choice({g_.literal(upper), g_.literal(lower)}); };
   const ExprId d = either("D", "d");
@@ -93,9 +95,13 @@ ExprId JsonText::string_character() {
   const ExprId low = g_.choice({g_.bytes('c', 'f'), g_.bytes('C', 'F')});
   const ExprId unit = g_.choice({g_.sequence({below_d, hex, hex, hex}), g_.sequence({d, g_.bytes('0', '7'), hex, hex}),
                                  g_.sequence({d, high, hex, hex, g_.literal("\\u"), d, low, hex, hex})});
+  return g_.sequence({g_.literal("u"), unit});
+}
+
+ExprId JsonText::string_character() {
   std::vector<ExprId> letters;
-  for (const char* letter : {"\"", "\\", "/", "b", "f", "n", "r", "t"}) letters.push_back(g_.literal(letter));
-  letters.push_back(g_.sequence({g_.literal("u"), unit}));
+  for (const char letter : kEscapeLetters) letters.push_back(g_.literal(std::string_view(&letter, 1)));
+  letters.push_back(escaped_unit());
   const CharClass plain = needing_escape().complement();
   return g_.choice({g_.characters(plain), g_.sequence({g_.literal("\\"), g_.choice(letters)})});
 }
@@ -104,6 +110,21 @@ ExprId JsonText::quoted(ExprId contents) { return g_.sequence({g_.literal("\""),
 
 ExprId JsonText::string() {
   return shared(string_, "JSON string", [&] { return quoted(g_.repeat(string_character(), 0, kUnbounded)); });
+}
+
+ExprId JsonText::string(Length length, const std::string& name, Budget& budget) {
+  if (length == Length{}) return string();
+  const auto [it, is_new] = strings_.try_emplace(length, 0);
+  if (is_new) {
+    CountedString parts{.min = length.min, .max = length.max};
+    shared(wide_, "JSON character past ASCII", [&] { return g_.characters(CharClass{{0x80, 0x10FFFF}}); });
+    shared(unit_, "JSON escape by number", [&] { return escaped_unit(); });
+    parts.wide = *wide_;
+    parts.unit = *unit_;
+    budget.spend_on(name);
+    it->second = g_.add_rule(name, g_.graph(std::make_shared<const ByteGraph>(counted_string(parts, budget))));
+  }
+  return g_.rule(it->second);
 }
 
 ExprId JsonText::integer() {
@@ -171,12 +192,16 @@ ExprId JsonText::literal(const OrderedJson& value) {
     parts.first_exit = static_cast<uint32_t>(parts.items.size());
     return array_of(std::move(parts));
   }
-  if (value.is_string()) return g_.literal('"' + json_escaped(value.get_ref<const std::string&>()) + '"');
+  return g_.literal(scalar(value));
+}
+
+std::string JsonText::scalar(const OrderedJson& value) {
+  if (value.is_string()) return '"' + json_escaped(value.get_ref<const std::string&>()) + '"';
   if (value.is_number_float()) {
     const double x = value.get<double>();
-    if (std::abs(x) < 0x1p53 && x == std::trunc(x)) return g_.literal(std::to_string(static_cast<int64_t>(x)));
+    if (std::abs(x) < 0x1p53 && x == std::trunc(x)) return std::to_string(static_cast<int64_t>(x));
   }
-  return g_.literal(value.dump());
+  return value.dump();
 }
 
 }  // namespace minnow::grammar

@@ -1,9 +1,12 @@
 // The parts that JSON texts are made of, as expressions.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 
 #include "base/json.h"
+#include "text/grammar/byte_graph.h"
 #include "text/grammar/grammar.h"
 
 namespace minnow::grammar {
@@ -21,7 +24,12 @@ class JsonText {
   ExprId space();
   // A string with any contents; characters may be escaped that need not be.
   ExprId string();
-  ExprId string_character();
+  // Of so many characters. The name is for errors, of the first one of a kind: equal ones are one rule.
+  struct Length {
+    uint32_t min = 0, max = kUnbounded;
+    auto operator<=>(const Length&) const = default;
+  };
+  ExprId string(Length length, const std::string& name, Budget& budget);
   ExprId quoted(ExprId contents);
   ExprId number();
   ExprId integer();
@@ -33,6 +41,7 @@ class JsonText {
 
   // Numbers without a fraction are written without one, whatever their type.
   ExprId literal(const OrderedJson& value);
+  static std::string scalar(const OrderedJson& value);  // the same of what is no object or array
   ExprId member(ExprId key, ExprId value);      // key: quotes included
   ExprId object_of(Chain members);              // the separator is filled in
   ExprId array_of(Chain items);
@@ -41,10 +50,13 @@ class JsonText {
   template <typename Make>
   ExprId shared(std::optional<RuleId>& rule, const char* name, const Make& make);
   ExprId list(const char* open, Chain items, const char* close);
+  ExprId string_character();
+  ExprId escaped_unit();
 
   Grammar& g_;
   bool compact_;
-  std::optional<RuleId> space_, string_, number_, integer_, value_, object_, array_;
+  std::optional<RuleId> space_, string_, number_, integer_, value_, object_, array_, wide_, unit_;
+  std::map<Length, RuleId> strings_;
 };
 
 }  // namespace minnow::grammar

@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
 
 namespace minnow::grammar {
 namespace {
 
 constexpr uint32_t kMaxWholeDigits = 64;
 constexpr std::size_t kDoubleDigits = 15;
+constexpr int64_t kMaxListed = 10'001;
 
 int compare_magnitudes(const Decimal& a, const Decimal& b) {
   if (a.whole.size() != b.whole.size()) return a.whole.size() < b.whole.size() ? -1 : 1;
@@ -116,6 +121,40 @@ ExprId side(Grammar& g, const Bound& bound, bool above, bool fractions) {
   return g.choice({digits.at_most(v, bound.strict), g.sequence({minus, digits.any()})});
 }
 
+std::string text_of(const Decimal& d) { return (d.negative ? "-" : "") + d.whole + (d.fraction.empty() ? "" : "." + d.fraction); }
+double double_of(const Decimal& d) { return std::strtod(text_of(d).c_str(), nullptr); }
+double tenth(uint32_t n) { return std::strtod(fmt::format("1e-{}", n).c_str(), nullptr); }
+
+// How many digits behind the point a double surely tells apart beside these before it.
+std::size_t precise_digits(const Decimal& d) { return kDoubleDigits - std::min(kDoubleDigits, d.whole.size()); }
+
+// The bound with the next double in place of a strict one, so that what is read as the bound itself lies outside.
+void loosen(std::optional<Bound>& bound, double towards, std::size_t places) {
+  if (!bound || !bound->strict || places <= precise_digits(bound->value)) return;
+  if (auto next = Decimal::parse(fmt::format("{}", std::nextafter(double_of(bound->value), towards)))) bound = Bound{std::move(*next), false};
+}
+
+// Multiples of 1 / 2^n between 0 and 1, with a point.
+ExprId binary_fractions(Grammar& g, uint32_t n) {
+  std::vector<ExprId> choices;
+  for (uint32_t i = 1; i < 1u << n; ++i) choices.push_back(g.literal(fmt::format("{}", std::ldexp(i, -static_cast<int>(n))).substr(1)));
+  return g.choice(choices);
+}
+
+// The first (low) or last number within the bound, in units of 10^-n; nullopt for more digits than are needed here.
+std::optional<int64_t> scaled(const Bound& bound, uint32_t n, bool low) {
+  const Decimal& d = bound.value;
+  std::string digits = d.whole + d.fraction.substr(0, n);
+  if (d.fraction.size() < n) digits.append(n - d.fraction.size(), '0');
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc() || end != digits.data() + digits.size() || value > int64_t{1} << 53) return std::nullopt;
+  if (d.negative) value = -value;
+  const bool is_cut = d.fraction.size() > n;
+  if (low) return value + (is_cut ? (d.negative ? 0 : 1) : (bound.strict ? 1 : 0));
+  return value - (is_cut ? (d.negative ? 1 : 0) : (bound.strict ? 1 : 0));
+}
+
 // Integers that leave no remainder.
 ByteGraph multiples(uint32_t of) {
   ByteGraph out;  // start, after the sign, after a zero, then one state for each remainder
@@ -184,16 +223,26 @@ void NumberRange::at_most(Bound bound) {
 }
 
 ByteGraph number_graph(NumberRange range, Budget& budget) {
-  std::size_t precise = range.max_fraction_digits, needed = 1;
-  for (const auto& bound : {range.low, range.high}) {
-    if (!bound) continue;
-    precise = std::min(precise, kDoubleDigits - std::min(kDoubleDigits, bound->value.whole.size()));
-    needed = std::max(needed, bound->value.fraction.size());
+  std::size_t precise = kDoubleDigits, needed = 1;
+  const auto look = [&] {
+    for (const auto* bound : {&range.low, &range.high}) {
+      if (!*bound) continue;
+      precise = std::min(precise, precise_digits((*bound)->value));
+      needed = std::max(needed, (*bound)->value.fraction.size());
+    }
+    return std::max(precise, needed);
+  };
+  if (range.fractions) {
+    const std::size_t places = look();
+    loosen(range.low, HUGE_VAL, places);
+    loosen(range.high, -HUGE_VAL, places);
   }
+  const auto places = static_cast<uint32_t>(look());
   Grammar g;
-  const auto places = static_cast<uint32_t>(std::min<std::size_t>(std::max(precise, needed), range.max_fraction_digits));
   ExprId fraction = g.empty();
-  if (range.fractions && places > 0) {
+  if (range.halvings) {
+    if (range.fractions) fraction = g.optional(binary_fractions(g, *range.halvings));
+  } else if (range.fractions) {
     fraction = g.optional(g.sequence({g.literal("."), g.repeat(g.bytes('0', '9'), 1, places)}));
   }
   const ExprId whole = g.choice({g.bytes('0', '0'), g.sequence({g.bytes('1', '9'), g.repeat(g.bytes('0', '9'), 0, kMaxWholeDigits - 1)})});
@@ -202,6 +251,25 @@ ByteGraph number_graph(NumberRange range, Budget& budget) {
   if (range.high) graph = intersection(graph, make_graph(g, side(g, *range.high, false, range.fractions), budget), budget);
   if (range.multiple_of > 1) graph = intersection(graph, multiples(range.multiple_of), budget);
   return graph;
+}
+
+bool must_be_listed(const NumberRange& range) {
+  // Of these the double is so close to 10^-n that quotients of whole numbers come out whole.
+  static constexpr uint32_t kClose[] = {1, 2, 3, 4, 6, 7, 8, 10, 12, 13, 14, 16};
+  const auto is_close = [](uint32_t n) { return std::find(std::begin(kClose), std::end(kClose), n) != std::end(kClose); };
+  return !range.tenths.empty() && (range.fractions || !std::all_of(range.tenths.begin(), range.tenths.end(), is_close));
+}
+
+std::optional<std::vector<std::string>> listed_numbers(const NumberRange& range) {
+  const uint32_t n = range.fractions ? *std::min_element(range.tenths.begin(), range.tenths.end()) : 0;
+  if (!range.low || !range.high) return std::nullopt;
+  const auto first = scaled(*range.low, n, true), last = scaled(*range.high, n, false);
+  if (!first || !last || *last - *first >= kMaxListed) return std::nullopt;
+  std::vector<std::string> out;
+  for (int64_t i = *first; i <= *last; ++i) {
+    if (const auto number = Decimal::parse(fmt::format("{}e-{}", i, n)); number && contains(range, *number)) out.push_back(text_of(*number));
+  }
+  return out;
 }
 
 bool contains(const NumberRange& range, const Decimal& number) {
@@ -214,7 +282,11 @@ bool contains(const NumberRange& range, const Decimal& number) {
     if (order > 0 || (order == 0 && range.high->strict)) return false;
   }
   if (!range.fractions && !number.fraction.empty()) return false;
-  if (number.fraction.size() > range.max_fraction_digits) return false;
+  const auto is_whole = [](double x) { return std::isfinite(x) && x == std::trunc(x); };
+  if (range.halvings && !is_whole(std::ldexp(double_of(number), static_cast<int>(*range.halvings)))) return false;
+  for (const uint32_t n : range.tenths) {
+    if (!is_whole(double_of(number) / tenth(n))) return false;
+  }
   uint32_t remainder = 0;
   for (const char c : number.whole) remainder = (remainder * 10 + static_cast<uint32_t>(c - '0')) % range.multiple_of;
   return remainder == 0;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "text/grammar/byte_graph.h"
 
@@ -27,16 +28,22 @@ struct Bound {
 struct NumberRange {
   std::optional<Bound> low, high;
   bool fractions = true;             // false: integers only, written without a point
-  uint32_t max_fraction_digits = 15;
   uint32_t multiple_of = 1;          // of integers; otherwise fractions must be false
+  std::optional<uint32_t> halvings;  // multiples of 1 / 2^halvings
+  std::vector<uint32_t> tenths;      // multiples of each 10^-n, as validators see it that divide doubles
 
   // Narrows it; keeps the tighter bound.
   void at_least(Bound bound);
   void at_most(Bound bound);
 };
 
-// Without exponents. Fractions are no longer than a double can tell apart from the bounds.
+// Without exponents. Fractions are no longer than a double can tell apart from the bounds. Does not look at `tenths`.
 ByteGraph number_graph(NumberRange range, Budget& budget);
+
+// Of many multiples of 0.01 the quotient of doubles is no whole number: those that pass have to be written down one by one.
+bool must_be_listed(const NumberRange& range);
+// All numbers of such a range; nullopt when it has no ends or more than 10,001 candidates.
+std::optional<std::vector<std::string>> listed_numbers(const NumberRange& range);
 
 // Whether a number lies in it.
 bool contains(const NumberRange& range, const Decimal& number);

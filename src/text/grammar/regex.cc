@@ -13,8 +13,9 @@ constexpr uint8_t kBegin = kFirstMarkByte, kEnd = kFirstMarkByte + 1;
 
 class RegexParser {
  public:
-  RegexParser(std::string_view pattern, RegexOptions options, Grammar& grammar)
-      : in_(pattern, options.schema), schema_(options.schema), escapes_(options.schema && !options.plain), g_(grammar) {}
+  // opens_up: anchors at the ends of the outermost alternatives are not laid. In their place any text stands where they are not.
+  RegexParser(std::string_view pattern, RegexOptions options, bool opens_up, Grammar& grammar)
+      : in_(pattern, options.schema), schema_(options.schema), escapes_(options.schema && !options.plain), opens_up_(opens_up), g_(grammar) {}
 
   ExprId parse() {
     const ExprId whole = alternatives(0);
@@ -42,17 +43,27 @@ class RegexParser {
   }
 
   ExprId branch(int depth) {
+    const bool opens_up = opens_up_ && depth == 0;
+    bool begins = false, ends = false;
     std::vector<ExprId> parts;
     while (!in_.done() && in_.peek() != '|' && in_.peek() != ')') {
       if (in_.peek() == '^' || in_.peek() == '$') {
         const char anchor = static_cast<char>(in_.character());
-        has_anchors_ = true;
-        parts.push_back(g_.bytes(anchor == '^' ? kBegin : kEnd, anchor == '^' ? kBegin : kEnd));
         if (is_quantifier()) in_.unsupported("a repeated anchor");
+        if (opens_up && anchor == '^' && parts.empty()) {
+          begins = true;
+        } else if (opens_up && anchor == '$' && (in_.done() || in_.peek() == '|')) {
+          ends = true;
+        } else {
+          has_anchors_ = true;
+          parts.push_back(g_.bytes(anchor == '^' ? kBegin : kEnd, anchor == '^' ? kBegin : kEnd));
+        }
         continue;
       }
       parts.push_back(quantified(atom(depth)));
     }
+    if (opens_up && schema_ && !begins) parts.insert(parts.begin(), any_text());
+    if (opens_up && schema_ && !ends) parts.push_back(any_text());
     return g_.sequence(parts);
   }
 
@@ -65,6 +76,8 @@ class RegexParser {
       return set(ends.complement());
     }
     if (is_quantifier()) in_.invalid("nothing stands before a repetition");
+    // An error where JavaScript reads Unicode, a literal where it does not, and {,3} a repetition elsewhere.
+    if (schema_ && in_.peek() == '{') in_.unsupported("a brace that begins no repetition (\\{ is the character)");
     const char32_t c = in_.character();
     return set(CharClass{{c, c}});
   }
@@ -87,7 +100,7 @@ class RegexParser {
     return inner;
   }
 
-  // Whether a repetition comes next; a brace that is none stands for itself.
+  // Whether a repetition comes next; a brace that is none stands for itself in PCRE.
   bool is_quantifier() {
     if (in_.peek() == '*' || in_.peek() == '+' || in_.peek() == '?') return true;
     const std::size_t begin = in_.position();
@@ -126,7 +139,7 @@ class RegexParser {
   }
 
   RegexReader in_;
-  bool schema_, escapes_;
+  bool schema_, escapes_, opens_up_;
   Grammar& g_;
   bool has_anchors_ = false;
 };
@@ -134,11 +147,16 @@ class RegexParser {
 }  // namespace
 
 ByteGraph regex_graph(std::string_view pattern, RegexOptions options, Budget& budget) {
+  {
+    Grammar g;
+    RegexParser parser(pattern, options, /*opens_up=*/true, g);
+    const ExprId whole = parser.parse();
+    if (!parser.has_anchors()) return make_graph(g, whole, budget);
+  }
   Grammar g;
-  RegexParser parser(pattern, options, g);
+  RegexParser parser(pattern, options, /*opens_up=*/false, g);
   ExprId whole = parser.parse();
   const ExprId any = parser.any_text();
-  if (!parser.has_anchors()) return make_graph(g, options.schema ? g.sequence({any, whole, any}) : whole, budget);
   const ExprId begins = g.repeat(g.bytes(kBegin, kBegin), 0, kUnbounded), ends = g.repeat(g.bytes(kEnd, kEnd), 0, kUnbounded);
   if (options.schema) {
     whole = g.sequence({begins, any, whole, any, ends});

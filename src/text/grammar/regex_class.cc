@@ -3,6 +3,8 @@
 #include <utf8proc.h>
 
 #include <cctype>
+#include <map>
+#include <string_view>
 
 #include "base/utf8.h"
 
@@ -18,6 +20,24 @@ const CharClass kEcmaSpace{{'\t', '\r'},       {' ', ' '},         {0xA0, 0xA0},
 CharClass just(char32_t c) { return CharClass{{c, c}}; }
 
 bool is_single(const CharClass& set) { return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].second; }
+
+// The characters of each general category, by its two letters.
+const std::map<std::string_view, CharClass>& categories() {
+  static const auto all = [] {
+    std::map<std::string_view, CharClass> out;
+    utf8proc_category_t before = utf8proc_category(0);
+    for (char32_t first = 0, c = 1; c <= 0x110000; ++c) {
+      const utf8proc_category_t category = c > 0x10FFFF ? UTF8PROC_CATEGORY_CN : utf8proc_category(static_cast<utf8proc_int32_t>(c));
+      if (category == before && c <= 0x10FFFF) continue;
+      out[utf8proc_category_string(static_cast<utf8proc_int32_t>(first))].add(first, c - 1);
+      first = c;
+      before = category;
+    }
+    for (auto& [name, characters] : out) characters.normalize();
+    return out;
+  }();
+  return all;
+}
 
 struct LongName {
   std::string_view name, category;
@@ -94,8 +114,8 @@ CharClass RegexReader::property(bool negated) {
     if (name == known.name) name = known.category;
   }
   CharClass set;
-  for (char32_t c = 0; c <= 0x10FFFF; ++c) {
-    if (std::string_view(utf8proc_category_string(static_cast<utf8proc_int32_t>(c))).starts_with(name)) set.add(c, c);
+  for (const auto& [category, characters] : categories()) {
+    if (category.starts_with(name)) set.add(characters);
   }
   set.normalize();
   if (name.empty() || name.size() > 2 || set.empty()) unsupported(fmt::format("the character property \"{}\"", name));
@@ -143,7 +163,7 @@ CharClass RegexReader::escape(bool in_brackets) {
 }
 
 CharClass RegexReader::member() {
-  if (peek() == '[' && (peek(1) == ':' || peek(1) == '.' || peek(1) == '=') && !ecma_) unsupported("a POSIX class");
+  if (peek() == '[' && (peek(1) == ':' || peek(1) == '.' || peek(1) == '=')) unsupported("a POSIX class");
   if (take("\\")) return escape(true);
   return just(character());
 }

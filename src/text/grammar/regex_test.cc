@@ -127,6 +127,15 @@ TEST(Regex, MatchesTheWholeText) {
   }
 }
 
+TEST(Regex, LargeClassesMayBeRepeatedOften) {
+  const std::pair<std::string, std::string> takes[] = {{"\\p{L}{1,10}", "Straße"}, {"[\\p{L}\\p{N}]{1,200}", "北京2008é"}, {"\\p{Lu}[\\p{L} '-]{1,30}", "Élodie O'Neil-Ğ"}, {"^.*a.{5}b$", "xa12345b"}};
+  for (const auto& [pattern, text] : takes) {
+    const auto automaton = compile(Kind::kRegex, pattern);
+    EXPECT_TRUE(matches(automaton, text)) << pattern;
+    EXPECT_FALSE(matches(automaton, text + "!")) << pattern;
+  }
+}
+
 TEST(Regex, RefusesByNameWhatItDoesNotDo) {
   const std::pair<const char*, const char*> cases[] = {
       {"(a)\\1", "back reference"}, {"a(?=b)", "look ahead"}, {"(?<!a)b", "look behind"}, {"\\bword", "word boundary"},

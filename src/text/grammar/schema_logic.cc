@@ -1,6 +1,7 @@
 #include "text/grammar/schema_logic.h"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <unordered_set>
 
@@ -43,6 +44,14 @@ uint32_t count_of(const OrderedJson& value) {
 
 uint32_t length_of(const std::string& text) {
   return static_cast<uint32_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+}
+
+// 0.5, 0.25, …: how often 1 is halved.
+std::optional<uint32_t> halvings_of(double x) {
+  for (uint32_t n = 1; 1u << n <= kMaxMultiple; ++n) {
+    if (x == std::ldexp(1, -static_cast<int>(n))) return n;
+  }
+  return std::nullopt;
 }
 
 bool has_any(const OrderedJson& schema, std::initializer_list<const char*> keys) {
@@ -169,7 +178,7 @@ NumberRange SchemaLogic::numbers(const Conjunction& flat) const {
     const auto number = [&](const char* key) -> std::optional<Decimal> {
       if (!s->contains(key)) return std::nullopt;
       const auto d = decimal_of((*s)[key]);
-      if (!d || d->whole.size() > 40) reader_.unsupported(*s, key, "the number is too large");
+      if (!d || d->whole.size() > 40) reader_.unsupported(*s, key, "the number is too large, or too close to 0");
       return d;
     };
     if (const auto d = number("minimum")) range.at_least({*d, false});
@@ -181,14 +190,17 @@ NumberRange SchemaLogic::numbers(const Conjunction& flat) const {
     if (multiple->negative || multiple->is_zero()) reader_.invalid(*s, "multipleOf", "a number above 0");
     const bool is_one_digit = multiple->whole == "0" && multiple->fraction.ends_with('1') &&
                               multiple->fraction.find_first_not_of('0') == multiple->fraction.size() - 1;
-    if (is_one_digit) {  // 0.1, 0.01, …: so many digits after the point
-      range.max_fraction_digits = std::min<uint32_t>(range.max_fraction_digits, static_cast<uint32_t>(multiple->fraction.size()));
+    if (is_one_digit) {
+      range.tenths.push_back(static_cast<uint32_t>(multiple->fraction.size()));
+    } else if (const auto n = halvings_of((*s)["multipleOf"].get<double>())) {
+      range.halvings = std::min(range.halvings.value_or(*n), *n);
     } else if (multiple->fraction.empty() && multiple->whole.size() <= 4 && count_of((*s)["multipleOf"]) <= kMaxMultiple &&
                (range.multiple_of == 1 || range.multiple_of == count_of((*s)["multipleOf"]))) {
       range.multiple_of = count_of((*s)["multipleOf"]);
       range.fractions = false;
     } else {
-      reader_.unsupported(*s, "multipleOf", fmt::format("it can be a whole number up to {} or 0.1, 0.01, …; one for each value", kMaxMultiple));
+      reader_.unsupported(*s, "multipleOf", fmt::format("it can be a whole number up to {0}, 0.5, 0.25, … down to 1/{0}, or 0.1, 0.01, …; one for "
+                                                        "each value", kMaxMultiple));
     }
   }
   return range;
@@ -211,29 +223,39 @@ const ByteGraph& SchemaLogic::pattern(const OrderedJson& schema, const std::stri
   const std::pair<std::string, StringForm> key(expression, form);
   if (const auto it = patterns_.find(key); it != patterns_.end()) return it->second;
   try {
+    budget_.spend_on(fmt::format("schema: \"pattern\" at {}", reader_.pointer(schema)));
     return patterns_.emplace(key, regex_graph(expression, {.schema = true, .plain = form == StringForm::kPlain}, budget_)).first->second;
   } catch (const Error& e) {
     throw Error(e.code(), fmt::format("schema: \"pattern\" at {}: {}", reader_.pointer(schema), e.what()));
   }
 }
 
-ByteGraph SchemaLogic::strings(const Conjunction& flat, StringForm form) {
-  const CountRange length = counts(flat, "minLength", "maxLength");
-  Grammar g;
-  const CharClass all{{0, 0x10FFFF}};
-  const ExprId any = form == StringForm::kJson ? json_characters(g, all) : g.characters(all);
-  ByteGraph graph = make_graph(g, g.repeat(any, length.min, length.max == UINT32_MAX ? kUnbounded : length.max), budget_);
+std::vector<const ByteGraph*> SchemaLogic::patterns(const Conjunction& flat, StringForm form) {
+  std::vector<const ByteGraph*> out;
   for (const OrderedJson* s : flat) {
-    if (s->contains("pattern")) graph = intersection(graph, pattern(*s, (*s)["pattern"].get<std::string>(), form), budget_);
+    if (s->contains("pattern")) out.push_back(&pattern(*s, (*s)["pattern"].get<std::string>(), form));
     if (!s->contains("format")) continue;
     const auto expression = format_pattern((*s)["format"].get_ref<const std::string&>());
     if (!expression) {
       reader_.unsupported(*s, "format", fmt::format("\"{}\" is not known; there are {}", (*s)["format"].get<std::string>(),
                                                     fmt::join(format_names(), ", ")));
     }
-    graph = intersection(graph, pattern(*s, *expression, form), budget_);
+    out.push_back(&pattern(*s, *expression, form));
   }
-  return graph;
+  return out;
+}
+
+ByteGraph SchemaLogic::strings(const Conjunction& flat, StringForm form) {
+  const CountRange length = counts(flat, "minLength", "maxLength");
+  std::optional<ByteGraph> graph;
+  const auto narrow = [&](const ByteGraph& by) { graph = graph ? intersection(*graph, by, budget_) : by; };
+  for (const ByteGraph* one : patterns(flat, form)) narrow(*one);
+  if (graph && length.min == 0 && length.max == UINT32_MAX) return *std::move(graph);
+  Grammar g;
+  const CharClass all{{0, 0x10FFFF}};
+  const ExprId any = form == StringForm::kJson ? json_characters(g, all) : g.characters(all);
+  narrow(make_graph(g, g.repeat(any, length.min, length.max), budget_));
+  return *std::move(graph);
 }
 
 std::vector<std::string> SchemaLogic::required(const Conjunction& flat) const {
@@ -263,13 +285,15 @@ bool SchemaLogic::key_is_allowed(const Conjunction& flat, const std::string& nam
 
 std::optional<std::vector<const OrderedJson*>> SchemaLogic::values(const Conjunction& flat) {
   std::optional<std::vector<const OrderedJson*>> out;
+  const OrderedJson* listed = nullptr;
   for (const OrderedJson* s : flat) {
     if (out || !has_any(*s, {"enum", "const"})) continue;
     out.emplace();
+    listed = s;
     if (s->contains("const")) out->push_back(&(*s)["const"]);
     else for (const auto& value : (*s)["enum"]) out->push_back(&value);
   }
-  if (out) std::erase_if(*out, [&](const OrderedJson* value) { return !fits_flat(*value, flat, 0); });
+  if (out) std::erase_if(*out, [&](const OrderedJson* value) { return !fits_flat(*value, flat, 0, listed); });
   return out;
 }
 
@@ -284,12 +308,12 @@ bool SchemaLogic::same(const OrderedJson& a, const OrderedJson& b) {
   return a.is_structured() ? a.size() == b.size() && Json(a) == Json(b) : a == b;
 }
 
-bool SchemaLogic::fits_flat(const OrderedJson& value, const Conjunction& flat, int depth) {
+bool SchemaLogic::fits_flat(const OrderedJson& value, const Conjunction& flat, int depth, const OrderedJson* listed) {
   budget_.work(16);
   if ((types(flat) & type_of(value)) == 0) return false;
   for (const OrderedJson* s : flat) {
     if (s->contains("const") && !same(value, (*s)["const"])) return false;
-    if (!s->contains("enum")) continue;
+    if (!s->contains("enum") || (s == listed && !s->contains("const"))) continue;
     budget_.work((*s)["enum"].size() / 16);
     if (std::none_of((*s)["enum"].begin(), (*s)["enum"].end(), [&](const OrderedJson& one) { return same(value, one); })) return false;
   }
@@ -297,12 +321,14 @@ bool SchemaLogic::fits_flat(const OrderedJson& value, const Conjunction& flat, i
     const auto& text = value.get_ref<const std::string&>();
     const CountRange length = counts(flat, "minLength", "maxLength");
     if (length_of(text) < length.min || length_of(text) > length.max) return false;
-    return !limits_strings(flat) || accepts(strings(flat), json_escaped(text));
+    const std::string escaped = json_escaped(text);
+    const auto all = patterns(flat, StringForm::kJson);
+    budget_.work(all.size() * escaped.size());
+    return std::all_of(all.begin(), all.end(), [&](const ByteGraph* one) { return accepts(*one, escaped); });
   }
   if (value.is_number()) {
     const auto d = decimal_of(value);
-    if (!d) reader_.unsupported(*flat[0], "enum", "a number in it is too large or too small");
-    return contains(numbers(flat), *d);
+    return d && contains(numbers(flat), *d);  // the reader has refused what is none
   }
   if (value.is_object()) return fits_object(value, flat, depth);
   if (!value.is_array()) return true;

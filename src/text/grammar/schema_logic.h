@@ -67,9 +67,11 @@ class SchemaLogic {
   struct Open;
   void open_up(Open state, std::vector<Conjunction>& out, int depth);
   void prove_one(const OrderedJson& schema, const Conjunction& context);
-  bool fits_flat(const OrderedJson& value, const Conjunction& flat, int depth);
+  // listed: which schema's enum or const the value is of.
+  bool fits_flat(const OrderedJson& value, const Conjunction& flat, int depth, const OrderedJson* listed = nullptr);
   static bool same(const OrderedJson& a, const OrderedJson& b);
   bool repeats(const OrderedJson& array);
+  std::vector<const ByteGraph*> patterns(const Conjunction& flat, StringForm form);  // of format, too
   bool fits_object(const OrderedJson& value, const Conjunction& flat, int depth);
   bool disjoint_flat(const Conjunction& a, const Conjunction& b, int depth);
   bool disjoint_objects(const Conjunction& a, const Conjunction& b, int depth);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/fast_hash.h"
 #include "base/limits.h"
+#include "text/grammar/number_range.h"
 
 namespace minnow::grammar {
 namespace {
@@ -17,6 +19,7 @@ struct KeywordRow {
   KeywordUse use = KeywordUse::kAssertion;
 };
 constexpr auto kNote = KeywordUse::kAnnotation;
+constexpr uint32_t kHashSeed = 0x9e3779b1u;
 
 constexpr KeywordRow kKeywords[] = {
     {"type", Form::kType}, {"enum", Form::kList}, {"const", Form::kAnything}, {"$ref", Form::kText},
@@ -131,19 +134,53 @@ SchemaReader::SchemaReader(const OrderedJson& root) : root_(root) {
   }
 }
 
-void SchemaReader::index(const OrderedJson& value) {
+// Returns the hash of what the value holds.
+uint64_t SchemaReader::index(const OrderedJson& value) {
+  uint64_t hash = hash_number(static_cast<uint64_t>(value.type()), kHashSeed);
   if (value.is_object()) {
     for (const auto& [key, part] : value.items()) {
       origins_[&part] = {&value, escaped_step(key)};
-      index(part);
+      hash = hash_number(hash ^ hash_text(key, kHashSeed), index(part));
     }
   } else if (value.is_array()) {
     std::size_t i = 0;
     for (const auto& part : value) {
       origins_[&part] = {&value, std::to_string(i++)};
-      index(part);
+      hash = hash_number(hash, index(part));
     }
+  } else {
+    hash = hash_number(hash ^ hash_text(value.is_string() ? value.get_ref<const std::string&>() : value.dump(), kHashSeed), kHashSeed);
   }
+  hashes_[&value] = hash;
+  return hash;
+}
+
+bool SchemaReader::only_refers(const OrderedJson& schema) const {
+  if (!schema.is_object() || !schema.contains("$ref")) return false;
+  const auto items = schema.items();
+  return std::all_of(items.begin(), items.end(), [](const auto& item) {
+    const KeywordRow* row = find_keyword(item.key());
+    return item.key() == "$ref" || (row != nullptr && row->use == KeywordUse::kAnnotation);
+  });
+}
+
+const OrderedJson* SchemaReader::canonical(const OrderedJson* schema) {
+  for (int steps = 0; steps < limits::kMaxGrammarNesting && only_refers(*schema); ++steps) {
+    check(*schema);
+    schema = &resolve(*schema);
+  }
+  const auto hash = hashes_.find(schema);
+  if (hash == hashes_.end() || !schema->is_object()) return schema;  // not of this document, or nothing to share
+  const OrderedJson* known = canonical_.try_emplace(hash->second, schema).first->second;
+  return *known == *schema ? known : schema;
+}
+
+Conjunction SchemaReader::canonical(const Conjunction& all) {
+  Conjunction out;
+  for (const OrderedJson* schema : all) {
+    if (const OrderedJson* one = canonical(schema); std::find(out.begin(), out.end(), one) == out.end()) out.push_back(one);
+  }
+  return out;
 }
 
 std::string SchemaReader::pointer(const OrderedJson& place) const {
@@ -165,6 +202,18 @@ void SchemaReader::invalid(const OrderedJson& schema, std::string_view keyword, 
   fail(ErrorCode::kInvalidInput, "schema: \"{}\" at {} must be {}", keyword, pointer(schema), must);
 }
 
+// Numbers that are not held to the last digit, or could not be compared with bounds.
+void SchemaReader::refuse_inexact(const OrderedJson& schema, const std::string& keyword, const OrderedJson& value) const {
+  if (value.is_structured()) {
+    for (const auto& part : value) refuse_inexact(schema, keyword, part);
+    return;
+  }
+  if (!value.is_number_float()) return;
+  const double x = value.get<double>();
+  if (x >= 0x1p64 || x < -0x1p63) unsupported(schema, keyword, "a number in it is too large to be written to the last digit");
+  if (!Decimal::parse(value.dump())) unsupported(schema, keyword, "a number in it is too close to 0");
+}
+
 void SchemaReader::check(const OrderedJson& schema) {
   if (!schema.is_object() || !checked_.insert(&schema).second) return;
   bool has_other = false;
@@ -173,6 +222,7 @@ void SchemaReader::check(const OrderedJson& schema) {
     const KeywordRow* row = find_keyword(key);
     if (row == nullptr) unsupported(schema, key, "leave it out, or say it in another way");
     if (const auto must = violation(row->form, value); !must.empty()) invalid(schema, key, must);
+    if (key == "enum" || key == "const") refuse_inexact(schema, key, value);
     has_other |= row->use == KeywordUse::kAssertion && key != "$ref";
     if (key == "$id" && &schema != &root_) unsupported(schema, key, "a schema within a schema cannot have a name of its own");
   }

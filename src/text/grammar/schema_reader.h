@@ -36,6 +36,8 @@ class SchemaReader {
 
   // Throws unless each keyword is known and its value of the right kind.
   void check(const OrderedJson& schema);
+  // The same conjunction in the schemas that stand for all equal ones; what only refers to another schema is that one.
+  Conjunction canonical(const Conjunction& all);
   // The schema that a $ref names.
   const OrderedJson& resolve(const OrderedJson& schema) const;
 
@@ -53,11 +55,16 @@ class SchemaReader {
     const OrderedJson* parent;
     std::string step;
   };
-  void index(const OrderedJson& value);
+  void refuse_inexact(const OrderedJson& schema, const std::string& keyword, const OrderedJson& value) const;
+  uint64_t index(const OrderedJson& value);
+  bool only_refers(const OrderedJson& schema) const;
+  const OrderedJson* canonical(const OrderedJson* schema);
 
   const OrderedJson& root_;
   bool ref_stands_alone_ = false;  // drafts before 2019-09 ignore what stands beside $ref
   std::unordered_map<const OrderedJson*, Origin> origins_;
+  std::unordered_map<const OrderedJson*, uint64_t> hashes_;  // of what they hold
+  std::unordered_map<uint64_t, const OrderedJson*> canonical_;
   std::unordered_set<const OrderedJson*> checked_;
 };
 

@@ -58,6 +58,17 @@ TEST(GrammarTime, FiftyToolsCompileInAnInstant) {
   EXPECT_LT(seconds, kCompileSeconds);
 }
 
+TEST(GrammarTime, PatternsCompileOrAreRefusedInAnInstant) {
+  const auto seconds_of = [](const std::string& pattern) {
+    const double begin = cpu_seconds();
+    grammar::test::refusal(Kind::kSchema, R"({"type": "string", "pattern": ")" + pattern + "\"}");
+    return cpu_seconds() - begin;
+  };
+  seconds_of("\\\\p{L}");  // the categories of all characters, once
+  for (const char* pattern : {"^\\\\p{L}{1,10}$", "^[\\\\p{L}\\\\p{N}]{1,200}$", "^\\\\p{Lu}[\\\\p{L} '-]{1,30}$"}) EXPECT_LT(seconds_of(pattern), kCompileSeconds) << pattern;
+  for (const char* pattern : {"a.{10}b", "^.*a.{20}b$", "(cat|dog).{0,20}(house|car)"}) EXPECT_LT(seconds_of(pattern), 5 * kCompileSeconds) << pattern;
+}
+
 TEST(GrammarTime, AMaskOfALargeVocabularyIsCheapOnceItsStatesAreKnown) {
   const std::filesystem::path folder = std::filesystem::path(MINNOW_SOURCE_DIR) / ".." / "shared" / "data" / "tokenizers" / "qwen3";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no shared data beside the source tree";

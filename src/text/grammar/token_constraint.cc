@@ -39,6 +39,7 @@ struct TokenConstraint::Masks {
   }
 
   std::shared_ptr<const StateMask> of(const Automaton& automaton, const TokenVocabulary& vocabulary, uint32_t state) {
+    if (const auto& s = automaton.state(state); s.alike >= vocabulary.longest()) state = s.like;
     const uint32_t r = automaton.state(state).rule;
     const uint32_t local = state - automaton.rule(r).first_state;
     if (any != nullptr && r != *automaton.copied_rule()) {
@@ -229,6 +230,21 @@ struct ConstraintCompiler::Cache {
   std::mutex mutex;
   std::shared_ptr<const TokenVocabulary> vocabulary;  // under mutex, as what follows
   std::list<std::pair<ConstraintSpec, std::shared_ptr<const TokenConstraint>>> latest;
+  std::list<std::pair<ConstraintSpec, Error>> refused;  // with what was said: to find that out may take as long as to compile
+
+  template <typename T>
+  static const T* find(std::list<std::pair<ConstraintSpec, T>>& list, const ConstraintSpec& spec) {
+    const auto it = std::find_if(list.begin(), list.end(), [&](const auto& one) { return one.first == spec; });
+    if (it == list.end()) return nullptr;
+    list.splice(list.begin(), list, it);
+    return &it->second;
+  }
+
+  template <typename T>
+  static void keep(std::list<std::pair<ConstraintSpec, T>>& list, const ConstraintSpec& spec, const T& value) {
+    list.emplace_front(spec, value);
+    if (list.size() > limits::kMaxCachedConstraints) list.pop_back();
+  }
 };
 
 ConstraintCompiler::ConstraintCompiler(const Tokenizer& tokenizer) : cache_(std::make_unique<Cache>(tokenizer)) {}
@@ -238,20 +254,21 @@ std::shared_ptr<const TokenConstraint> ConstraintCompiler::compile(const Constra
   std::shared_ptr<const TokenVocabulary> vocabulary;
   {
     const std::lock_guard lock(cache_->mutex);
-    auto& latest = cache_->latest;
-    for (auto it = latest.begin(); it != latest.end(); ++it) {
-      if (!(it->first == spec)) continue;
-      latest.splice(latest.begin(), latest, it);
-      return it->second;
-    }
+    if (const auto* known = Cache::find(cache_->latest, spec)) return *known;
+    if (const Error* known = Cache::find(cache_->refused, spec)) throw Error(*known);
     if (!cache_->vocabulary) cache_->vocabulary = std::make_shared<const TokenVocabulary>(cache_->tokenizer);
     vocabulary = cache_->vocabulary;
   }
-  auto made = std::make_shared<const TokenConstraint>(grammar::compile_automaton(spec, vocabulary.get()), vocabulary);
-  const std::lock_guard lock(cache_->mutex);
-  cache_->latest.emplace_front(spec, made);
-  if (cache_->latest.size() > limits::kMaxCachedConstraints) cache_->latest.pop_back();
-  return made;
+  try {
+    auto made = std::make_shared<const TokenConstraint>(grammar::compile_automaton(spec, vocabulary.get()), vocabulary);
+    const std::lock_guard lock(cache_->mutex);
+    Cache::keep(cache_->latest, spec, std::shared_ptr<const TokenConstraint>(made));
+    return made;
+  } catch (const Error& e) {
+    const std::lock_guard lock(cache_->mutex);
+    Cache::keep(cache_->refused, spec, e);
+    throw;
+  }
 }
 
 }  // namespace minnow

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "text/grammar/test_match.h"
 #include "text/tokenizer_test_specs.h"
@@ -56,6 +57,7 @@ TEST_F(TokenConstraintTest, MasksAgreeWithSingleTokensOnRandomWalks) {
       {.kind = Kind::kObject, .compact = true},
       {.kind = Kind::kSchema, .text = R"({"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"n":{"type":"integer","maximum":123}},"required":["name"]}})"},
       {.kind = Kind::kSchema, .text = R"({"type":"object","properties":{"name":{"type":"string","maxLength":6},"abc":{"enum":["hello","true"]}},"additionalProperties":false})"},
+      {.kind = Kind::kSchema, .text = R"({"type":"array","items":{"type":"string","minLength":25,"maxLength":60}})"},
       {.kind = Kind::kRegex, .text = "(hello|abc)*[^\"]{0,4}é?"},
       {.kind = Kind::kGrammar, .text = "root ::= \"[\" root \"]\" root | word*\nword ::= [a-z]+ \" \"?"},
       {.kind = Kind::kChoice, .choices = {"hello", "helloabc", "true"}},
@@ -81,6 +83,19 @@ TEST_F(TokenConstraintTest, MasksAgreeWithSingleTokensOnRandomWalks) {
       }
     }
   }
+}
+
+TEST_F(TokenConstraintTest, LongTextsHaveExactMasksNearTheirBoundsAndFarFromThem) {
+  ConstraintState state = start({.kind = Kind::kSchema, .text = R"({"type":"array","items":{"type":"string","minLength":40,"maxLength":80}})", .compact = true});
+  std::string text;
+  for (const char c : "[\"" + std::string(36, 'a') + "\\u00e9\\n\xc3\xa9" + std::string(39, 'b')) {
+    if (text.size() < 4 || text.size() > 30) expect_exact(state, text);
+    ASSERT_TRUE(state.accept(static_cast<uint8_t>(c))) << text;
+    text += c;
+  }
+  expect_exact(state, text);
+  for (const char c : std::string_view("cc")) ASSERT_TRUE(state.accept(static_cast<uint8_t>(c)));
+  EXPECT_EQ(state.forced(), "\"");
 }
 
 TEST_F(TokenConstraintTest, EndsAreAllowedExactlyWhereTheGrammarMayEnd) {
@@ -167,6 +182,23 @@ TEST_F(TokenConstraintTest, CompiledGrammarsAreKeptAndShared) {
   EXPECT_EQ(first, compiler_.compile({.kind = Kind::kJson}));
   EXPECT_NE(first, compiler_.compile({.kind = Kind::kJson, .compact = true}));
   EXPECT_THROW(compiler_.compile({.kind = Kind::kSchema, .text = R"({"not": {}})"}), Error);
+}
+
+TEST_F(TokenConstraintTest, WhatWasRefusedIsRefusedAgainInTheSameWords) {
+  const ConstraintSpec spec{.kind = Kind::kRegex, .text = ".*a.{30}b"};
+  const auto refusal = [&] {
+    try {
+      compiler_.compile(spec);
+      return std::string();
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+  };
+  const std::string first = refusal();
+  EXPECT_NE(first, "");
+  const std::clock_t begin = std::clock();
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(refusal(), first);
+  EXPECT_LT(std::clock() - begin, 5 * CLOCKS_PER_SEC) << "compiling it again would take minutes";
 }
 
 TEST(TokenConstraint, AVocabularyWithoutATokenForWhatMustComeAllowsNothing) {

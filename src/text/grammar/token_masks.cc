@@ -153,6 +153,7 @@ TokenVocabulary::TokenVocabulary(const Tokenizer& tokenizer) {
     }
     bytes_.insert(bytes_.end(), text.begin(), text.end());
     sizes.push_back(text.size());
+    longest_ = std::max(longest_, text.size());
   }
   std::vector<TokenTrie::Entry> entries;
   std::vector<uint8_t> weights;
@@ -229,7 +230,9 @@ StateMask TokenVocabulary::make_mask(const Automaton& automaton, uint32_t state)
   std::vector<TokenTrie::Entry> entries;
   for (std::size_t k = 0; k < rests.size() && !out.too_many; ++k) {
     for (const TokenId id : trie_.ids_below(rests[k].first)) {
-      if (!has_bit(words, id)) entries.push_back({text(id).substr(rests[k].second), id});
+      if (has_bit(words, id)) continue;
+      const std::string_view rest = text(id).substr(rests[k].second);
+      entries.push_back({rest, id, plain_characters(rest)});
     }
     out.too_many = entries.size() > 4 * n_tokens();
   }
@@ -254,8 +257,17 @@ void TokenVocabulary::walk(Matcher& matcher, Reading from, std::span<uint32_t> m
 }
 
 void TokenVocabulary::walk(const TokenTrie& trie, Matcher& matcher, Reading from, std::span<uint32_t> mask) {
+  const Automaton::State& state = matcher.automaton().state(from.state);
+  // A rule that is opened within a character needs room, too.
+  const bool has_room = matcher.stacks().depth(from.stack) + state.height + 2 <= limits::kMaxGrammarDepth;
+  const uint8_t known = has_room ? state.plain_run : 0;
   TrieWalk(trie, matcher.stepper(), matcher.stacks()).run(
-      from, [](const TokenTrie::Node&) { return false; },
+      from,
+      [&](const TokenTrie::Node& node) {
+        if (known == 0 || node.max_weight > known) return false;
+        for (const TokenId id : trie.ids_within(node)) set_bit(mask, id);
+        return true;
+      },
       [&](std::size_t i, std::span<const Reading>) {
         for (const TokenId id : trie.ids_at(i)) set_bit(mask, id);
       });

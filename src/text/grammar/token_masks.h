@@ -66,10 +66,12 @@ class TokenVocabulary {
   const std::vector<TokenId>& ends() const { return ends_; }  // those that end an answer
   bool is_end(TokenId id) const { return is_end_[static_cast<std::size_t>(id)]; }
   const TokenTrie& trie() const { return trie_; }
+  std::size_t longest() const { return longest_; }  // bytes of the longest text
 
   StateMask make_mask(const Automaton& automaton, uint32_t state) const;
   // Sets the bits of the tokens by which one of the readings can go on.
   void walk(Matcher& matcher, Reading from, std::span<uint32_t> mask) const;
+  // The same for a trie whose weights are those of this class, with as many plain characters as the reading takes at once.
   static void walk(const TokenTrie& trie, Matcher& matcher, Reading from, std::span<uint32_t> mask);
 
   // Shared by all grammars that have this rule; null for rules with calls or many states.
@@ -88,6 +90,7 @@ class TokenVocabulary {
   std::vector<TokenId> ends_;
   std::vector<bool> is_end_;
   SpecialTokenMatcher marks_;
+  std::size_t longest_ = 0;
   TokenTrie trie_;  // weight: plain characters; kNotPlain for other tokens
   std::vector<Slice> slices_;
 

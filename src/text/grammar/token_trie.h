@@ -33,6 +33,7 @@ class TokenTrie {
   const Node& node(std::size_t i) const { return nodes_[i]; }
   std::span<const TokenId> ids_at(std::size_t i) const { return ids(nodes_[i].first_id, nodes_[i + 1].first_id); }
   std::span<const TokenId> ids_below(std::size_t i) const { return ids(nodes_[i + 1].first_id, nodes_[nodes_[i].end].first_id); }
+  std::span<const TokenId> ids_within(const Node& node) const { return ids(node.first_id, nodes_[node.end].first_id); }  // at and below
   std::size_t bytes() const { return nodes_.size() * sizeof(Node) + ids_.size() * sizeof(TokenId); }
 
  private:

@@ -1,6 +1,7 @@
 // Answers that tests make up, without an engine.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -38,7 +39,7 @@ struct Script {
   std::mutex mutex;
   std::deque<Event> events;
   std::function<void()> on_event;
-  bool cancelled = false;
+  std::atomic<bool> cancelled = false;
 };
 
 class ScriptedSource final : public AnswerSource {
@@ -56,11 +57,7 @@ class ScriptedSource final : public AnswerSource {
     return event;
   }
   void cancel() override {
-    {
-      const std::lock_guard lock(script_->mutex);
-      if (std::exchange(script_->cancelled, true)) return;
-    }
-    script_->end(FinishReason::kCancelled);
+    if (!script_->cancelled.exchange(true)) script_->end(FinishReason::kCancelled);
   }
 
  private:

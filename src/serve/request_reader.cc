@@ -26,6 +26,7 @@ std::string_view view(string_view text) { return {text.data(), text.size()}; }
 // Two of them would leave open which one counts.
 constexpr std::string_view kSingleHeaders[] = {"host", "authorization", "x-api-key", "origin", "content-length", "content-encoding", "expect"};
 
+constexpr std::size_t kShortestChunkedEnd = std::string_view("0\r\n\r\n").size();
 constexpr std::string_view kBareLineEnd = "lines of HTTP end with CR LF, and one here ends with LF alone";
 
 bool has_bare_line_end(std::string_view bytes) {
@@ -60,6 +61,7 @@ struct RequestReader::Impl final : http::basic_parser<true> {
   State state = State::kHead;
   std::size_t max_body;
   std::size_t head_bytes = 0;  // so far
+  uint64_t chunk_left = 0;     // bytes that the chunk still has
   bool http_1_1 = false, in_body = false;
 
   void refuse(int status, std::string message, error_code& ec) {
@@ -120,16 +122,28 @@ struct RequestReader::Impl final : http::basic_parser<true> {
     return body.size();
   }
   std::size_t on_body_impl(string_view body, error_code& ec) override { return take_body(body, ec); }
-  std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code& ec) override { return take_body(body, ec); }
+  std::size_t on_chunk_body_impl(std::uint64_t left, string_view body, error_code& ec) override {
+    const std::size_t taken = take_body(body, ec);
+    chunk_left = left - taken;
+    return taken;
+  }
   void on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& ec) override {
     if (has_bare_line_end(view(extensions))) return refuse(400, std::string(kBareLineEnd), ec);  // escaped, in quotes
     if (size > max_body - request.body.size()) refuse(413, "the request's body is too large", ec);
+    chunk_left = size;
   }
   void on_finish_impl(error_code&) override {}
 
   State refused(const error_code& ec) {
     if (!refusal) refusal = refusal_of(ec);
     return state = State::kRefused;
+  }
+
+  // The parser takes for granted that of the end of a chunked body it never sees less than the shortest.
+  bool is_part_of_end(std::string_view waiting) {
+    if (!is_header_done() || !chunked() || chunk_left > 0 || waiting.size() >= kShortestChunkedEnd) return false;
+    if (waiting.starts_with("\r\n")) waiting.remove_prefix(2);
+    return waiting.starts_with('0');
   }
 
   // A head that is too long, or that of a chunk that does not end, or lines that do not end as they should, for whose end the parser would
@@ -165,7 +179,7 @@ RequestReader::State RequestReader::feed(std::string& bytes) {
   }
   std::size_t used = 0;
   const bool was_head = p.state == State::kHead;
-  while (used < bytes.size()) {
+  while (used < bytes.size() && !p.is_part_of_end(std::string_view(bytes).substr(used))) {
     error_code ec;
     const std::size_t n = p.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
     used += n;

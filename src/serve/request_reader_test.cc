@@ -59,6 +59,16 @@ TEST(RequestReader, ItDoesNotMatterHowBytesArrive) {
   }
 }
 
+TEST(RequestReader, AnEndWithoutChunksMayArriveByteByByte) {
+  const std::string head = kChunked.substr(0, kChunked.find("3;"));
+  for (const std::size_t step : {1, 2, 3, 4, 100}) {
+    const Read whole = read(head + "0\r\n\r\n", step);
+    EXPECT_EQ(whole.state, State::kDone) << step;
+    EXPECT_EQ(whole.request.body + whole.rest, "") << step;
+    EXPECT_EQ(read(head + "0\r\n-\n", step).status, 400) << step;
+  }
+}
+
 TEST(RequestReader, TrailersAreNotHeaders) {
   const Read r = read(kChunked);
   EXPECT_EQ(r.request.header("trailer"), "");

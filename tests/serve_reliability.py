@@ -371,7 +371,7 @@ def drain(c, folder, model, long):
             c.check(code == 0, f"drain {i}: exit code {code}")
             good = finished == 50 if whole else told > 0 and finished + told == 50
             c.check(good, f"drain {i}: {finished} streams ended whole, {told} were told, of 50")
-            c.check(whole or took < 1.3 + 0.5, f"drain {i}: took {took:.2f} s")
+            c.check(took < (10 if whole else 1.3 + 0.5), f"drain {i}: took {took:.2f} s")  # a stream that waits for its next ping takes 15 s
             for r in streams:
                 r.socket.close()
 

@@ -153,7 +153,7 @@ asio::awaitable<void> Stream::stream() {
       }
     }
     if (over_) co_return;
-    if (more_) continue;
+    if (more_ || ready) continue;  // a write that waited has heard of events that came meanwhile
     const bool there = co_await c_.client.watch(std::min(next_deadline(), deadline_));
     if (!there) {
       end.gone = true;
